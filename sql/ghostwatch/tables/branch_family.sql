@@ -1,0 +1,9 @@
+CREATE TABLE ghostwatch.branch_family (
+    contract_id integer NOT NULL REFERENCES ghostwatch.contract ON DELETE CASCADE,
+    pattern text NOT NULL,
+    family text NOT NULL CHECK (family <> ''),
+    PRIMARY KEY (contract_id, pattern)
+);
+
+COMMENT ON TABLE ghostwatch.branch_family IS
+'Groups the unbounded values of a contract''s branch by LIKE pattern; written by ghostwatch.declare_branch_family().';

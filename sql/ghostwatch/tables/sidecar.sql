@@ -1,0 +1,11 @@
+CREATE TABLE ghostwatch.sidecar (
+    worker text PRIMARY KEY,
+    version text NOT NULL,
+    started_at timestamptz NOT NULL,
+    seen_at timestamptz NOT NULL,
+    listening boolean NOT NULL,
+    problem text
+) WITH (fillfactor = 50);
+
+COMMENT ON TABLE ghostwatch.sidecar IS
+'Heartbeats of the sidecars.';
