@@ -1,0 +1,21 @@
+CREATE FUNCTION ghostwatch.reset_setting(
+    name text
+)
+RETURNS void
+LANGUAGE plpgsql
+VOLATILE
+PARALLEL UNSAFE
+AS $reset_setting$
+-- Gives a setting its default value again.
+-- Takes the setting's name.
+-- Raises GW050 for a name that is no setting.
+BEGIN
+    PERFORM ghostwatch._setting(reset_setting.name);
+
+    DELETE FROM ghostwatch.changed_setting AS s
+    WHERE s.name = reset_setting.name;
+END
+$reset_setting$;
+
+COMMENT ON FUNCTION ghostwatch.reset_setting(text) IS
+'Gives a setting its default value again. Raises GW050 for a name that is no setting.';

@@ -1,0 +1,61 @@
+CREATE FUNCTION ghostwatch.set_setting(
+    name text,
+    value text
+)
+RETURNS void
+LANGUAGE plpgsql
+VOLATILE
+PARALLEL UNSAFE
+AS $set_setting$
+-- Changes a setting for every check run and sidecar of this database, from their next look at it.
+-- Takes the setting's name and its new value, written as the type of the setting reads it.
+-- Raises GW050 for a name that is no setting, GW051 for a value that is malformed or too small.
+DECLARE
+    setting   record;
+    too_small boolean;
+    problem   text;
+BEGIN
+    PERFORM ghostwatch._setting(set_setting.name);
+
+    SELECT d.*
+    INTO STRICT setting
+    FROM ghostwatch._setting_defaults() AS d
+    WHERE d.name = set_setting.name;
+
+    -- The type itself says what it can read, so that what is stored can always be cast back.
+    BEGIN
+        EXECUTE format('SELECT $1::%1$s < $2::%1$s', setting.value_type)
+        INTO too_small
+        USING set_setting.value, setting.minimum;
+        IF set_setting.value IS NULL THEN
+            problem := 'It is NULL.';
+        ELSIF too_small THEN
+            problem := format('%s is less than %s.', set_setting.value, setting.minimum);
+        END IF;
+    EXCEPTION
+        WHEN data_exception THEN
+            problem := format('%s: %s.', SQLSTATE, SQLERRM);
+    END;
+
+    IF problem IS NOT NULL THEN
+        RAISE EXCEPTION 'setting % needs a value of type %, not %',
+            set_setting.name, setting.value_type, quote_nullable(set_setting.value)
+        USING
+            ERRCODE = 'GW051',
+            DETAIL = problem,
+            HINT = format('For example: SELECT ghostwatch.set_setting(%L, %L);', set_setting.name, setting.default_value);
+    END IF;
+
+    INSERT INTO ghostwatch.changed_setting AS s (name, value, changed_at, changed_by)
+    VALUES (set_setting.name, set_setting.value, ghostwatch._clock(), current_user)
+    ON CONFLICT ON CONSTRAINT changed_setting_pkey DO UPDATE
+    SET
+        value = excluded.value,
+        changed_at = excluded.changed_at,
+        changed_by = excluded.changed_by
+    WHERE s.value <> excluded.value;
+END
+$set_setting$;
+
+COMMENT ON FUNCTION ghostwatch.set_setting(text, text) IS
+'Changes a setting (see the view ghostwatch.settings). Raises GW050 for a name that is no setting, GW051 for a malformed value.';

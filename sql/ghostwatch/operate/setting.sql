@@ -1,0 +1,35 @@
+CREATE FUNCTION ghostwatch._setting(
+    name text
+)
+RETURNS text
+LANGUAGE plpgsql
+STABLE
+PARALLEL SAFE
+AS $_setting$
+-- The value of a setting in force.
+-- Takes the setting's name; returns its value as text, to be cast to the setting's type.
+-- Raises GW050 for a name that is no setting.
+DECLARE
+    setting_value text;
+BEGIN
+    SELECT coalesce(s.value, d.default_value)
+    INTO setting_value
+    FROM ghostwatch._setting_defaults() AS d
+    LEFT JOIN ghostwatch.changed_setting AS s
+        ON s.name = d.name
+    WHERE d.name = _setting.name;
+
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'there is no setting %', quote_literal(_setting.name)
+        USING
+            ERRCODE = 'GW050',
+            DETAIL = 'No setting of ghostwatch has this name.',
+            HINT = 'To see them all: SELECT * FROM ghostwatch.settings;';
+    END IF;
+
+    RETURN setting_value;
+END
+$_setting$;
+
+COMMENT ON FUNCTION ghostwatch._setting(text) IS
+'The value of a setting in force, as text. Raises GW050 for a name that is no setting.';

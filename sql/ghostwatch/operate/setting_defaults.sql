@@ -1,0 +1,48 @@
+CREATE FUNCTION ghostwatch._setting_defaults()
+RETURNS TABLE (
+    name text,
+    value_type regtype,
+    default_value text,
+    minimum text,
+    description text
+)
+LANGUAGE sql
+IMMUTABLE
+PARALLEL SAFE
+ROWS 20
+AS $_setting_defaults$
+    -- Every setting that exists, in the order in which it is shown.
+    -- Returns its type, its default and the smallest value that makes sense (NULL where there is none).
+    VALUES
+        ('paused', 'boolean'::regtype, 'false', NULL,
+            'While true, check runs do nothing. Changed by ghostwatch.pause() and ghostwatch.resume().'),
+        ('check_period', 'interval', '1 minute', '1 second',
+            'How often check runs are expected; after three periods without success they count as stopped. Changed by ghostwatch.schedule().'),
+        ('batch_size', 'integer', '10000', '1',
+            'How many subjects a check judges in one statement.'),
+        ('run_budget', 'interval', '45 seconds', '1 second',
+            'A check run begins no further check after this time; the next run goes on where it stopped.'),
+        ('update_interval', 'interval', '1 minute', '0',
+            'A message in the chat is edited at most this often.'),
+        ('repeat_interval', 'interval', '4 hours', '1 second',
+            'An alert that goes on firing and that nobody acknowledged is told again this often.'),
+        ('resolve_after', 'interval', '5 minutes', '0',
+            'An alert resolves after it was quiet for this long.'),
+        ('reopen_within', 'interval', '30 minutes', '0',
+            'An alert that comes back this soon after it was resolved continues the same incident.'),
+        ('keep_check_runs', 'interval', '7 days', '1 hour',
+            'How long the history of check runs is kept.'),
+        ('keep_branch_minutes', 'interval', '90 days', '1 day',
+            'How long the counts per minute and branch family are kept; baselines and backtests read them.'),
+        ('keep_closed_violations', 'interval', '90 days', '1 hour',
+            'How long violations are kept after they recovered or expired.'),
+        ('keep_notifications', 'interval', '30 days', '1 hour',
+            'How long notifications are kept after they were sent, suppressed or given up.'),
+        ('keep_alerts', 'interval', '1 year', '1 day',
+            'How long alerts are kept after they were resolved, and silences after they ended.'),
+        ('keep_sidecars', 'interval', '1 day', '5 minutes',
+            'How long a sidecar that is no longer seen stays in the list.')
+$_setting_defaults$;
+
+COMMENT ON FUNCTION ghostwatch._setting_defaults() IS
+'Every setting that exists, with its type, default and smallest value.';
