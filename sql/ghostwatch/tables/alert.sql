@@ -11,21 +11,40 @@ CREATE TABLE ghostwatch.alert (
     escalated_at timestamptz,
     quiet_since timestamptz,
     resolved_at timestamptz,
+    reopened_at timestamptz,
     reopened_count integer NOT NULL DEFAULT 0,
     acknowledged_at timestamptz,
     acknowledged_by text,
     acknowledge_comment text,
+    silence_id bigint REFERENCES ghostwatch.silence ON DELETE SET NULL,
     warn_count integer NOT NULL DEFAULT 0,
     error_count integer NOT NULL DEFAULT 0,
+    peak_count integer NOT NULL DEFAULT 0,
     sample_keys text[] NOT NULL DEFAULT '{}',
     branches jsonb NOT NULL DEFAULT '[]',
     evidence jsonb NOT NULL DEFAULT '{}',
     changed_at timestamptz NOT NULL,
-    repeated_at timestamptz
+    told_at timestamptz
 ) WITH (fillfactor = 70);
 
-CREATE UNIQUE INDEX alert_firing ON ghostwatch.alert (invariant_id, kind)
+-- checks_stopped belongs to no invariant; NULLs would not exclude each other.
+CREATE UNIQUE INDEX alert_firing ON ghostwatch.alert (kind, coalesce(invariant_id, 0))
 WHERE state = 'firing';
+CREATE INDEX alert_latest ON ghostwatch.alert (kind, coalesce(invariant_id, 0), alert_id);
 
 COMMENT ON TABLE ghostwatch.alert IS
 'One incident of one invariant, from firing to resolved.';
+COMMENT ON COLUMN ghostwatch.alert.severity IS
+'The worst since the incident opened or reopened: an error absorbs its own warning.';
+COMMENT ON COLUMN ghostwatch.alert.quiet_since IS
+'Since when a firing alert has seen nothing wrong; it resolves when that has lasted.';
+COMMENT ON COLUMN ghostwatch.alert.silence_id IS
+'The silence that kept its new messages back when it was last looked at.';
+COMMENT ON COLUMN ghostwatch.alert.peak_count IS
+'The most violations that were open at once.';
+COMMENT ON COLUMN ghostwatch.alert.sample_keys IS
+'Up to five subjects, oldest first, as they were when something was last wrong; likewise branches and evidence.';
+COMMENT ON COLUMN ghostwatch.alert.changed_at IS
+'When its counts were last taken and found to differ.';
+COMMENT ON COLUMN ghostwatch.alert.told_at IS
+'When a new message about it was last due, sent or suppressed; repeats count from here.';

@@ -6,10 +6,9 @@ CREATE TABLE ghostwatch.silence (
     starts_at timestamptz NOT NULL,
     ends_at timestamptz NOT NULL CHECK (ends_at > starts_at),
     created_by text NOT NULL,
-    comment text,
-    ended_by text,
-    end_told_at timestamptz
+    comment text NOT NULL,
+    ended_by text
 );
 
 COMMENT ON TABLE ghostwatch.silence IS
-'No messages about these alerts until ends_at; made by ghostwatch.silence(), ended early by ghostwatch.unsilence().';
+'No new messages about these alerts until ends_at (edits, which make no sound, go on); made by ghostwatch.silence(), ended early by ghostwatch.unsilence().';
