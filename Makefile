@@ -1,0 +1,32 @@
+# What can be done here. `make help` lists it.
+.DEFAULT_GOAL := help
+.PHONY: help setup dist install lint test demo bench clean
+
+PYTHON := .venv/bin/python
+
+help: ## list what can be made
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+
+setup: ## install missing Debian packages, and Python tools into .venv
+	@scripts/setup
+
+dist: ## build the extension files and plain SQL scripts into dist/
+	@python3 scripts/build.py >/dev/null
+
+install: dist ## copy the extension files to the server (PG_VERSION=15 to choose one, DESTDIR to stage)
+	@scripts/install_extension
+
+lint: setup dist ## check Python (ruff, mypy) and SQL (sqlfluff, plpgsql_check)
+	@scripts/lint
+
+test: lint ## run lint, then every test (pytest, which runs pg_prove for pgTAP)
+	@$(PYTHON) -m pytest
+
+demo: setup dist ## show an incident from signup to message on a throw-away server (KEEP=1 leaves it running)
+	@$(PYTHON) -m scripts.demo $(if $(KEEP),--keep)
+
+bench: setup dist ## run every benchmark in tests/bench
+	@scripts/bench
+
+clean: ## remove what was built
+	@rm -rf dist src/ghostwatch/sql .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,0 +1,40 @@
+"""Runs plpgsql_check over every PL/pgSQL function of both extensions and prints its findings."""
+
+from __future__ import annotations
+
+import sys
+
+from scripts.cluster import Cluster
+
+FINDINGS = """
+    SELECT p.oid::regprocedure, f.lineno, f.level, f.message, f.detail, f.hint
+    FROM pg_catalog.pg_proc AS p
+    JOIN pg_catalog.pg_language AS l ON l.oid = p.prolang AND l.lanname = 'plpgsql'
+    LEFT JOIN LATERAL (
+        SELECT t.tgrelid FROM pg_catalog.pg_trigger AS t WHERE t.tgfoid = p.oid LIMIT 1
+    ) AS used ON true
+    CROSS JOIN LATERAL plpgsql_check_function_tb(
+        p.oid,
+        CASE WHEN p.prorettype = 'trigger'::regtype THEN coalesce(used.tgrelid, 'pg_class'::regclass)
+             ELSE 0
+        END,
+        fatal_errors := false, security_warnings := true, extra_warnings := true, performance_warnings := true
+    ) AS f
+    WHERE p.pronamespace IN ('ghostwatch'::regnamespace, 'onboarding'::regnamespace)
+    ORDER BY 1, 2
+"""
+
+
+def main() -> int:
+    """Prints every finding; returns 1 if there is one."""
+    with Cluster() as cluster, cluster.connect() as connection:
+        for extension in ("ghostwatch", "ghostwatch_onboarding", "plpgsql_check"):
+            connection.execute(f"CREATE EXTENSION {extension}".encode())
+        findings = connection.execute(FINDINGS).fetchall()
+    for function, line, *finding in findings:
+        print(f"{function}:{line}: {' '.join(part for part in finding if part)}")
+    return 1 if findings else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,77 @@
+"""The servers and databases that every test uses."""
+
+from __future__ import annotations
+
+import itertools
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from scripts.build import build
+from scripts.cluster import Cluster, Server, ServerTree
+from tests.database import KINDS, Database, make_templates
+
+_numbers = itertools.count(1)
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Runs what is marked both_kinds on an installation of each kind, the rest on the extension."""
+    if "kind" in metafunc.fixturenames:
+        marked = metafunc.definition.get_closest_marker("both_kinds")
+        metafunc.parametrize("kind", KINDS if marked else KINDS[:1], scope="session")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leaves out, saying so, what the server under test cannot do."""
+    remote = "GHOSTWATCH_TEST_DSN" in os.environ
+    has_cron = remote or ServerTree.find().has_module("pg_cron")
+    for item in items:
+        if item.get_closest_marker("pg_cron") and not has_cron:
+            item.add_marker(pytest.mark.skip(reason="the server under test has no pg_cron"))
+        if item.get_closest_marker("own_server") and remote:
+            item.add_marker(pytest.mark.skip(reason="the server under test runs elsewhere"))
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[Server]:
+    """The server under test: GHOSTWATCH_TEST_DSN, else a throw-away one."""
+    build()
+    remote = os.environ.get("GHOSTWATCH_TEST_DSN")
+    if remote:
+        yield Server(remote)
+    else:
+        with Cluster() as cluster:
+            yield cluster
+
+
+@pytest.fixture(scope="session")
+def templates(server: Server) -> Iterator[dict[str, str]]:
+    """The template database of each kind of installation, both extensions in it."""
+    with make_templates(server) as names:
+        yield names
+
+
+@pytest.fixture
+def database(server: Server, templates: dict[str, str], kind: str) -> Iterator[Database]:
+    """A fresh database with both parts installed; mark the test both_kinds to run it on either kind."""
+    with Database.create(server, f"test_{os.getpid()}_{next(_numbers)}", templates[kind], kind) as made:
+        yield made
+
+
+@pytest.fixture
+def empty_database(server: Server) -> Iterator[Database]:
+    """A fresh database with nothing installed."""
+    with Database.create(server, f"test_{os.getpid()}_{next(_numbers)}", "template1", "none") as made:
+        yield made
+
+
+@pytest.fixture
+def cron_cluster(tmp_path: Path) -> Iterator[Cluster]:
+    """A server of its own, whose pg_cron lives in the database 'bot' with both extensions."""
+    with Cluster(cron_database="bot") as cluster:
+        cluster.create_database("bot")
+        for extension in ("pg_cron", "ghostwatch", "ghostwatch_onboarding"):
+            cluster.execute(f"CREATE EXTENSION {extension}", "bot")
+        yield cluster
