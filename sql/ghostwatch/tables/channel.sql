@@ -13,13 +13,14 @@ CREATE TABLE ghostwatch.channel (
     button_user_ids bigint[] NOT NULL DEFAULT '{}',
     disabled_at timestamptz,
     disabled_reason text,
-    next_send_at timestamptz NOT NULL DEFAULT '-infinity',
-    recent_sends timestamptz[] NOT NULL DEFAULT '{}'
-) WITH (fillfactor = 50);
+    topic_lost_at timestamptz
+);
 
 COMMENT ON TABLE ghostwatch.channel IS
 'Where messages go: a Telegram chat, optionally a topic in it; written by ghostwatch.add_channel().';
 COMMENT ON COLUMN ghostwatch.channel.contracts IS
 'Only alerts of these contracts; NULL for all.';
-COMMENT ON COLUMN ghostwatch.channel.next_send_at IS
-'No sidecar sends to this channel before this moment: pace, and what the server asked for.';
+COMMENT ON COLUMN ghostwatch.channel.disabled_reason IS
+'Why nothing can be sent there, in the words of the Bot API; what is meant for it waits.';
+COMMENT ON COLUMN ghostwatch.channel.topic_lost_at IS
+'Since when the topic thread_id is gone, so that messages go to the chat itself; NULL while it is there.';

@@ -9,3 +9,7 @@ CREATE TABLE ghostwatch.sidecar (
 
 COMMENT ON TABLE ghostwatch.sidecar IS
 'Heartbeats of the sidecars.';
+COMMENT ON COLUMN ghostwatch.sidecar.listening IS
+'Whether NOTIFY reaches it; if not, it finds its work by polling.';
+COMMENT ON COLUMN ghostwatch.sidecar.problem IS
+'What keeps it from delivering, in words; NULL when all is well.';
