@@ -4,7 +4,7 @@
 
 -- tables: what is declared, found, decided and still to be sent
 \ir tables/installation.sql
-\ir tables/setting.sql
+\ir tables/changed_setting.sql
 \ir tables/contract.sql
 \ir tables/invariant.sql
 \ir tables/branch_family.sql
@@ -13,14 +13,33 @@
 \ir tables/violation.sql
 \ir tables/branch_minute.sql
 \ir tables/check_run.sql
-\ir tables/alert.sql
-\ir tables/channel.sql
 \ir tables/silence.sql
+\ir tables/alert.sql
+\ir tables/chat.sql
+\ir tables/channel.sql
 \ir tables/notification.sql
 \ir tables/event.sql
 \ir tables/sidecar.sql
 
--- operate: schedule, look after and explain the system
+-- what every room needs: the time, and the settings
 \ir operate/clock.sql
+\ir operate/setting_defaults.sql
+\ir operate/setting.sql
+\ir operate/settings.sql
+\ir operate/set_setting.sql
+\ir operate/reset_setting.sql
+
+-- declare: what must hold
+
+-- detect: who breaks it
+
+-- alert: from violations to incidents, and when to speak of them
+\ir alert/_condition.sql
+
+-- deliver: what is to be told, to whom, and how it went
+
+-- operate: schedule, look after and explain the system
+
+-- enforce: refuse what breaks a contract at COMMIT
 
 \ir grants.sql
