@@ -37,6 +37,23 @@
 \ir alert/_condition.sql
 
 -- deliver: what is to be told, to whom, and how it went
+\ir deliver/post_event.sql
+\ir deliver/pace_chat.sql
+\ir deliver/chat_answered.sql
+\ir deliver/merge_events.sql
+\ir deliver/gather_events.sql
+\ir deliver/next_notification.sql
+\ir deliver/skip_overtaken.sql
+\ir deliver/message_facts.sql
+\ir deliver/incident_message.sql
+\ir deliver/claim_notifications.sql
+\ir deliver/notification_sent.sql
+\ir deliver/notification_retry.sql
+\ir deliver/notification_failed.sql
+\ir deliver/channel_migrated.sql
+\ir deliver/channel_topic_lost.sql
+\ir deliver/channel_address.sql
+\ir deliver/sidecar_heartbeat.sql
 
 -- operate: schedule, look after and explain the system
 

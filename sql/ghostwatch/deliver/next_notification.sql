@@ -1,0 +1,47 @@
+CREATE FUNCTION ghostwatch._next_notification(
+    chat_id bigint,
+    as_of timestamptz
+)
+RETURNS SETOF ghostwatch.notification
+LANGUAGE sql
+STABLE
+PARALLEL SAFE
+ROWS 1
+AS $_next_notification$
+    -- What a chat is to be told next: alerts before events, oldest first, each incident in order.
+    -- Takes the chat and the time; returns no row while one of its messages is in some sidecar's hands,
+    -- since two at once could arrive in either order.
+    SELECT candidate.*
+    FROM ghostwatch.channel
+    INNER JOIN ghostwatch.notification AS candidate
+        ON candidate.channel_id = channel.channel_id
+    WHERE channel.chat_id = _next_notification.chat_id
+        AND channel.disabled_at IS NULL
+        AND candidate.state IN ('pending', 'claimed')
+        AND candidate.next_attempt_at <= _next_notification.as_of
+        AND NOT EXISTS (
+            SELECT
+            FROM ghostwatch.notification AS earlier
+            WHERE earlier.alert_id = candidate.alert_id
+                AND earlier.channel_id = candidate.channel_id
+                AND earlier.state IN ('pending', 'claimed')
+                AND earlier.notification_id < candidate.notification_id
+        )
+        AND NOT EXISTS (
+            SELECT
+            FROM ghostwatch.channel AS beside
+            INNER JOIN ghostwatch.notification AS in_flight
+                ON in_flight.channel_id = beside.channel_id
+            WHERE beside.chat_id = _next_notification.chat_id
+                AND in_flight.state = 'claimed'
+                AND in_flight.lease_until > _next_notification.as_of
+        )
+    ORDER BY
+        candidate.reason = 'events',
+        candidate.created_at,
+        candidate.notification_id
+    LIMIT 1
+$_next_notification$;
+
+COMMENT ON FUNCTION ghostwatch._next_notification(bigint, timestamptz) IS
+'What a chat is to be told next, if anything.';

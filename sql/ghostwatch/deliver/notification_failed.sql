@@ -1,0 +1,56 @@
+CREATE FUNCTION ghostwatch.notification_failed(
+    notification_id bigint,
+    worker text,
+    error text,
+    disable_channel boolean DEFAULT false
+)
+RETURNS boolean
+LANGUAGE plpgsql
+VOLATILE
+PARALLEL UNSAFE
+-- A definer, so that the sidecar's role needs no right on any table.
+SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $notification_failed$
+-- Records that trying again would not help.
+-- Takes the notification, who held it, why, and whether it is the channel's fault: then the channel is
+-- disabled with the reason, and the notification waits for it to be enabled again. Otherwise it is given up.
+-- Returns false if the claim had gone to another sidecar meanwhile.
+DECLARE
+    as_of  constant timestamptz := ghostwatch._clock();
+    target integer;
+BEGIN
+    UPDATE ghostwatch.notification
+    SET
+        state = CASE WHEN notification_failed.disable_channel THEN 'pending' ELSE 'failed' END,
+        state_reason = notification_failed.error,
+        claimed_by = NULL,
+        lease_until = NULL,
+        attempts = notification.attempts + 1
+    WHERE notification.notification_id = notification_failed.notification_id
+        AND notification.state = 'claimed'
+        AND notification.claimed_by = notification_failed.worker
+    RETURNING notification.channel_id
+    INTO target;
+
+    IF NOT FOUND THEN
+        RETURN false;
+    END IF;
+
+    IF notification_failed.disable_channel THEN
+        UPDATE ghostwatch.channel
+        SET
+            disabled_at = as_of,
+            disabled_reason = notification_failed.error
+        WHERE channel.channel_id = target
+            AND channel.disabled_at IS NULL;
+    END IF;
+
+    PERFORM ghostwatch._chat_answered(target, as_of);
+
+    RETURN true;
+END
+$notification_failed$;
+
+COMMENT ON FUNCTION ghostwatch.notification_failed(bigint, text, text, boolean) IS
+'Records that trying again would not help; where it is the channel''s fault, disables the channel and lets the notification wait.';

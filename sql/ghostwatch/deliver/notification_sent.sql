@@ -1,0 +1,41 @@
+CREATE FUNCTION ghostwatch.notification_sent(
+    notification_id bigint,
+    worker text,
+    message_id bigint
+)
+RETURNS boolean
+LANGUAGE plpgsql
+VOLATILE
+PARALLEL UNSAFE
+-- A definer, so that the sidecar's role needs no right on any table.
+SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $notification_sent$
+-- Records that a notification reached its chat.
+-- Takes the notification, who sent it, and the message it became. Returns whether this was news.
+-- It counts even after the lease has ended: the message is there, whoever holds the claim by now.
+DECLARE
+    as_of  constant timestamptz := ghostwatch._clock();
+    target integer;
+BEGIN
+    UPDATE ghostwatch.notification
+    SET
+        state = 'sent',
+        state_reason = NULL,
+        claimed_by = notification_sent.worker,
+        lease_until = NULL,
+        message_id = notification_sent.message_id,
+        sent_at = as_of
+    WHERE notification.notification_id = notification_sent.notification_id
+        AND notification.state IN ('pending', 'claimed')
+    RETURNING notification.channel_id
+    INTO target;
+
+    PERFORM ghostwatch._chat_answered(target, as_of);
+
+    RETURN target IS NOT NULL;
+END
+$notification_sent$;
+
+COMMENT ON FUNCTION ghostwatch.notification_sent(bigint, text, bigint) IS
+'Records that a notification reached its chat, and as which message; false if that was known already.';
