@@ -157,9 +157,7 @@ class Server:
 
     def psql_file(self, script: Path, database: str) -> subprocess.CompletedProcess[str]:
         """Runs a script as a person would, with psql -f."""
-        return self.run_client(
-            "psql", "--no-psqlrc", "--quiet", "--file", str(script), database=database, check=False
-        )
+        return self.run_client("psql", "--no-psqlrc", "--quiet", "--file", str(script), database=database, check=False)
 
 
 class Cluster(Server):

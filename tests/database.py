@@ -78,9 +78,7 @@ class Database:
 
     def _set_clock_of_later_sessions(self, now: str) -> None:
         self.server.execute(
-            sql.SQL("ALTER DATABASE {} SET ghostwatch.clock = {}").format(
-                sql.Identifier(self.name), sql.Literal(now)
-            )
+            sql.SQL("ALTER DATABASE {} SET ghostwatch.clock = {}").format(sql.Identifier(self.name), sql.Literal(now))
         )
 
 

@@ -1,0 +1,87 @@
+"""An installation is the same whether made as extension or as plain SQL, and by whomever."""
+
+from __future__ import annotations
+
+import pytest
+
+from scripts.build import version
+from scripts.cluster import Server
+from tests.database import PARTS, Database
+from tests.install.inventory import inventory
+
+
+def test_both_kinds_are_identical(server: Server, templates: dict[str, str]) -> None:
+    """Routines, relations, constraints, grants and comments do not differ between the kinds."""
+    with server.connect(templates["extension"]) as extension, server.connect(templates["plain"]) as plain:
+        of_extension, of_plain = inventory(extension), inventory(plain)
+    assert of_extension["routines"]
+    for what, found in of_extension.items():
+        assert found == of_plain[what], what
+
+
+@pytest.mark.both_kinds
+def test_version_and_kind_are_recorded(database: Database) -> None:
+    """Both parts record their version and how they were installed."""
+    for schema in ("ghostwatch", "onboarding"):
+        query = f"SELECT version, kind, installed_by FROM {schema}.installation"
+        assert database.connection.execute(query.encode()).fetchall() == [(version(), database.kind, "postgres")]
+
+
+@pytest.mark.both_kinds
+def test_nothing_is_granted_to_everyone(database: Database) -> None:
+    """PUBLIC may neither use a schema, nor read a relation, nor execute a routine."""
+    assert (
+        database.rows(
+            """
+            SELECT o.name, a.privilege_type
+            FROM (
+                SELECT n.nspname::text, coalesce(n.nspacl, acldefault('n', n.nspowner))
+                FROM pg_namespace AS n
+                WHERE n.nspname IN ('ghostwatch', 'onboarding')
+                UNION ALL
+                SELECT c.oid::regclass::text, coalesce(c.relacl, acldefault('r', c.relowner))
+                FROM pg_class AS c
+                WHERE c.relnamespace IN ('ghostwatch'::regnamespace, 'onboarding'::regnamespace)
+                UNION ALL
+                SELECT p.oid::regprocedure::text, coalesce(p.proacl, acldefault('f', p.proowner))
+                FROM pg_proc AS p
+                WHERE p.pronamespace IN ('ghostwatch'::regnamespace, 'onboarding'::regnamespace)
+            ) AS o (name, acl)
+            CROSS JOIN LATERAL aclexplode(o.acl) AS a
+            WHERE a.grantee = 0
+            """
+        )
+        == []
+    )
+
+
+def test_extension_needs_no_superuser(server: Server, empty_database: Database) -> None:
+    """A role that may create schemas in the database installs both extensions and owns them."""
+    owner = f"owner_of_{empty_database.name}"
+    server.execute(f"CREATE ROLE {owner} LOGIN")
+    try:
+        server.execute(f"GRANT CREATE ON DATABASE {empty_database.name} TO {owner}")
+        connection = empty_database.connect(owner)
+        for part in PARTS:
+            connection.execute(f"CREATE EXTENSION {part}".encode())
+        assert empty_database.rows(
+            """
+            SELECT DISTINCT r.owner
+            FROM (
+                SELECT p.proowner::regrole::text FROM pg_proc AS p WHERE p.pronamespace = 'ghostwatch'::regnamespace
+                UNION ALL
+                SELECT c.relowner::regrole::text FROM pg_class AS c WHERE c.relnamespace = 'ghostwatch'::regnamespace
+            ) AS r (owner)
+            """
+        ) == [(owner,)]
+    finally:
+        server.drop_database(empty_database.name)
+        server.execute(f"DROP ROLE {owner}")
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_dropping_the_extension_leaves_nothing(database: Database, part: str) -> None:
+    """DROP EXTENSION removes the schema and all in it."""
+    database.connection.execute(f"DROP EXTENSION {part} CASCADE".encode())
+    schema = "onboarding" if part == "ghostwatch_onboarding" else "ghostwatch"
+    assert database.value("SELECT to_regnamespace(%s) IS NULL", schema)
