@@ -56,6 +56,18 @@
 \ir deliver/sidecar_heartbeat.sql
 
 -- operate: schedule, look after and explain the system
+\ir operate/cron.sql
+\ir operate/require_cron.sql
+\ir operate/job_name.sql
+\ir operate/schedule.sql
+\ir operate/unschedule.sql
+\ir operate/pause.sql
+\ir operate/resume.sql
+\ir operate/sidecar_functions.sql
+\ir operate/require_grantable.sql
+\ir operate/grant_sidecar.sql
+\ir operate/grant_operator.sql
+\ir operate/row_security.sql
 
 -- enforce: refuse what breaks a contract at COMMIT
 

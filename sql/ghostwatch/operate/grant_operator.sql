@@ -1,0 +1,53 @@
+CREATE FUNCTION ghostwatch.grant_operator(
+    role name
+)
+RETURNS void
+LANGUAGE plpgsql
+VOLATILE
+PARALLEL UNSAFE
+AS $grant_operator$
+-- Lets a role declare contracts of its own, run their checks, look after alerts and change settings.
+-- Takes the role; repeat after an upgrade, which may bring functions.
+-- Contracts of others it can read but not change (row level security).
+-- Raises GW057 where there is no such role, GW058 where this session cannot grant.
+DECLARE
+    relation record;
+    routine  regprocedure;
+BEGIN
+    PERFORM ghostwatch._require_grantable(grant_operator.role);
+
+    EXECUTE format('GRANT USAGE ON SCHEMA ghostwatch TO %I', grant_operator.role);
+
+    -- Views are for reading: what is written through a view escapes row level security.
+    FOR relation IN
+        SELECT
+            c.oid::regclass AS name,
+            c.relkind = 'r' AND c.relname <> 'installation' AS writable
+        FROM pg_class AS c
+        WHERE c.relnamespace = 'ghostwatch'::regnamespace
+            AND c.relkind IN ('r', 'v')
+    LOOP
+        EXECUTE format(
+            'GRANT %s ON %s TO %I',
+            CASE WHEN relation.writable THEN 'SELECT, INSERT, UPDATE, DELETE' ELSE 'SELECT' END,
+            relation.name,
+            grant_operator.role
+        );
+    END LOOP;
+
+    -- Delivering is the sidecar's, and granting is the installer's.
+    FOR routine IN
+        SELECT p.oid::regprocedure
+        FROM pg_proc AS p
+        WHERE p.pronamespace = 'ghostwatch'::regnamespace
+            AND p.proname NOT IN ('grant_sidecar', 'grant_operator', '_require_grantable')
+            AND p.oid NOT IN (SELECT f FROM ghostwatch._sidecar_functions() AS f)
+    LOOP
+        EXECUTE format('GRANT EXECUTE ON ROUTINE %s TO %I', routine, grant_operator.role);
+    END LOOP;
+END
+$grant_operator$;
+
+COMMENT ON FUNCTION ghostwatch.grant_operator(name) IS
+'Lets a role declare contracts of its own, run their checks, look after alerts and change settings. Repeat after an upgrade. '
+'Raises GW057 where there is no such role, GW058 where this session cannot grant.';

@@ -1,0 +1,29 @@
+CREATE FUNCTION ghostwatch.grant_sidecar(
+    role name
+)
+RETURNS void
+LANGUAGE plpgsql
+VOLATILE
+PARALLEL UNSAFE
+AS $grant_sidecar$
+-- Lets a role deliver: claim notifications and report what became of them. It can read no table.
+-- Takes the role; repeat after an upgrade, which may bring functions.
+-- Raises GW057 where there is no such role, GW058 where this session cannot grant.
+DECLARE
+    delivering regprocedure;
+BEGIN
+    PERFORM ghostwatch._require_grantable(grant_sidecar.role);
+
+    EXECUTE format('GRANT USAGE ON SCHEMA ghostwatch TO %I', grant_sidecar.role);
+
+    FOR delivering IN
+        SELECT f FROM ghostwatch._sidecar_functions() AS f
+    LOOP
+        EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO %I', delivering, grant_sidecar.role);
+    END LOOP;
+END
+$grant_sidecar$;
+
+COMMENT ON FUNCTION ghostwatch.grant_sidecar(name) IS
+'Lets a role claim notifications and report what became of them, and nothing else. Repeat after an upgrade. '
+'Raises GW057 where there is no such role, GW058 where this session cannot grant.';

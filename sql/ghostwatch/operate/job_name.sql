@@ -1,0 +1,19 @@
+CREATE FUNCTION ghostwatch._job_name(
+    role name DEFAULT current_user
+)
+RETURNS text
+LANGUAGE sql
+STABLE
+PARALLEL SAFE
+AS $_job_name$
+    -- The name of a role's pg_cron job for this database; one pg_cron serves all databases of a server.
+    -- Takes the role; returns the name, shortened by a hash where pg_cron would cut it off.
+    SELECT CASE
+        WHEN octet_length(readable.name) < 64 THEN readable.name
+        ELSE 'ghostwatch ' || md5(readable.name)
+    END
+    FROM (VALUES (format('ghostwatch %s %s', current_database(), role))) AS readable (name)
+$_job_name$;
+
+COMMENT ON FUNCTION ghostwatch._job_name(name) IS
+'The name of a role''s pg_cron job for this database.';

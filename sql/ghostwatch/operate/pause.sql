@@ -1,0 +1,13 @@
+CREATE FUNCTION ghostwatch.pause()
+RETURNS void
+LANGUAGE sql
+VOLATILE
+PARALLEL UNSAFE
+AS $pause$
+    -- Makes every check run of this database do nothing, whoever starts it, until ghostwatch.resume().
+    -- Nobody is missed: the runs after that catch up.
+    SELECT ghostwatch.set_setting('paused', 'true');
+$pause$;
+
+COMMENT ON FUNCTION ghostwatch.pause() IS
+'Makes every check run of this database do nothing, whoever starts it, until ghostwatch.resume(). Nobody is missed: the runs after that catch up.';

@@ -1,0 +1,12 @@
+CREATE FUNCTION ghostwatch.resume()
+RETURNS void
+LANGUAGE sql
+VOLATILE
+PARALLEL UNSAFE
+AS $resume$
+    -- Lets check runs work again after ghostwatch.pause().
+    SELECT ghostwatch.reset_setting('paused');
+$resume$;
+
+COMMENT ON FUNCTION ghostwatch.resume() IS
+'Lets check runs work again after ghostwatch.pause(); they catch up with what they missed.';

@@ -1,0 +1,68 @@
+CREATE FUNCTION ghostwatch.schedule(
+    every text DEFAULT '* * * * *'
+)
+RETURNS bigint
+LANGUAGE plpgsql
+VOLATILE
+PARALLEL UNSAFE
+AS $schedule$
+-- Lets pg_cron run the checks of this role's contracts; again, to change how often.
+-- Takes a pg_cron schedule of every minute, of every N minutes, or (pg_cron 1.5 and later) of every N seconds;
+-- returns the number of the job.
+-- Raises GW052 for another schedule, GW053 where pg_cron cannot count seconds, and what _require_cron raises.
+DECLARE
+    command constant text := 'CALL ghostwatch.run_checks()';
+    job     constant text := ghostwatch._job_name();
+    period           interval;
+    job_id           bigint;
+BEGIN
+    -- Only regular schedules: whoever watches the checks must know how soon the next one is due.
+    period := CASE
+        WHEN every = '* * * * *' THEN interval '1 minute'
+        WHEN every ~ '^\*/([1-9]|[1-5][0-9]) \* \* \* \*$' THEN substring(every FROM '\d+')::integer * interval '1 minute'
+        WHEN every ~ '^([1-9]|[1-5][0-9]) seconds?$' THEN substring(every FROM '\d+')::integer * interval '1 second'
+    END;
+
+    IF period IS NULL THEN
+        RAISE EXCEPTION 'check runs cannot be scheduled at %', quote_nullable(every)
+        USING
+            ERRCODE = 'GW052',
+            DETAIL = 'A schedule is ''* * * * *'' (every minute), ''*/N * * * *'' (every N minutes) or ''N seconds''.',
+            HINT = 'SELECT ghostwatch.schedule(''* * * * *'');';
+    END IF;
+
+    PERFORM ghostwatch._require_cron(
+        format(
+            'SELECT cron.schedule_in_database(%L, %L, %L, %L, %L);',
+            job, every, command, current_database(), current_user
+        )
+    );
+
+    -- pg_cron would leave a job that somebody switched off as it is.
+    PERFORM cron.unschedule(j.jobid)
+    FROM cron.job AS j
+    WHERE j.jobname = job
+        AND j.username = current_user
+        AND NOT j.active;
+
+    BEGIN
+        job_id := cron.schedule(job, every, command);
+    EXCEPTION
+        WHEN invalid_parameter_value THEN
+            RAISE EXCEPTION 'this pg_cron cannot run checks every %', every
+            USING
+                ERRCODE = 'GW053',
+                DETAIL = format('pg_cron says: %s. It counts seconds from version 1.5 on.', SQLERRM),
+                HINT = 'Update pg_cron, or take whole minutes: SELECT ghostwatch.schedule(''* * * * *'');';
+    END;
+
+    PERFORM ghostwatch.set_setting('check_period', period::text);
+    RETURN job_id;
+END
+$schedule$;
+
+COMMENT ON FUNCTION ghostwatch.schedule(text) IS
+'Lets pg_cron run the checks of this role''s contracts: ''* * * * *'', ''*/N * * * *'' (minutes), or ''N seconds'' with pg_cron 1.5 and later. '
+'Returns the number of the job. '
+'Raises GW052 for another schedule, GW053 where pg_cron cannot count seconds, GW054 where pg_cron is missing, '
+'GW055 where it lives in another database, GW056 without the right to use it.';

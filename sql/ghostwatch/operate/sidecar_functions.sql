@@ -1,0 +1,22 @@
+CREATE FUNCTION ghostwatch._sidecar_functions()
+RETURNS SETOF regprocedure
+LANGUAGE sql
+STABLE
+PARALLEL SAFE
+ROWS 10
+AS $_sidecar_functions$
+    -- The functions that deliver: all that a sidecar may call, and nobody else needs.
+    SELECT p.oid::regprocedure
+    FROM pg_proc AS p
+    WHERE p.pronamespace = 'ghostwatch'::regnamespace
+        AND p.proname IN (
+            'claim_notifications',
+            'notification_sent',
+            'notification_retry',
+            'notification_failed',
+            'sidecar_heartbeat'
+        )
+$_sidecar_functions$;
+
+COMMENT ON FUNCTION ghostwatch._sidecar_functions() IS
+'The functions that deliver: all that a sidecar may call, and nobody else needs.';

@@ -1,0 +1,36 @@
+CREATE FUNCTION ghostwatch.unschedule()
+RETURNS boolean
+LANGUAGE plpgsql
+VOLATILE
+PARALLEL UNSAFE
+AS $unschedule$
+-- Removes this role's pg_cron job for this database.
+-- Returns whether there was one.
+-- Raises GW055 where pg_cron lives in another database, GW056 without the right to use it.
+DECLARE
+    job constant text := ghostwatch._job_name();
+BEGIN
+    -- Without pg_cron there can be no job.
+    IF NOT (SELECT c.loaded FROM ghostwatch._cron() AS c) THEN
+        RETURN false;
+    END IF;
+
+    PERFORM ghostwatch._require_cron(
+        format(
+            'SELECT cron.unschedule(j.jobid) FROM cron.job AS j WHERE j.jobname = %L AND j.username = %L;',
+            job, current_user
+        )
+    );
+
+    PERFORM cron.unschedule(j.jobid)
+    FROM cron.job AS j
+    WHERE j.jobname = job
+        AND j.username = current_user;
+
+    RETURN FOUND;
+END
+$unschedule$;
+
+COMMENT ON FUNCTION ghostwatch.unschedule() IS
+'Removes this role''s pg_cron job for this database; returns whether there was one. '
+'Raises GW055 where pg_cron lives in another database, GW056 without the right to use it.';
