@@ -1,0 +1,113 @@
+"""`ghostwatch install`, the wheel that carries it, and `make install`."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from scripts.build import DIST, ROOT, version
+from tests.database import Database
+
+COMMAND = Path(sys.executable).with_name("ghostwatch")
+
+
+def ghostwatch(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Runs the command as a person would."""
+    return subprocess.run(
+        [COMMAND, *arguments], capture_output=True, text=True, check=False, env=os.environ | environment
+    )
+
+
+def test_install(empty_database: Database) -> None:
+    """The command installs the plain kind and says where, and to whom it belongs."""
+    finished = ghostwatch("install", "--dsn", empty_database.dsn)
+    assert (finished.returncode, finished.stderr) == (0, "")
+    assert finished.stdout == (
+        f"ghostwatch {version()} installed in database {empty_database.name}, owned by postgres\n"
+    )
+    assert empty_database.value("SELECT kind FROM ghostwatch.installation") == "plain"
+    assert empty_database.value("SELECT to_regnamespace('onboarding') IS NULL")
+
+
+def test_install_finds_the_database_as_psql_does(empty_database: Database) -> None:
+    """Without --dsn the PG* variables count."""
+    finished = ghostwatch("install", **empty_database.server.environment(empty_database.name))
+    assert (finished.returncode, finished.stderr) == (0, "")
+    assert empty_database.value("SELECT count(*) FROM ghostwatch.installation") == 1
+
+
+def test_install_twice_is_refused(database: Database) -> None:
+    """The database's message, detail and hint reach the user, without a traceback."""
+    finished = ghostwatch("install", "--dsn", database.dsn)
+    assert finished.returncode == 1
+    assert f"ghostwatch is already installed in database {database.name} (GW901)" in finished.stderr
+    assert "SELECT * FROM ghostwatch.installation" in finished.stderr
+    assert "Traceback" not in finished.stderr
+
+
+def test_unreachable_server(empty_database: Database) -> None:
+    """A server that does not answer is one clear line."""
+    finished = ghostwatch("install", "--dsn", "host=127.0.0.1 port=1 connect_timeout=2")
+    assert finished.returncode == 1
+    assert finished.stderr.startswith("ghostwatch: connection failed")
+    assert "Traceback" not in finished.stderr
+
+
+def test_wrong_usage() -> None:
+    """A wrong argument is told apart from a failure by its exit code."""
+    assert ghostwatch("install", "--nonsense").returncode == 2
+    assert ghostwatch().returncode == 2
+
+
+def test_version() -> None:
+    """The command and the SQL are of one version."""
+    assert ghostwatch("--version").stdout == f"ghostwatch {version()}\n"
+
+
+def test_wheel_carries_the_scripts(tmp_path: Path) -> None:
+    """What `pip install` brings is enough for `ghostwatch install`."""
+    subprocess.run(
+        [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", tmp_path, ROOT],
+        check=True,
+        capture_output=True,
+    )
+    (wheel,) = tmp_path.glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        assert {"ghostwatch/sql/ghostwatch.sql", "ghostwatch/sql/ghostwatch_onboarding.sql"} <= set(archive.namelist())
+
+
+@pytest.mark.own_server
+def test_make_install_stages_the_extension_files(tmp_path: Path) -> None:
+    """Every extension file arrives in the extension directory of the chosen server, below DESTDIR."""
+    servers = sorted(Path("/usr/share/postgresql").glob("*/extension"))
+    finished = subprocess.run(
+        [ROOT / "scripts" / "install_extension"],
+        env=os.environ | {"DESTDIR": str(tmp_path), "PG_VERSION": servers[-1].parent.name},
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    installed = tmp_path / servers[-1].relative_to("/")
+    assert {path.name for path in installed.iterdir()} == {
+        path.name for path in DIST.iterdir() if path.suffix == ".control" or "--" in path.name
+    }
+    assert "CREATE EXTENSION ghostwatch" in finished.stdout
+
+
+def test_make_install_names_the_servers_there_are(tmp_path: Path) -> None:
+    """A version that is not there is refused, and nothing is written."""
+    finished = subprocess.run(
+        [ROOT / "scripts" / "install_extension"],
+        env=os.environ | {"DESTDIR": str(tmp_path), "PG_VERSION": "9.1"},
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    assert finished.returncode == 1
+    assert "no PostgreSQL 9.1 here" in finished.stderr
+    assert not list(tmp_path.iterdir())
