@@ -30,8 +30,40 @@
 \ir operate/reset_setting.sql
 
 -- declare: what must hold
+\ir declare/contract_id.sql
+\ir declare/invariant_id.sql
+\ir declare/require_contract_owner.sql
+\ir declare/column_type.sql
+\ir declare/check_expression.sql
+\ir declare/fixed_length.sql
+\ir declare/restart_checks.sql
+\ir declare/declare_contract.sql
+\ir declare/declare_invariant.sql
+\ir declare/declare_branch_family.sql
+\ir declare/drop_branch_family.sql
+\ir declare/drop_invariant.sql
+\ir declare/drop_contract.sql
 
 -- detect: who breaks it
+\ir detect/clause.sql
+\ir detect/clock_changes.sql
+\ir detect/born_at_expression.sql
+\ir detect/born_between.sql
+\ir detect/family_expression.sql
+\ir detect/subject_query.sql
+\ir detect/life_state.sql
+\ir detect/oldest_birth_to_come.sql
+\ir detect/judge_arrivals.sql
+\ir detect/recheck_violations.sql
+\ir detect/check_outcome.sql
+\ir detect/check_invariant.sql
+\ir detect/next_invariant.sql
+\ir detect/require_runnable.sql
+\ir detect/finish_run.sql
+\ir detect/run_checks.sql
+\ir detect/ghost_summary.sql
+\ir detect/explain_state.sql
+\ir detect/violations_of.sql
 
 -- alert: from violations to incidents, and when to speak of them
 \ir alert/_condition.sql

@@ -22,6 +22,8 @@ AS $_setting_defaults$
             'How many subjects a check judges in one statement.'),
         ('run_budget', 'interval', '45 seconds', '1 second',
             'A check run begins no further check after this time; the next run goes on where it stopped.'),
+        ('lock_wait', 'interval', '5 seconds', '1 millisecond',
+            'How long a check waits for a lock on a table before it gives up until the next run.'),
         ('update_interval', 'interval', '1 minute', '0',
             'A message in the chat is edited at most this often.'),
         ('repeat_interval', 'interval', '4 hours', '1 second',

@@ -1,0 +1,60 @@
+CREATE FUNCTION ghostwatch._check_expression(
+    what text,
+    expression text,
+    from_item text,
+    expected_type text,
+    statement text
+) RETURNS void
+LANGUAGE plpgsql
+VOLATILE
+PARALLEL UNSAFE
+AS $_check_expression$
+-- Parses and plans a declared expression without running it on any row.
+-- what: how messages call it; from_item: what its aliases stand for; expected_type: 'boolean', or NULL for any;
+-- statement: what to type to declare it again.
+-- Runs with the caller's search path, which is the one the expression will be run with.
+-- Raises GW004 (does not parse), GW005 (refers to what is not there), GW006 (wrong type).
+DECLARE
+    found_type text;
+    problem text;
+BEGIN
+    IF expression IS NULL THEN
+        RETURN;
+    END IF;
+
+    -- In brackets of both kinds, so that no text can close one, add something of its own and open it again.
+    EXECUTE format(E'SELECT ARRAY[\n%s\n] FROM %s LIMIT 0', expression, from_item);
+    EXECUTE format(E'SELECT pg_catalog.pg_typeof((SELECT (\n%s\n) FROM %s LIMIT 0))::text', expression, from_item)
+    INTO found_type;
+
+    IF found_type IS DISTINCT FROM coalesce(expected_type, found_type) THEN
+        RAISE EXCEPTION '% is of type %, not %', what, found_type, expected_type
+            USING ERRCODE = 'GW006',
+                  DETAIL = format('The expression is: %s', expression),
+                  HINT = format('Make it a condition, for instance with IS NOT NULL, and declare again: %s', statement);
+    END IF;
+
+    -- A predicate stands in a WHERE clause, where aggregates and window functions may not.
+    IF expected_type = 'boolean' THEN
+        EXECUTE format(E'SELECT FROM %s WHERE (\n%s\n) LIMIT 0', from_item, expression);
+    END IF;
+EXCEPTION
+    WHEN undefined_column OR undefined_table OR undefined_function OR undefined_object
+      OR invalid_schema_name OR insufficient_privilege THEN
+        GET STACKED DIAGNOSTICS problem = MESSAGE_TEXT;
+        RAISE EXCEPTION '% refers to something that is not there or not permitted: %', what, problem
+            USING ERRCODE = 'GW005',
+                  DETAIL = format('The expression is: %s', expression),
+                  HINT = format('The subject''s row is s, the related row r; correct the name and declare again: %s', statement);
+    WHEN syntax_error OR grouping_error OR windowing_error OR feature_not_supported OR cardinality_violation
+      OR datatype_mismatch OR ambiguous_column OR ambiguous_function OR invalid_text_representation THEN
+        GET STACKED DIAGNOSTICS problem = MESSAGE_TEXT;
+        RAISE EXCEPTION '% is not one valid SQL expression: %', what, problem
+            USING ERRCODE = 'GW004',
+                  DETAIL = format('The expression is: %s', expression),
+                  HINT = format('Correct it and declare again: %s', statement);
+END
+$_check_expression$;
+
+COMMENT ON FUNCTION ghostwatch._check_expression(text, text, text, text, text) IS
+'Parses and plans a declared expression without running it on a row. Raises GW004 (does not parse), GW005 (refers to what is not there), GW006 (wrong type).';

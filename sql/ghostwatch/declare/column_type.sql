@@ -1,0 +1,48 @@
+CREATE FUNCTION ghostwatch._column_type(
+    relation regclass,
+    column_name name
+) RETURNS text
+LANGUAGE plpgsql
+STABLE
+PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $_column_type$
+-- The type of a column, as it is written in a cast.
+-- Raises GW002 when the relation is gone or is no table, GW003 when it has no such column.
+DECLARE
+    relation_kind "char" := (SELECT c.relkind FROM pg_class AS c WHERE c.oid = relation);
+    column_type text;
+    column_list text;
+BEGIN
+    IF relation_kind IS NULL OR relation_kind NOT IN ('r', 'p', 'f', 'v', 'm') THEN
+        RAISE EXCEPTION '% is not a table', coalesce(relation::text, 'NULL')
+            USING ERRCODE = 'GW002',
+                  DETAIL = CASE WHEN relation_kind IS NULL
+                                THEN 'There is no such relation in this database; a number is the former table of a contract, dropped since.'
+                                ELSE 'Only tables, partitioned tables, foreign tables and views have rows to watch.' END,
+                  HINT = 'Name an existing table; SELECT oid::regclass FROM pg_class WHERE relkind IN (''r'', ''p'') lists them.';
+    END IF;
+
+    SELECT format_type(a.atttypid, NULL)
+    INTO column_type
+    FROM pg_attribute AS a
+    WHERE a.attrelid = relation AND a.attname = column_name AND a.attnum > 0 AND NOT a.attisdropped;
+
+    IF column_type IS NULL THEN
+        SELECT string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnum)
+        INTO column_list
+        FROM pg_attribute AS a
+        WHERE a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped;
+
+        RAISE EXCEPTION 'column % of % does not exist', quote_ident(column_name), relation
+            USING ERRCODE = 'GW003',
+                  DETAIL = format('%s has the columns %s.', relation, column_list),
+                  HINT = 'Declare again with the name of one of these columns.';
+    END IF;
+
+    RETURN column_type;
+END
+$_column_type$;
+
+COMMENT ON FUNCTION ghostwatch._column_type(regclass, name) IS
+'The type of a column as it is written in a cast. Raises GW002 (not a table), GW003 (no such column).';

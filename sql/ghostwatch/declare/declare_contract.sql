@@ -1,0 +1,130 @@
+CREATE FUNCTION ghostwatch.declare_contract(
+    name text,
+    subject regclass,
+    key_column name DEFAULT 'id',
+    born_at_column name DEFAULT 'created_at',
+    branch_expression text DEFAULT NULL,
+    exempt_predicate text DEFAULT NULL,
+    exempt_branches text[] DEFAULT '{}',
+    time_zone text DEFAULT NULL,
+    lateness interval DEFAULT '2 minutes',
+    description text DEFAULT NULL,
+    noun text DEFAULT NULL
+) RETURNS void
+LANGUAGE plpgsql
+VOLATILE
+PARALLEL UNSAFE
+AS $declare_contract$
+-- Declares what every row of a table must come to have, or changes such a declaration; idempotent.
+-- The search path of this session is kept with the contract, so that names in its expressions keep their meaning.
+-- Raises GW002 to GW006, GW008 to GW011 and GW016.
+DECLARE
+    before ghostwatch.contract;
+    its_contract_id integer;
+    key_type text;
+    born_at_type text;
+    from_item text;
+    statement text;
+BEGIN
+    IF coalesce(declare_contract.name, '') = '' THEN
+        RAISE EXCEPTION 'a contract needs a name'
+            USING ERRCODE = 'GW016',
+                  HINT = format('SELECT ghostwatch.declare_contract(''onboarding'', %L)', subject);
+    END IF;
+
+    SELECT c.* INTO before FROM ghostwatch.contract AS c WHERE c.name = declare_contract.name FOR UPDATE;
+    PERFORM ghostwatch._require_contract_owner(before.contract_id);
+
+    key_type := ghostwatch._column_type(subject, key_column);
+    born_at_type := ghostwatch._column_type(subject, born_at_column);
+    from_item := format('%s AS s', subject);
+    statement := format('SELECT ghostwatch.declare_contract(%L, %L, …)', declare_contract.name, subject);
+
+    -- Keys are stored as text, looked up by their own type, and compared.
+    BEGIN
+        EXECUTE format('SELECT FROM %s WHERE s.%I = s.%I LIMIT 0', from_item, key_column, key_column);
+    EXCEPTION WHEN undefined_function THEN
+        RAISE EXCEPTION 'column % of % cannot be a key: values of type % cannot be compared', quote_ident(key_column), subject, key_type
+            USING ERRCODE = 'GW009',
+                  HINT = format('SELECT ghostwatch.declare_contract(%L, %L, key_column => ''its_primary_key'')', declare_contract.name, subject);
+    END;
+
+    IF born_at_type NOT IN ('timestamp with time zone', 'timestamp without time zone') THEN
+        RAISE EXCEPTION 'column % of % is no time of birth: it is of type %', quote_ident(born_at_column), subject, born_at_type
+            USING ERRCODE = 'GW010',
+                  DETAIL = 'A birth time is a timestamp with or without time zone.',
+                  HINT = format('SELECT ghostwatch.declare_contract(%L, %L, born_at_column => ''created_at'')', declare_contract.name, subject);
+    END IF;
+
+    -- A timestamp without time zone means nothing until somebody says in which zone it was written.
+    IF born_at_type = 'timestamp with time zone' THEN
+        time_zone := NULL;
+    ELSIF time_zone IS NULL THEN
+        time_zone := coalesce(before.time_zone, current_setting('TimeZone'));
+        RAISE NOTICE 'column % of % has no time zone; it is read as %', quote_ident(born_at_column), subject, time_zone
+            USING HINT = format('If it is written in another zone, declare again, for instance with time_zone => %L.', 'Europe/Berlin');
+    ELSE
+        BEGIN
+            PERFORM now() AT TIME ZONE time_zone;
+        EXCEPTION WHEN invalid_parameter_value THEN
+            RAISE EXCEPTION 'there is no time zone %', quote_literal(time_zone)
+                USING ERRCODE = 'GW011',
+                      HINT = 'SELECT name FROM pg_timezone_names lists those that this server knows.';
+        END;
+    END IF;
+
+    IF lateness IS NULL OR lateness < '0' THEN
+        RAISE EXCEPTION 'the lateness of contract % is %, not a length of time', quote_literal(declare_contract.name), coalesce(lateness::text, 'NULL')
+            USING ERRCODE = 'GW012',
+                  HINT = format('SELECT ghostwatch.declare_contract(%L, %L, lateness => ''2 minutes'')', declare_contract.name, subject);
+    END IF;
+
+    PERFORM ghostwatch._check_expression('the subject table', 'true', from_item, 'boolean', statement);
+    PERFORM ghostwatch._check_expression('the branch expression', branch_expression, from_item, NULL, statement);
+    PERFORM ghostwatch._check_expression('the exempt predicate', exempt_predicate, from_item, 'boolean', statement);
+
+    INSERT INTO ghostwatch.contract AS c (
+        name, subject, key_column, born_at_column, branch_expression, exempt_predicate, exempt_branches,
+        time_zone, lateness, search_path, noun, description
+    )
+    VALUES (
+        declare_contract.name, declare_contract.subject, declare_contract.key_column, declare_contract.born_at_column,
+        declare_contract.branch_expression, declare_contract.exempt_predicate, coalesce(declare_contract.exempt_branches, '{}'),
+        declare_contract.time_zone, ghostwatch._fixed_length(declare_contract.lateness),
+        (SELECT string_agg(quote_ident(p.schema_name), ', ' ORDER BY p.position) || ', pg_temp'
+         FROM unnest('pg_catalog'::name || current_schemas(false)) WITH ORDINALITY AS p (schema_name, position)
+         WHERE p.schema_name NOT LIKE 'pg\_temp%'),
+        coalesce(declare_contract.noun, 'new rows of ' || declare_contract.subject), declare_contract.description
+    )
+    ON CONFLICT ON CONSTRAINT contract_name_key DO UPDATE
+    SET owner = excluded.owner,
+        subject = excluded.subject,
+        key_column = excluded.key_column,
+        born_at_column = excluded.born_at_column,
+        branch_expression = excluded.branch_expression,
+        exempt_predicate = excluded.exempt_predicate,
+        exempt_branches = excluded.exempt_branches,
+        time_zone = excluded.time_zone,
+        lateness = excluded.lateness,
+        search_path = excluded.search_path,
+        noun = excluded.noun,
+        description = excluded.description
+    RETURNING c.contract_id INTO its_contract_id;
+
+    -- Where other rows are read, or their birth is read otherwise, the watermarks of before mean nothing.
+    IF (before.subject, before.key_column, before.born_at_column, before.time_zone)
+       IS DISTINCT FROM (declare_contract.subject, declare_contract.key_column, declare_contract.born_at_column, declare_contract.time_zone) THEN
+        PERFORM ghostwatch._restart_checks(i.invariant_id)
+        FROM ghostwatch.invariant AS i
+        WHERE i.contract_id = its_contract_id;
+    END IF;
+END
+$declare_contract$;
+
+COMMENT ON FUNCTION ghostwatch.declare_contract(text, regclass, name, name, text, text, text[], text, interval, text, text) IS
+'Declares what every row of a subject table must come to have; declaring again changes it.
+name: of the contract. subject: the table whose rows are watched. key_column: its key. born_at_column: its time of birth, timestamptz or timestamp.
+branch_expression: SQL over the alias s giving the path the subject came by. exempt_predicate: boolean SQL over s; such subjects are not judged.
+exempt_branches: LIKE patterns of branches that are not judged. time_zone: in which a timestamp without time zone is read (default: this session''s).
+lateness: how far a birth time may lie before the start of its transaction (clocks that differ). noun: what messages call the subjects, in the plural.
+Raises GW002 (not a table), GW003 (no such column), GW004 to GW006 (an expression is not valid), GW008 (belongs to another role), GW009 (key cannot be compared), GW010 (no time of birth), GW011 (no such time zone), GW012 (lateness), GW016 (no name).';

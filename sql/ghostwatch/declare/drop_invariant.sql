@@ -1,0 +1,27 @@
+CREATE FUNCTION ghostwatch.drop_invariant(
+    contract text,
+    invariant text
+) RETURNS void
+LANGUAGE plpgsql
+VOLATILE
+PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $drop_invariant$
+-- Drops an invariant and what was found about it; waits for a check of it that is under way.
+-- Raises GW001, GW007 and GW008.
+DECLARE
+    its_invariant_id integer := ghostwatch._invariant_id(contract, invariant);
+BEGIN
+    PERFORM ghostwatch._require_contract_owner(ghostwatch._contract_id(contract));
+    PERFORM FROM ghostwatch.check_progress AS p WHERE p.invariant_id = its_invariant_id FOR UPDATE;
+
+    -- Nobody checks it any more, so nothing could ever resolve its alerts.
+    PERFORM ghostwatch._retire_alerts(its_invariant_id, ghostwatch._clock());
+
+    DELETE FROM ghostwatch.invariant AS i WHERE i.invariant_id = its_invariant_id;
+END
+$drop_invariant$;
+
+COMMENT ON FUNCTION ghostwatch.drop_invariant(text, text) IS
+'Drops an invariant and what was found about it; its alerts are resolved and stay in the history.
+Raises GW001 (no such contract), GW007 (no such invariant), GW008 (belongs to another role).';

@@ -1,0 +1,38 @@
+CREATE FUNCTION ghostwatch._restart_checks(
+    invariant_id integer
+) RETURNS void
+LANGUAGE plpgsql
+VOLATILE
+PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $_restart_checks$
+-- Begins the checks of an invariant anew, watch_for back, so that declaring shows the present at once.
+-- Waits for a check of it that is under way.
+DECLARE
+    start_at timestamptz;
+BEGIN
+    SELECT ghostwatch._clock() - i.watch_for
+    INTO start_at
+    FROM ghostwatch.invariant AS i
+    WHERE i.invariant_id = _restart_checks.invariant_id;
+
+    INSERT INTO ghostwatch.check_progress AS p (invariant_id, watermark, horizon)
+    VALUES (_restart_checks.invariant_id, start_at, start_at)
+    ON CONFLICT ON CONSTRAINT check_progress_pkey DO UPDATE
+    SET watermark = excluded.watermark,
+        horizon = excluded.horizon,
+        catching_up_since = NULL;
+
+    -- What was found under the old definition says nothing about the new one.
+    DELETE FROM ghostwatch.judged AS j WHERE j.invariant_id = _restart_checks.invariant_id;
+    DELETE FROM ghostwatch.violation AS v
+    WHERE v.invariant_id = _restart_checks.invariant_id
+      AND (v.state IN ('warn', 'error', 'exempt') OR v.born_at >= start_at);
+    DELETE FROM ghostwatch.branch_minute AS b
+    WHERE b.invariant_id = _restart_checks.invariant_id
+      AND b.minute >= date_trunc('minute', start_at);
+END
+$_restart_checks$;
+
+COMMENT ON FUNCTION ghostwatch._restart_checks(integer) IS
+'Begins the checks of an invariant anew, watch_for before now, and forgets what was found of that time.';

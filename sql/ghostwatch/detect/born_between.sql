@@ -1,0 +1,36 @@
+CREATE FUNCTION ghostwatch._born_between(
+    clause ghostwatch._clause,
+    after timestamptz,
+    up_to timestamptz
+) RETURNS text
+LANGUAGE plpgsql
+STABLE
+PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $_born_between$
+-- SQL condition for the subjects s born after one moment and up to another, in a form that an index
+-- on the plain column can serve.
+DECLARE
+    -- Where a clock was set back or forward within these hours, local times repeat or never happen;
+    -- then the index reads a little more, and the exact condition sorts it out.
+    margin constant interval := '3 hours';
+    exact constant text := format('%1$s > %2$L AND %1$s <= %3$L', ghostwatch._born_at_expression(clause), after, up_to);
+BEGIN
+    IF clause.time_zone IS NULL THEN
+        RETURN exact;
+    END IF;
+
+    RETURN format(
+        's.%1$I > %2$L AND s.%1$I <= %3$L AND %4$s',
+        clause.born_at_column,
+        (after AT TIME ZONE clause.time_zone)
+        - CASE WHEN ghostwatch._clock_changes(after, margin, clause.time_zone) THEN margin ELSE '0' END,
+        (up_to AT TIME ZONE clause.time_zone)
+        + CASE WHEN ghostwatch._clock_changes(up_to, margin, clause.time_zone) THEN margin ELSE '0' END,
+        exact
+    );
+END
+$_born_between$;
+
+COMMENT ON FUNCTION ghostwatch._born_between(ghostwatch._clause, timestamptz, timestamptz) IS
+'SQL condition for the subjects s born after one moment (excluded) and up to another (included), fit for an index on the birth column.';

@@ -1,0 +1,62 @@
+CREATE FUNCTION ghostwatch._check_invariant(
+    invariant_id integer
+) RETURNS ghostwatch._check_outcome
+LANGUAGE plpgsql
+VOLATILE
+PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $_check_invariant$
+-- One check of one invariant, to be committed by the caller: re-check what is open, judge what has become due,
+-- decide the alerts. Returns NULL if somebody else is at it. An error is recorded, not raised.
+DECLARE
+    as_of timestamptz;
+    clause ghostwatch._clause;
+    outcome ghostwatch._check_outcome;
+BEGIN
+    PERFORM FROM ghostwatch.check_progress AS p
+    WHERE p.invariant_id = _check_invariant.invariant_id
+    FOR UPDATE SKIP LOCKED;
+    IF NOT FOUND THEN
+        RETURN NULL;
+    END IF;
+
+    -- Read after the lock was had, so that time never runs backwards from one check to the next.
+    as_of := ghostwatch._clock();
+    SELECT c.* INTO clause FROM ghostwatch._clause AS c WHERE c.invariant_id = _check_invariant.invariant_id;
+
+    BEGIN
+        PERFORM set_config('lock_timeout', extract(epoch FROM ghostwatch._setting('lock_wait')::interval) * 1000 || 'ms', true);
+
+        -- Says in plain words what a query on a dropped table would say with a number.
+        PERFORM ghostwatch._column_type(clause.subject, clause.born_at_column);
+        PERFORM ghostwatch._column_type(clause.related, clause.related_key_column);
+
+        PERFORM ghostwatch._recheck_violations(clause, as_of);
+        SELECT a.judged, a.opened, a.backlog
+        INTO outcome.judged, outcome.opened, outcome.backlog
+        FROM ghostwatch._judge_arrivals(clause, as_of) AS a;
+
+        UPDATE ghostwatch.check_progress AS p
+        SET last_success_at = as_of, failing_since = NULL, last_error = NULL, last_error_state = NULL
+        WHERE p.invariant_id = _check_invariant.invariant_id;
+    EXCEPTION
+        -- Whatever is wrong with this invariant must not cost the others their check.
+        WHEN OTHERS OR query_canceled THEN
+            GET STACKED DIAGNOSTICS
+                outcome.error_state = RETURNED_SQLSTATE,
+                outcome.error_message = MESSAGE_TEXT;
+
+            UPDATE ghostwatch.check_progress AS p
+            SET failing_since = coalesce(p.failing_since, as_of),
+                last_error = outcome.error_message,
+                last_error_state = outcome.error_state
+            WHERE p.invariant_id = _check_invariant.invariant_id;
+    END;
+
+    outcome.something_to_tell := ghostwatch._decide_alerts(invariant_id, as_of);
+    RETURN outcome;
+END
+$_check_invariant$;
+
+COMMENT ON FUNCTION ghostwatch._check_invariant(integer) IS
+'One check of one invariant: re-checks open violations, judges what has become due, decides the alerts. NULL if somebody else is at it; an error is recorded, not raised.';

@@ -1,0 +1,29 @@
+CREATE VIEW ghostwatch._clause AS
+SELECT
+    i.invariant_id,
+    i.contract_id,
+    c.name AS contract,
+    i.name AS invariant,
+    c.owner,
+    c.subject,
+    c.key_column,
+    c.born_at_column,
+    c.branch_expression,
+    c.exempt_predicate,
+    c.exempt_branches,
+    c.time_zone,
+    c.lateness,
+    c.search_path,
+    i.related,
+    i.related_key_column,
+    i.predicate,
+    i.warn_after,
+    i.error_after,
+    i.watch_for,
+    coalesce(i.warn_after, i.error_after) AS deadline,
+    i.rule
+FROM ghostwatch.invariant AS i
+INNER JOIN ghostwatch.contract AS c ON i.contract_id = c.contract_id;
+
+COMMENT ON VIEW ghostwatch._clause IS
+'One row per invariant with what its contract says: all that a check needs to know.';

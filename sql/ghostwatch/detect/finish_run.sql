@@ -1,0 +1,33 @@
+CREATE FUNCTION ghostwatch._finish_run(
+    started_at timestamptz,
+    checks integer,
+    failures integer,
+    judged integer,
+    opened integer,
+    backlog boolean,
+    something_to_tell boolean
+) RETURNS void
+LANGUAGE plpgsql
+VOLATILE
+PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $_finish_run$
+-- Ends a run: writes it down, prunes what is past its retention, and wakes the sidecars, once, if there is something to tell.
+DECLARE
+    as_of constant timestamptz := ghostwatch._clock();
+BEGIN
+    INSERT INTO ghostwatch.check_run (started_at, finished_at, checks, failures, judged, opened, backlog)
+    VALUES (started_at, as_of, checks, failures, judged, opened, backlog);
+
+    PERFORM ghostwatch._prune(as_of);
+
+    IF something_to_tell THEN
+        PERFORM pg_notify('ghostwatch', '');
+    ELSE
+        PERFORM set_config('synchronous_commit', 'off', true);
+    END IF;
+END
+$_finish_run$;
+
+COMMENT ON FUNCTION ghostwatch._finish_run(timestamptz, integer, integer, integer, integer, boolean, boolean) IS
+'Ends a check run: history, pruning, and one NOTIFY if there is something to tell.';

@@ -1,0 +1,59 @@
+CREATE FUNCTION ghostwatch.ghost_summary(
+    contract text,
+    invariant text,
+    OUT warn_count bigint,
+    OUT error_count bigint,
+    OUT total bigint,
+    OUT sample_keys text[],
+    OUT branches jsonb
+)
+LANGUAGE plpgsql
+STABLE
+PARALLEL RESTRICTED
+SET search_path = pg_catalog, pg_temp
+AS $ghost_summary$
+-- Who lacks the row right now, read from the application's own tables, not from what the checks wrote down.
+-- Raises GW001, GW007 and GW020.
+DECLARE
+    as_of constant timestamptz := ghostwatch._clock();
+    its_invariant_id constant integer := ghostwatch._invariant_id(contract, invariant);
+    clause ghostwatch._clause;
+BEGIN
+    SELECT c.* INTO clause FROM ghostwatch._clause AS c WHERE c.invariant_id = its_invariant_id;
+    PERFORM ghostwatch._require_runnable(contract);
+
+    PERFORM set_config('search_path', clause.search_path, true);
+    EXECUTE format($query$
+        WITH ghost AS MATERIALIZED (
+            SELECT q.subject_key, q.born_at, q.branch_family, $1 - q.born_at > $2 AS is_error
+            FROM (%s) AS q
+            WHERE NOT q.satisfied AND NOT q.exempt_by_branch AND NOT q.exempt_by_predicate
+        )
+        SELECT count(*) FILTER (WHERE NOT g.is_error), count(*) FILTER (WHERE g.is_error), count(*),
+            coalesce((SELECT array_agg(o.subject_key ORDER BY o.born_at, o.subject_key)
+                      FROM (SELECT o.subject_key, o.born_at FROM ghost AS o ORDER BY o.born_at, o.subject_key LIMIT 5) AS o), '{}'),
+            coalesce((SELECT jsonb_agg(jsonb_build_object('family', f.branch_family, 'ghosts', f.ghosts)
+                                       ORDER BY f.ghosts DESC, f.branch_family)
+                      FROM (SELECT b.branch_family, count(*) AS ghosts FROM ghost AS b GROUP BY b.branch_family) AS f), '[]')
+        FROM ghost AS g
+        $query$,
+        ghostwatch._subject_query(clause, format(
+            '(SELECT s.* FROM %s AS s WHERE %s) AS s',
+            clause.subject,
+            ghostwatch._born_between(
+                clause,
+                as_of - clause.watch_for - interval '1 microsecond',
+                as_of - clause.deadline - CASE WHEN clause.warn_after IS NULL THEN interval '1 microsecond' ELSE '0' END
+            )
+        )))
+    INTO warn_count, error_count, total, sample_keys, branches
+    USING as_of, clause.error_after;
+    PERFORM set_config('search_path', 'pg_catalog, pg_temp', true);
+END
+$ghost_summary$;
+
+COMMENT ON FUNCTION ghostwatch.ghost_summary(text, text) IS
+'Who lacks the row of an invariant right now; reads the application''s tables and writes nothing.
+warn_count: not exempt, without the row, and between warn_after and error_after old (both included; none without warn_after). error_count: older, up to and including watch_for. total: both.
+sample_keys: up to five keys, oldest first. branches: [{"family": text, "ghosts": n}, …], most first.
+Raises GW001 (no such contract), GW007 (no such invariant), GW020 (belongs to another role).';

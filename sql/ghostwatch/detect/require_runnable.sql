@@ -1,0 +1,29 @@
+CREATE FUNCTION ghostwatch._require_runnable(
+    contract text
+) RETURNS void
+LANGUAGE plpgsql
+STABLE
+PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $_require_runnable$
+-- Refuses to check one contract that belongs to another role: its expressions were written by that role.
+-- Raises GW001 and GW020.
+DECLARE
+    its_owner regrole;
+BEGIN
+    IF contract IS NULL THEN
+        RETURN;
+    END IF;
+
+    SELECT c.owner INTO its_owner FROM ghostwatch.contract AS c WHERE c.contract_id = ghostwatch._contract_id(contract);
+    IF its_owner <> current_user::regrole THEN
+        RAISE EXCEPTION 'contract % belongs to role % and is checked by that role only', quote_literal(contract), its_owner
+            USING ERRCODE = 'GW020',
+                  DETAIL = format('This session runs as %I; a check run lends its rights to nobody else''s expressions.', current_user),
+                  HINT = format('SET ROLE %s; then CALL ghostwatch.run_checks(%L)', its_owner, contract);
+    END IF;
+END
+$_require_runnable$;
+
+COMMENT ON FUNCTION ghostwatch._require_runnable(text) IS
+'Refuses to check a contract that belongs to another role. Raises GW001 (no such contract), GW020 (belongs to another role).';

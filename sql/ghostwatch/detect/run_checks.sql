@@ -1,0 +1,76 @@
+CREATE PROCEDURE ghostwatch.run_checks(
+    contract text DEFAULT NULL
+)
+LANGUAGE plpgsql
+AS $run_checks$
+-- Checks the invariants of the calling role's contracts, each in a transaction of its own, and commits after each:
+-- a slow or broken one costs only itself. May run any number of times at once.
+-- What waits in a backlog is worked off in rounds until the run's budget is used up.
+-- (No SET clause and no definer's rights: either would forbid the commits.)
+-- Raises GW001 and GW020; and 57014, after having recorded it, when it is cancelled or runs into statement_timeout.
+DECLARE
+    run ghostwatch.check_run;
+    budget_ends_at timestamptz;
+    candidate integer;
+    outcome ghostwatch._check_outcome;
+    done integer[] := '{}';
+    waiting integer[] := '{}';
+    something_to_tell boolean := false;
+BEGIN
+    PERFORM ghostwatch._require_runnable(contract);
+    IF ghostwatch._setting('paused')::boolean THEN
+        RETURN;
+    END IF;
+
+    run.started_at := ghostwatch._clock();
+    run.checks := 0;
+    run.failures := 0;
+    run.judged := 0;
+    run.opened := 0;
+    budget_ends_at := clock_timestamp() + ghostwatch._setting('run_budget')::interval;
+
+    LOOP
+        candidate := ghostwatch._next_invariant(contract, done || waiting);
+        IF candidate IS NULL THEN
+            EXIT WHEN waiting = '{}' OR clock_timestamp() > budget_ends_at;
+            waiting := '{}';
+            CONTINUE;
+        END IF;
+
+        -- Losing this in a crash loses nothing but an ordering.
+        PERFORM set_config('synchronous_commit', 'off', true);
+        COMMIT;
+
+        outcome := ghostwatch._check_invariant(candidate);
+        IF NOT coalesce(outcome.something_to_tell, false) THEN
+            PERFORM set_config('synchronous_commit', 'off', true);
+        END IF;
+        COMMIT;
+
+        IF outcome.backlog THEN
+            waiting := waiting || candidate;
+        ELSE
+            done := done || candidate;
+        END IF;
+        run.checks := run.checks + 1;
+        run.failures := run.failures + (outcome.error_state IS NOT NULL)::integer;
+        run.judged := run.judged + coalesce(outcome.judged, 0);
+        run.opened := run.opened + coalesce(outcome.opened, 0);
+        something_to_tell := something_to_tell OR coalesce(outcome.something_to_tell, false);
+
+        -- A cancelled run ends here; the next one begins with the others.
+        EXIT WHEN outcome.error_state = '57014';
+    END LOOP;
+
+    PERFORM ghostwatch._finish_run(run.started_at, run.checks, run.failures, run.judged, run.opened, waiting <> '{}', something_to_tell);
+    COMMIT;
+
+    IF outcome.error_state = '57014' THEN
+        RAISE EXCEPTION USING ERRCODE = outcome.error_state, MESSAGE = outcome.error_message;
+    END IF;
+END
+$run_checks$;
+
+COMMENT ON PROCEDURE ghostwatch.run_checks(text) IS
+'Checks the invariants of the calling role''s contracts (or of one of them), each in a transaction of its own. To be called by pg_cron, the sidecar or by hand, outside a transaction block.
+contract: NULL for all. Raises GW001 (no such contract), GW020 (it belongs to another role), 57014 (cancelled, after recording it).';

@@ -1,0 +1,38 @@
+CREATE FUNCTION ghostwatch._subject_query(
+    clause ghostwatch._clause,
+    from_item text
+) RETURNS text
+LANGUAGE sql
+STABLE
+PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $_subject_query$
+-- The one query that judges subjects; whoever judges, for whatever reason, goes through it.
+-- from_item: SQL that yields the subjects to judge as s.
+-- OFFSET 0 has the branch looked up once per subject, though the family names it many times.
+-- LIMIT 1 makes the related row an index look-up per subject, never a hash of the whole table.
+SELECT format(
+    E'SELECT s.%1$I::text AS subject_key, %2$s AS born_at, %3$s AS branch_family,\n'
+    '    coalesce(_branch.value LIKE ANY (%4$L::text[]), false) AS exempt_by_branch,\n'
+    '    coalesce((\n%5$s\n), false) AS exempt_by_predicate,\n'
+    '    coalesce(_related.satisfied, false) AS satisfied\n'
+    'FROM %6$s\n'
+    'CROSS JOIN LATERAL (SELECT (\n%7$s\n)::text AS value OFFSET 0) AS _branch\n'
+    'LEFT JOIN LATERAL (\n'
+    '    SELECT true AS satisfied FROM %8$s AS r WHERE r.%9$I = s.%1$I AND (\n%10$s\n) LIMIT 1\n'
+    ') AS _related ON true',
+    (clause).key_column,
+    ghostwatch._born_at_expression(clause),
+    ghostwatch._family_expression((clause).contract_id, '_branch.value'),
+    (clause).exempt_branches,
+    coalesce((clause).exempt_predicate, 'false'),
+    from_item,
+    coalesce((clause).branch_expression, 'NULL'),
+    (clause).related,
+    (clause).related_key_column,
+    coalesce((clause).predicate, 'true')
+)
+$_subject_query$;
+
+COMMENT ON FUNCTION ghostwatch._subject_query(ghostwatch._clause, text) IS
+'The query that judges subjects of one invariant: subject_key, born_at, branch_family, exempt_by_branch, exempt_by_predicate, satisfied. To be run under the search path of the contract.';

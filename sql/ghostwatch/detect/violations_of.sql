@@ -1,0 +1,66 @@
+CREATE FUNCTION ghostwatch.violations_of(
+    contract text,
+    subject_key text
+) RETURNS TABLE (
+    invariant text,
+    satisfied boolean,
+    state text,
+    due_at timestamptz,
+    explanation text
+)
+LANGUAGE plpgsql
+STABLE
+PARALLEL RESTRICTED
+ROWS 10
+SET search_path = pg_catalog, pg_temp
+AS $violations_of$
+-- Every clause of a contract for one subject, as of now, read from the application's own tables.
+-- Raises GW001, GW020 and GW021.
+DECLARE
+    as_of constant timestamptz := ghostwatch._clock();
+    clause ghostwatch._clause;
+    its_contract_id constant integer := ghostwatch._contract_id(contract);
+    found record;
+    is_known boolean;
+BEGIN
+    PERFORM ghostwatch._require_runnable(contract);
+
+    FOR clause IN SELECT c.* FROM ghostwatch._clause AS c WHERE c.contract_id = its_contract_id ORDER BY c.invariant_id LOOP
+        PERFORM set_config('search_path', clause.search_path, true);
+        BEGIN
+            EXECUTE ghostwatch._subject_query(clause, format(
+                '(SELECT s.* FROM %s AS s WHERE s.%I = %L) AS s', clause.subject, clause.key_column, violations_of.subject_key
+            ))
+            INTO found;
+            is_known := found.subject_key IS NOT NULL;
+        EXCEPTION WHEN invalid_text_representation OR numeric_value_out_of_range THEN
+            is_known := false;
+        END;
+        PERFORM set_config('search_path', 'pg_catalog, pg_temp', true);
+
+        IF NOT is_known THEN
+            RAISE EXCEPTION '% has no row with the key %', clause.subject, coalesce(quote_literal(violations_of.subject_key), 'NULL')
+                USING ERRCODE = 'GW021',
+                      DETAIL = format('The key is the column %I.', clause.key_column),
+                      HINT = format('SELECT %I FROM %s ORDER BY %I DESC LIMIT 5', clause.key_column, clause.subject, clause.born_at_column);
+        END IF;
+
+        invariant := clause.invariant;
+        satisfied := found.satisfied;
+        due_at := found.born_at + clause.deadline;
+        state := CASE
+            WHEN found.satisfied THEN 'holds'
+            WHEN found.exempt_by_branch OR found.exempt_by_predicate THEN 'exempt'
+            WHEN as_of - found.born_at < clause.deadline THEN 'not due yet'
+            ELSE 'broken'
+        END;
+        explanation := ghostwatch._explain_state(clause.invariant_id, state, due_at);
+        RETURN NEXT;
+    END LOOP;
+END
+$violations_of$;
+
+COMMENT ON FUNCTION ghostwatch.violations_of(text, text) IS
+'Every clause of a contract for one subject, as of now, read from the application''s tables.
+satisfied: whether the row is there. state: holds, broken, not due yet, or exempt. due_at: when the row is or was due. explanation: the same in words.
+Raises GW001 (no such contract), GW020 (belongs to another role), GW021 (no such subject).';
