@@ -143,7 +143,10 @@ BEGIN
 END
 $declare_invariant$;
 
-COMMENT ON FUNCTION ghostwatch.declare_invariant(text, text, regclass, name, text, name, interval, interval, interval, text, text, text, text, integer, double precision, double precision, double precision, double precision) IS
+COMMENT ON FUNCTION ghostwatch.declare_invariant(
+    text, text, regclass, name, text, name, interval, interval, interval, text, text, text, text,
+    integer, double precision, double precision, double precision, double precision
+) IS
 'Declares one clause of a contract: a row of related with the subject''s key (and predicate) exists in time; declaring again changes it.
 related_key_column: the column of related that holds the subject''s key. predicate: boolean SQL over the aliases s (subject) and r (related).
 related_at_column: when the related row came, for backtests. warn_after, error_after: age of the subject at which a missing row is a warning, an error; an error_after of 0 means due in the transaction of the subject.

@@ -62,7 +62,9 @@ BEGIN
         EXIT WHEN outcome.error_state = '57014';
     END LOOP;
 
-    PERFORM ghostwatch._finish_run(run.started_at, run.checks, run.failures, run.judged, run.opened, waiting <> '{}', something_to_tell);
+    PERFORM ghostwatch._finish_run(
+        run.started_at, run.checks, run.failures, run.judged, run.opened, waiting <> '{}', something_to_tell
+    );
     COMMIT;
 
     IF outcome.error_state = '57014' THEN
@@ -71,6 +73,7 @@ BEGIN
 END
 $run_checks$;
 
-COMMENT ON PROCEDURE ghostwatch.run_checks(text) IS
-'Checks the invariants of the calling role''s contracts (or of one of them), each in a transaction of its own. To be called by pg_cron, the sidecar or by hand, outside a transaction block.
+COMMENT ON PROCEDURE ghostwatch.run_checks (text) IS
+'Checks the invariants of the calling role''s contracts (or of one of them), each in a transaction of its own.
+To be called by pg_cron, the sidecar or by hand, outside a transaction block.
 contract: NULL for all. Raises GW001 (no such contract), GW020 (it belongs to another role), 57014 (cancelled, after recording it).';

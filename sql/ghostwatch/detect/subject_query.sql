@@ -35,4 +35,5 @@ SELECT format(
 $_subject_query$;
 
 COMMENT ON FUNCTION ghostwatch._subject_query(ghostwatch._clause, text) IS
-'The query that judges subjects of one invariant: subject_key, born_at, branch_family, exempt_by_branch, exempt_by_predicate, satisfied. To be run under the search path of the contract.';
+'The query that judges subjects of one invariant, to be run under the search path of the contract.
+It yields subject_key, born_at, branch_family, exempt_by_branch, exempt_by_predicate and satisfied.';
