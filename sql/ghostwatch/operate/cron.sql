@@ -20,9 +20,10 @@ BEGIN
         RETURN;
     END IF;
 
-    -- The setting exists wherever pg_cron is loaded, but not every role may read it.
+    -- Reading the setting fails only where pg_cron is loaded; that it can be read does not say so,
+    -- since a configuration file may name it for nothing.
     database := current_setting('cron.database_name', true);
-    loaded := database IS NOT NULL;
+    loaded := EXISTS (SELECT FROM pg_settings AS s WHERE s.name = 'cron.database_name');
 EXCEPTION
     WHEN insufficient_privilege THEN
         loaded := true;

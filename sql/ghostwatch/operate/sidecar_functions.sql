@@ -14,6 +14,9 @@ AS $_sidecar_functions$
             'notification_sent',
             'notification_retry',
             'notification_failed',
+            'channel_migrated',
+            'channel_topic_lost',
+            'channel_address',
             'sidecar_heartbeat'
         )
 $_sidecar_functions$;

@@ -1,0 +1,61 @@
+"""Roles and the database in which pg_cron lives."""
+
+from __future__ import annotations
+
+import itertools
+import os
+from collections.abc import Callable, Iterator
+
+import pytest
+from psycopg import sql
+
+from scripts.cluster import Server
+from tests.database import Database
+
+_numbers = itertools.count(1)
+
+
+@pytest.fixture(scope="session")
+def make_role(server: Server) -> Iterator[Callable[[], str]]:
+    """Makes login roles without any privilege, and drops them after the databases that knew them."""
+    made: list[str] = []
+
+    def make() -> str:
+        # In need of quotes, so that a forgotten one shows.
+        name = f"Role {os.getpid()} {next(_numbers)}"
+        server.execute(sql.SQL("CREATE ROLE {} LOGIN").format(sql.Identifier(name)))
+        made.append(name)
+        return name
+
+    yield make
+    for name in made:
+        server.execute(sql.SQL("DROP ROLE {}").format(sql.Identifier(name)))
+
+
+@pytest.fixture
+def cron_home(server: Server, make_role: Callable[[], str]) -> Iterator[Database]:
+    """The database in which the server's pg_cron lives, with ghostwatch installed for the test."""
+    with server.connect() as connection:
+        (name,) = connection.execute("SHOW cron.database_name").fetchone() or ()
+    home = Database(server, name, "extension")
+    home.execute("CREATE EXTENSION IF NOT EXISTS pg_cron")
+    home.execute("CREATE EXTENSION ghostwatch")
+    try:
+        yield home
+    finally:
+        home.execute("SELECT cron.unschedule(jobid) FROM cron.job")
+        home.execute("DROP EXTENSION ghostwatch CASCADE")
+        home.execute(
+            """
+            DO $$
+            DECLARE
+                role name;
+            BEGIN
+                FOR role IN SELECT rolname FROM pg_roles WHERE rolname LIKE 'Role %' LOOP
+                    EXECUTE format('DROP OWNED BY %I', role);
+                END LOOP;
+            END
+            $$
+            """
+        )
+        home.connection.close()
