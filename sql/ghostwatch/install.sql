@@ -66,9 +66,37 @@
 \ir detect/violations_of.sql
 
 -- alert: from violations to incidents, and when to speak of them
-\ir alert/_condition.sql
+\ir alert/condition.sql
+\ir alert/branch_table.sql
+\ir alert/every_condition.sql
+\ir alert/check_failing_condition.sql
+\ir alert/silence_in_force.sql
+\ir alert/open_alert.sql
+\ir alert/reopen_alert.sql
+\ir alert/keep_firing.sql
+\ir alert/calm_alert.sql
+\ir alert/resolve_alert.sql
+\ir alert/retire_alerts.sql
+\ir alert/advance_alert.sql
+\ir alert/decide_alerts.sql
+\ir alert/require_alert.sql
+\ir alert/acknowledge.sql
 
 -- deliver: what is to be told, to whom, and how it went
+\ir deliver/quiet_until.sql
+\ir deliver/digest_due.sql
+\ir deliver/told_alerts.sql
+\ir deliver/hold_back.sql
+\ir deliver/queue_message.sql
+\ir deliver/queue_edit.sql
+\ir deliver/tell.sql
+\ir deliver/tell_firing.sql
+\ir deliver/channel_id.sql
+\ir deliver/check_channel.sql
+\ir deliver/add_channel.sql
+\ir deliver/remove_channel.sql
+\ir deliver/enable_channel.sql
+\ir deliver/disable_channel.sql
 \ir deliver/post_event.sql
 \ir deliver/pace_chat.sql
 \ir deliver/chat_answered.sql

@@ -100,7 +100,11 @@ BEGIN
         thread_id := claimed.thread_id;
         reason := claimed.reason;
         alert := ghostwatch._message_facts(claimed.alert_id);
-        payload := claimed.payload;
+        payload := claimed.payload || CASE
+            WHEN claimed.reason IN ('digest', 'recap')
+                THEN jsonb_build_object('alerts', ghostwatch._told_alerts(claimed.notification_id))
+            ELSE '{}'
+        END;
         edit_message_id := CASE WHEN claimed.reason = 'updated' THEN claimed.incident_message END;
         reply_to_message_id := CASE WHEN claimed.reason <> 'updated' THEN claimed.incident_message END;
         attempts := claimed.attempts;

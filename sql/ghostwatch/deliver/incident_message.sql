@@ -13,7 +13,6 @@ AS $_incident_message$
     FROM ghostwatch.notification
     WHERE notification.alert_id = _incident_message.alert_id
         AND notification.channel_id = _incident_message.channel_id
-        AND notification.state = 'sent'
         AND notification.message_id IS NOT NULL
     ORDER BY
         notification.reason = 'updated' DESC,

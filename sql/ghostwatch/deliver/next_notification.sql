@@ -25,6 +25,8 @@ AS $_next_notification$
             WHERE earlier.alert_id = candidate.alert_id
                 AND earlier.channel_id = candidate.channel_id
                 AND earlier.state IN ('pending', 'claimed')
+                -- An edit shows the present whenever it comes; nothing needs to wait for it.
+                AND earlier.reason <> 'updated'
                 AND earlier.notification_id < candidate.notification_id
         )
         AND NOT EXISTS (

@@ -18,7 +18,7 @@ AS $_skip_overtaken$
     CROSS JOIN ghostwatch.notification AS later
     WHERE channel.chat_id = _skip_overtaken.chat_id
         AND earlier.channel_id = channel.channel_id
-        AND earlier.reason IN ('opened', 'escalated', 'reopened', 'repeated', 'resolved', 'updated')
+        AND earlier.reason IN ('opened', 'escalated', 'reopened', 'repeated', 'resolved')
         AND (earlier.state = 'pending' OR (earlier.state = 'claimed' AND earlier.lease_until <= _skip_overtaken.as_of))
         AND later.channel_id = channel.channel_id
         AND later.alert_id = earlier.alert_id

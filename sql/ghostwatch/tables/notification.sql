@@ -9,6 +9,7 @@ CREATE TABLE ghostwatch.notification (
     payload jsonb NOT NULL DEFAULT '{}',
     state text NOT NULL DEFAULT 'pending' CHECK (state IN ('pending', 'claimed', 'sent', 'failed', 'suppressed', 'superseded')),
     state_reason text,
+    told_by bigint REFERENCES ghostwatch.notification ON DELETE SET NULL,
     created_at timestamptz NOT NULL,
     next_attempt_at timestamptz NOT NULL,
     attempts integer NOT NULL DEFAULT 0,
@@ -21,7 +22,14 @@ CREATE TABLE ghostwatch.notification (
 CREATE INDEX notification_waiting ON ghostwatch.notification (channel_id, next_attempt_at)
 WHERE state IN ('pending', 'claimed');
 CREATE INDEX notification_alert_id ON ghostwatch.notification (alert_id, channel_id);
+CREATE INDEX notification_told_by ON ghostwatch.notification (told_by)
+WHERE told_by IS NOT NULL;
+-- Runs that keep something back for the same morning share one digest.
+CREATE UNIQUE INDEX notification_digest ON ghostwatch.notification (channel_id)
+WHERE reason = 'digest' AND state = 'pending';
 CREATE INDEX notification_created_at ON ghostwatch.notification (created_at);
 
 COMMENT ON TABLE ghostwatch.notification IS
 'The outbox: one thing to tell one channel. Rendered when it is sent, from the state of its alert at that time.';
+COMMENT ON COLUMN ghostwatch.notification.told_by IS
+'The later notification that tells what this one would have told: of one superseded, or suppressed for a digest or recap.';

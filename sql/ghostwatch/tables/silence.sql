@@ -4,7 +4,7 @@ CREATE TABLE ghostwatch.silence (
     invariant text,
     branch text,
     starts_at timestamptz NOT NULL,
-    ends_at timestamptz NOT NULL CHECK (ends_at > starts_at),
+    ends_at timestamptz NOT NULL CHECK (ends_at >= starts_at),
     created_by text NOT NULL,
     comment text NOT NULL,
     ended_by text

@@ -1,0 +1,54 @@
+CREATE FUNCTION ghostwatch.acknowledge(
+    alert_id bigint,
+    by text,
+    comment text DEFAULT NULL
+) RETURNS boolean
+LANGUAGE plpgsql
+VOLATILE
+PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $acknowledge$
+-- Notes that somebody takes care of a firing alert: it is not repeated any more; an escalation still speaks.
+-- Takes the alert, who it is, and what they want to say. Returns false if somebody else was first.
+-- Raises GW030 (no such alert), GW031 (already resolved), GW032 (nobody named).
+DECLARE
+    its_state text := (SELECT a.state FROM ghostwatch.alert AS a WHERE a.alert_id = acknowledge.alert_id);
+    is_first  boolean;
+BEGIN
+    PERFORM ghostwatch._require_alert(alert_id);
+
+    IF its_state = 'resolved' THEN
+        RAISE EXCEPTION 'alert % is resolved', alert_id
+            USING ERRCODE = 'GW031',
+                  DETAIL = 'Only an alert that is firing can be acknowledged.',
+                  HINT = format('SELECT * FROM ghostwatch.explain_alert(%s)', alert_id);
+    END IF;
+
+    IF coalesce(by, '') = '' THEN
+        RAISE EXCEPTION 'alert % can only be acknowledged by somebody', alert_id
+            USING ERRCODE = 'GW032',
+                  DETAIL = format('The name given is %s.', quote_nullable(by)),
+                  HINT = format('SELECT ghostwatch.acknowledge(%s, %L)', alert_id, session_user);
+    END IF;
+
+    UPDATE ghostwatch.alert AS a
+    SET
+        acknowledged_at = ghostwatch._clock(),
+        acknowledged_by = by,
+        acknowledge_comment = comment
+    WHERE a.alert_id = acknowledge.alert_id
+        AND a.acknowledged_at IS NULL;
+    is_first := FOUND;
+
+    -- The message in the chat shows who it is.
+    IF is_first AND ghostwatch._tell(alert_id, 'updated', ghostwatch._clock()) THEN
+        PERFORM pg_notify('ghostwatch', '');
+    END IF;
+
+    RETURN is_first;
+END
+$acknowledge$;
+
+COMMENT ON FUNCTION ghostwatch.acknowledge(bigint, text, text) IS
+'Notes who takes care of a firing alert; it is not repeated any more, an escalation still speaks. False if somebody else was first.
+Raises GW030 (no such alert), GW031 (already resolved), GW032 (nobody named).';

@@ -1,0 +1,66 @@
+CREATE FUNCTION ghostwatch._branch_table(
+    invariant_id integer,
+    severity text,
+    as_of timestamptz
+) RETURNS jsonb
+LANGUAGE sql
+STABLE
+PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $_branch_table$
+    -- How the open violations spread over the branch families.
+    -- Takes an invariant, what to count (error: errors only; warn: all that are open) and the time of the run.
+    -- Returns [{"family", "ghosts", "matured"}, ...]: of the subjects under watch that reached that deadline,
+    -- how many came this way and how many of them are in violation; the family with the largest excess over
+    -- the common rate first.
+    WITH rule AS (
+        SELECT
+            i.watch_for,
+            CASE WHEN severity = 'error' THEN i.error_after ELSE coalesce(i.warn_after, i.error_after) END AS deadline,
+            CASE WHEN severity = 'error' THEN ARRAY['error'] ELSE ARRAY['warn', 'error'] END AS states
+        FROM ghostwatch.invariant AS i
+        WHERE i.invariant_id = _branch_table.invariant_id
+    ),
+    open_violations AS (
+        SELECT v.branch_family, count(*) AS ghosts
+        FROM ghostwatch.violation AS v
+        WHERE v.invariant_id = _branch_table.invariant_id
+            AND v.state IN ('warn', 'error')
+            AND v.state = ANY ((SELECT r.states FROM rule AS r)::text[])
+        GROUP BY v.branch_family
+    ),
+    under_watch AS (
+        SELECT b.branch_family, sum(b.matured) AS matured
+        FROM ghostwatch.branch_minute AS b
+        CROSS JOIN rule AS r
+        WHERE b.invariant_id = _branch_table.invariant_id
+            AND b.minute >= date_trunc('minute', as_of - r.watch_for)
+            AND b.minute <= as_of - r.deadline
+        GROUP BY b.branch_family
+    ),
+    family AS (
+        SELECT
+            branch_family AS name,
+            coalesce(o.ghosts, 0) AS ghosts,
+            -- A violation that was recorded at COMMIT is open before it is counted as matured.
+            greatest(u.matured, o.ghosts) AS matured
+        FROM open_violations AS o
+        FULL JOIN under_watch AS u USING (branch_family)
+    ),
+    pool AS (
+        SELECT sum(f.ghosts) / nullif(sum(f.matured), 0) AS rate FROM family AS f
+    )
+    SELECT coalesce(
+        jsonb_agg(
+            jsonb_build_object('family', f.name, 'ghosts', f.ghosts, 'matured', f.matured)
+            ORDER BY f.ghosts - f.matured * p.rate DESC, f.ghosts DESC, f.name
+        ),
+        '[]'
+    )
+    FROM family AS f
+    CROSS JOIN pool AS p
+    WHERE f.matured > 0
+$_branch_table$;
+
+COMMENT ON FUNCTION ghostwatch._branch_table(integer, text, timestamptz) IS
+'How the open violations of an invariant, of one severity, spread over the branch families under watch.';

@@ -1,0 +1,35 @@
+CREATE FUNCTION ghostwatch._check_failing_condition(
+    invariant_id integer,
+    as_of timestamptz
+) RETURNS ghostwatch._condition
+LANGUAGE sql
+STABLE
+PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $_check_failing_condition$
+    -- Something is wrong while an invariant's check itself fails: a warning at first, and an error once it
+    -- was blind for three periods.
+    -- Takes an invariant and the time of the run; returns the condition.
+    SELECT
+        p.failing_since IS NOT NULL,
+        CASE
+            WHEN p.failing_since <= as_of - 3 * ghostwatch._setting('check_period')::interval THEN 'error'
+            ELSE 'warn'
+        END,
+        0,
+        0,
+        '{}'::text[],
+        '[]'::jsonb,
+        jsonb_build_object(
+            'failing_since', p.failing_since,
+            'last_error', p.last_error,
+            'last_error_state', p.last_error_state
+        ),
+        -- One check that succeeds is proof enough.
+        '0'::interval
+    FROM ghostwatch.check_progress AS p
+    WHERE p.invariant_id = _check_failing_condition.invariant_id
+$_check_failing_condition$;
+
+COMMENT ON FUNCTION ghostwatch._check_failing_condition(integer, timestamptz) IS
+'Whether the check of an invariant fails, since when and with which error.';

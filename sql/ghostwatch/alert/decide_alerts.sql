@@ -1,0 +1,40 @@
+CREATE FUNCTION ghostwatch._decide_alerts(
+    invariant_id integer,
+    as_of timestamptz
+) RETURNS boolean
+LANGUAGE plpgsql
+VOLATILE
+PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $_decide_alerts$
+-- Decides about every kind of alert of one invariant; the last step of its check, and of its failed check.
+-- Takes the invariant and the time of the run; returns whether there is something to tell.
+DECLARE
+    failing   ghostwatch._condition := ghostwatch._check_failing_condition(invariant_id, as_of);
+    its_rule  text := (SELECT i.rule FROM ghostwatch.invariant AS i WHERE i.invariant_id = _decide_alerts.invariant_id);
+    anything  boolean;
+BEGIN
+    anything := ghostwatch._advance_alert('check_failing', invariant_id, failing, as_of);
+
+    -- A check that failed has seen neither harm nor calm.
+    IF failing.firing THEN
+        RETURN anything;
+    END IF;
+
+    IF its_rule = 'every' THEN
+        RETURN ghostwatch._advance_alert(
+            'violations', invariant_id, ghostwatch._every_condition(invariant_id, as_of), as_of
+        ) OR anything;
+    END IF;
+
+    anything := ghostwatch._advance_alert(
+        'violations', invariant_id, ghostwatch._drift_condition(invariant_id, as_of), as_of
+    ) OR anything;
+    RETURN ghostwatch._advance_alert(
+        'no_signups', invariant_id, ghostwatch._no_signups_condition(invariant_id, as_of), as_of
+    ) OR anything;
+END
+$_decide_alerts$;
+
+COMMENT ON FUNCTION ghostwatch._decide_alerts(integer, timestamptz) IS
+'Decides about the alerts of one invariant after its check, or after its check failed. Returns whether there is something to tell.';

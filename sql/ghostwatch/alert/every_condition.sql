@@ -1,0 +1,70 @@
+CREATE FUNCTION ghostwatch._every_condition(
+    invariant_id integer,
+    as_of timestamptz
+) RETURNS ghostwatch._condition
+LANGUAGE plpgsql
+STABLE
+PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $_every_condition$
+-- The rule "every": something is wrong as long as enough violations are open.
+-- Takes an invariant and the time of the run; returns the condition. Reads the open violations and, only if
+-- there are any, the minutes under watch.
+DECLARE
+    rule          ghostwatch.invariant;
+    catching_up   timestamptz;
+    condition     ghostwatch._condition;
+    matured       bigint;
+    error_matured bigint;
+BEGIN
+    SELECT i.* INTO STRICT rule
+    FROM ghostwatch.invariant AS i
+    WHERE i.invariant_id = _every_condition.invariant_id;
+
+    SELECT p.catching_up_since INTO catching_up
+    FROM ghostwatch.check_progress AS p
+    WHERE p.invariant_id = rule.invariant_id;
+
+    SELECT
+        count(*) FILTER (WHERE v.state = 'warn'),
+        count(*) FILTER (WHERE v.state = 'error'),
+        coalesce((array_agg(v.subject_key ORDER BY v.born_at, v.subject_key))[1:5], '{}')
+    INTO condition.warn_count, condition.error_count, condition.sample_keys
+    FROM ghostwatch.violation AS v
+    WHERE v.invariant_id = rule.invariant_id AND v.state IN ('warn', 'error');
+
+    -- While a backlog is worked off, oldest first, calm only means that the present was not looked at yet.
+    condition.quiet_time := CASE WHEN catching_up IS NULL THEN ghostwatch._setting('resolve_after')::interval END;
+    condition.firing := false;
+    IF condition.warn_count + condition.error_count < rule.min_count THEN
+        RETURN condition;
+    END IF;
+
+    SELECT
+        coalesce(sum(b.matured), 0),
+        coalesce(sum(b.matured) FILTER (WHERE b.minute <= as_of - rule.error_after), 0)
+    INTO matured, error_matured
+    FROM ghostwatch.branch_minute AS b
+    WHERE b.invariant_id = rule.invariant_id
+        AND b.minute >= date_trunc('minute', as_of - rule.watch_for);
+
+    condition.firing := condition.warn_count + condition.error_count >= rule.min_rate * matured;
+    condition.severity := CASE
+        WHEN condition.error_count >= greatest(rule.min_count, rule.min_rate * error_matured) THEN 'error'
+        ELSE 'warn'
+    END;
+    condition.branches := ghostwatch._branch_table(rule.invariant_id, condition.severity, as_of);
+    condition.evidence := jsonb_strip_nulls(jsonb_build_object(
+        'warn_after', rule.warn_after,
+        'error_after', rule.error_after,
+        'watch_for', rule.watch_for,
+        'min_count', rule.min_count,
+        'min_rate', rule.min_rate,
+        'catching_up_since', catching_up
+    ));
+    RETURN condition;
+END
+$_every_condition$;
+
+COMMENT ON FUNCTION ghostwatch._every_condition(integer, timestamptz) IS
+'The rule "every": something is wrong while at least min_count violations, and min_rate of the subjects under watch, are open.';

@@ -1,0 +1,59 @@
+CREATE FUNCTION ghostwatch._keep_firing(
+    latest ghostwatch.alert,
+    condition ghostwatch._condition,
+    as_of timestamptz
+) RETURNS boolean
+LANGUAGE plpgsql
+VOLATILE
+PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $_keep_firing$
+-- Brings a firing alert up to date, and finds out whether that is worth a new message, an edit or nothing.
+-- Takes the alert, what its rule found and the time of the run. Returns whether there is something to tell.
+DECLARE
+    escalates boolean := condition.severity = 'error' AND latest.severity = 'warn';
+    silence_now bigint := ghostwatch._silence_in_force(latest.contract, latest.invariant, condition.branches, as_of);
+    silence_ended boolean := latest.silence_id IS NOT NULL AND silence_now IS NULL;
+    repeats boolean := latest.acknowledged_at IS NULL
+        AND as_of >= latest.told_at + ghostwatch._setting('repeat_interval')::interval;
+    differs boolean := latest.quiet_since IS NOT NULL
+        OR latest.silence_id IS DISTINCT FROM silence_now
+        OR ROW(latest.warn_count, latest.error_count, latest.sample_keys, latest.branches, latest.evidence)
+            IS DISTINCT FROM
+            ROW(condition.warn_count, condition.error_count, condition.sample_keys, condition.branches, condition.evidence);
+BEGIN
+    IF NOT (escalates OR repeats OR differs) THEN
+        RETURN false;
+    END IF;
+
+    -- The severity only rises: an error absorbs the warning that it was, and those that come after it.
+    UPDATE ghostwatch.alert AS a
+    SET
+        severity = CASE WHEN escalates THEN 'error' ELSE a.severity END,
+        escalated_at = CASE WHEN escalates THEN as_of ELSE a.escalated_at END,
+        quiet_since = NULL,
+        silence_id = silence_now,
+        warn_count = condition.warn_count,
+        error_count = condition.error_count,
+        peak_count = greatest(a.peak_count, condition.warn_count + condition.error_count),
+        sample_keys = condition.sample_keys,
+        branches = condition.branches,
+        evidence = condition.evidence,
+        changed_at = as_of
+    WHERE a.alert_id = latest.alert_id;
+
+    RETURN ghostwatch._tell(
+        latest.alert_id,
+        CASE
+            WHEN escalates THEN 'escalated'
+            WHEN silence_ended THEN 'silence_ended'
+            WHEN repeats THEN 'repeated'
+            ELSE 'updated'
+        END,
+        as_of
+    );
+END
+$_keep_firing$;
+
+COMMENT ON FUNCTION ghostwatch._keep_firing(ghostwatch.alert, ghostwatch._condition, timestamptz) IS
+'Brings a firing alert up to date: escalates, repeats, tells the end of a silence, or has its message edited. Returns whether there is something to tell.';

@@ -1,0 +1,50 @@
+CREATE FUNCTION ghostwatch._open_alert(
+    kind text,
+    invariant_id integer,
+    condition ghostwatch._condition,
+    as_of timestamptz
+) RETURNS boolean
+LANGUAGE plpgsql
+VOLATILE
+PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $_open_alert$
+-- Begins an incident and tells it.
+-- Takes the kind, the invariant (NULL for checks_stopped), what its rule found and the time of the run.
+-- Returns whether there is something to tell.
+DECLARE
+    new_alert_id bigint;
+BEGIN
+    -- The names are copied: an alert outlives its contract.
+    INSERT INTO ghostwatch.alert (
+        kind, invariant_id, contract, invariant, rule, severity, opened_at, escalated_at, silence_id,
+        warn_count, error_count, peak_count, sample_keys, branches, evidence, changed_at
+    )
+    SELECT
+        kind,
+        i.invariant_id,
+        c.name,
+        i.name,
+        CASE WHEN kind IN ('violations', 'no_signups') THEN i.rule END,
+        condition.severity,
+        as_of,
+        CASE WHEN condition.severity = 'error' THEN as_of END,
+        ghostwatch._silence_in_force(c.name, i.name, condition.branches, as_of),
+        condition.warn_count,
+        condition.error_count,
+        condition.warn_count + condition.error_count,
+        condition.sample_keys,
+        condition.branches,
+        condition.evidence,
+        as_of
+    FROM (VALUES (_open_alert.invariant_id)) AS named (invariant_id)
+    LEFT JOIN ghostwatch.invariant AS i USING (invariant_id)
+    LEFT JOIN ghostwatch.contract AS c USING (contract_id)
+    RETURNING alert.alert_id INTO new_alert_id;
+
+    RETURN ghostwatch._tell(new_alert_id, 'opened', as_of);
+END
+$_open_alert$;
+
+COMMENT ON FUNCTION ghostwatch._open_alert(text, integer, ghostwatch._condition, timestamptz) IS
+'Begins an incident and tells it. Returns whether there is something to tell.';

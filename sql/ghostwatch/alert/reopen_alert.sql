@@ -1,0 +1,42 @@
+CREATE FUNCTION ghostwatch._reopen_alert(
+    latest ghostwatch.alert,
+    condition ghostwatch._condition,
+    as_of timestamptz
+) RETURNS boolean
+LANGUAGE plpgsql
+VOLATILE
+PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $_reopen_alert$
+-- Continues an incident that was resolved a short while ago, and says so.
+-- Takes the alert, what its rule found and the time of the run. Returns whether there is something to tell.
+BEGIN
+    -- What was acknowledged was over; whoever did it may be elsewhere by now.
+    UPDATE ghostwatch.alert AS a
+    SET
+        state = 'firing',
+        severity = condition.severity,
+        escalated_at = CASE WHEN condition.severity = 'error' THEN as_of END,
+        quiet_since = NULL,
+        resolved_at = NULL,
+        reopened_at = as_of,
+        reopened_count = a.reopened_count + 1,
+        acknowledged_at = NULL,
+        acknowledged_by = NULL,
+        acknowledge_comment = NULL,
+        silence_id = ghostwatch._silence_in_force(a.contract, a.invariant, condition.branches, as_of),
+        warn_count = condition.warn_count,
+        error_count = condition.error_count,
+        peak_count = greatest(a.peak_count, condition.warn_count + condition.error_count),
+        sample_keys = condition.sample_keys,
+        branches = condition.branches,
+        evidence = condition.evidence,
+        changed_at = as_of
+    WHERE a.alert_id = latest.alert_id;
+
+    RETURN ghostwatch._tell(latest.alert_id, 'reopened', as_of);
+END
+$_reopen_alert$;
+
+COMMENT ON FUNCTION ghostwatch._reopen_alert(ghostwatch.alert, ghostwatch._condition, timestamptz) IS
+'Continues an incident that came back soon after it was resolved, never silently. Returns whether there is something to tell.';

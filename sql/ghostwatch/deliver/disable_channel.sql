@@ -1,0 +1,22 @@
+CREATE FUNCTION ghostwatch.disable_channel(
+    name text,
+    reason text DEFAULT 'disabled by hand'
+) RETURNS void
+LANGUAGE plpgsql
+VOLATILE
+PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $disable_channel$
+-- Sends nothing to a channel until it is enabled again; what is meant for it waits.
+-- Takes its name and the reason, which the doctor shows. Raises GW049 if there is none of that name.
+BEGIN
+    UPDATE ghostwatch.channel AS c
+    SET
+        disabled_at = ghostwatch._clock(),
+        disabled_reason = reason
+    WHERE c.channel_id = ghostwatch._channel_id(name);
+END
+$disable_channel$;
+
+COMMENT ON FUNCTION ghostwatch.disable_channel(text, text) IS
+'Sends nothing to a channel until ghostwatch.enable_channel(); what is meant for it waits. Raises GW049 (no such channel).';

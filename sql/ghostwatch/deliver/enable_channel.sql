@@ -1,0 +1,24 @@
+CREATE FUNCTION ghostwatch.enable_channel(
+    name text
+) RETURNS void
+LANGUAGE plpgsql
+VOLATILE
+PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $enable_channel$
+-- Lets a channel be sent to again, first of all what waited for it.
+-- Takes its name. Raises GW049 if there is none of that name.
+BEGIN
+    UPDATE ghostwatch.channel AS c
+    SET
+        disabled_at = NULL,
+        disabled_reason = NULL,
+        topic_lost_at = NULL
+    WHERE c.channel_id = ghostwatch._channel_id(name);
+
+    PERFORM pg_notify('ghostwatch', '');
+END
+$enable_channel$;
+
+COMMENT ON FUNCTION ghostwatch.enable_channel(text) IS
+'Lets a channel be sent to again; what waited for it goes out. Raises GW049 (no such channel).';

@@ -1,0 +1,70 @@
+CREATE FUNCTION ghostwatch._queue_message(
+    told ghostwatch.alert,
+    channel ghostwatch.channel,
+    reason text,
+    as_of timestamptz
+) RETURNS boolean
+LANGUAGE plpgsql
+VOLATILE
+PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $_queue_message$
+-- Puts one new message about an alert into the outbox of one channel, or records why it is not sent.
+-- Takes the alert, the channel, the reason and the time. Returns whether the message waits to be sent now.
+DECLARE
+    held        record;
+    new_id      bigint;
+    superseded  text[];
+BEGIN
+    SELECT h.why, h.told_by INTO held
+    FROM ghostwatch._hold_back(told, channel, as_of) AS h;
+
+    INSERT INTO ghostwatch.notification AS n (
+        channel_id, alert_id, reason, state, state_reason, told_by, created_at, next_attempt_at
+    )
+    VALUES (
+        channel.channel_id,
+        told.alert_id,
+        reason,
+        CASE WHEN held.why IS NULL THEN 'pending' ELSE 'suppressed' END,
+        held.why,
+        held.told_by,
+        as_of,
+        as_of
+    )
+    RETURNING n.notification_id INTO new_id;
+
+    IF held.why IS NOT NULL THEN
+        RETURN false;
+    END IF;
+
+    -- Messages are rendered from the state at sending time: what still waits (Telegram was unreachable, say)
+    -- would tell this very state, so one message with all the times takes the place of them all.
+    WITH waiting AS (
+        UPDATE ghostwatch.notification AS n
+        SET
+            state = 'superseded',
+            state_reason = format('still waiting when %s was due', _queue_message.reason),
+            told_by = new_id
+        WHERE n.alert_id = told.alert_id
+            AND n.channel_id = channel.channel_id
+            AND n.state = 'pending'
+            AND n.reason <> 'updated'
+            AND n.notification_id <> new_id
+        RETURNING n.notification_id, n.reason
+    )
+    SELECT array_agg(w.reason ORDER BY w.notification_id) INTO superseded
+    FROM waiting AS w;
+
+    IF superseded IS NOT NULL THEN
+        UPDATE ghostwatch.notification AS n
+        SET payload = n.payload || jsonb_build_object('superseded', superseded)
+        WHERE n.notification_id = new_id;
+    END IF;
+
+    RETURN true;
+END
+$_queue_message$;
+
+COMMENT ON FUNCTION ghostwatch._queue_message(ghostwatch.alert, ghostwatch.channel, text, timestamptz) IS
+'Puts a new message about an alert into the outbox of a channel, or records why it is suppressed. Returns whether it waits to be sent.';

@@ -1,0 +1,18 @@
+CREATE FUNCTION ghostwatch.remove_channel(
+    name text
+) RETURNS void
+LANGUAGE plpgsql
+VOLATILE
+PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $remove_channel$
+-- Removes a channel, with what waits for it and the record of what was sent there.
+-- Takes its name. Raises GW049 if there is none of that name.
+BEGIN
+    DELETE FROM ghostwatch.channel AS c
+    WHERE c.channel_id = ghostwatch._channel_id(name);
+END
+$remove_channel$;
+
+COMMENT ON FUNCTION ghostwatch.remove_channel(text) IS
+'Removes a channel, with what waits for it and the record of what was sent there. Raises GW049 (no such channel).';
