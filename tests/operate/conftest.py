@@ -36,8 +36,9 @@ def make_role(server: Server) -> Iterator[Callable[[], str]]:
 def cron_home(server: Server, make_role: Callable[[], str]) -> Iterator[Database]:
     """The database in which the server's pg_cron lives, with ghostwatch installed for the test."""
     with server.connect() as connection:
-        (name,) = connection.execute("SHOW cron.database_name").fetchone() or ()
-    home = Database(server, name, "extension")
+        found = connection.execute("SHOW cron.database_name").fetchone()
+    assert found is not None
+    home = Database(server, found[0], "extension")
     home.execute("CREATE EXTENSION IF NOT EXISTS pg_cron")
     home.execute("CREATE EXTENSION ghostwatch")
     try:
