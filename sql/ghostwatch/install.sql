@@ -116,6 +116,7 @@
 \ir deliver/sidecar_heartbeat.sql
 
 -- operate: schedule, look after and explain the system
+\ir operate/prune.sql
 \ir operate/cron.sql
 \ir operate/require_cron.sql
 \ir operate/job_name.sql

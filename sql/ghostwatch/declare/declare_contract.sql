@@ -97,8 +97,7 @@ BEGIN
         coalesce(declare_contract.noun, 'new rows of ' || declare_contract.subject), declare_contract.description
     )
     ON CONFLICT ON CONSTRAINT contract_name_key DO UPDATE
-    SET owner = excluded.owner,
-        subject = excluded.subject,
+    SET subject = excluded.subject,
         key_column = excluded.key_column,
         born_at_column = excluded.born_at_column,
         branch_expression = excluded.branch_expression,

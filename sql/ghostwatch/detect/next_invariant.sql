@@ -16,7 +16,7 @@ WHERE p.invariant_id = (
     SELECT q.invariant_id
     FROM ghostwatch.check_progress AS q
     INNER JOIN ghostwatch._clause AS c ON q.invariant_id = c.invariant_id
-    WHERE c.owner = current_user::regrole
+    WHERE c.owner = quote_ident(current_user)::regrole
       AND (_next_invariant.contract IS NULL OR c.contract = _next_invariant.contract)
       AND q.invariant_id <> ALL (done)
     ORDER BY q.last_attempt_at NULLS FIRST, q.invariant_id

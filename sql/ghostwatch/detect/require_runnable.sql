@@ -16,7 +16,7 @@ BEGIN
     END IF;
 
     SELECT c.owner INTO its_owner FROM ghostwatch.contract AS c WHERE c.contract_id = ghostwatch._contract_id(contract);
-    IF its_owner <> current_user::regrole THEN
+    IF its_owner <> quote_ident(current_user)::regrole THEN
         RAISE EXCEPTION 'contract % belongs to role % and is checked by that role only', quote_literal(contract), its_owner
             USING ERRCODE = 'GW020',
                   DETAIL = format('This session runs as %I; a check run lends its rights to nobody else''s expressions.', current_user),

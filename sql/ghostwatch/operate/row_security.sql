@@ -9,7 +9,7 @@ FOR SELECT
 USING (true);
 
 CREATE POLICY contract_write ON ghostwatch.contract
-USING (owner = quote_ident(current_user)::regrole);
+USING (pg_has_role(owner, 'USAGE'));
 
 CREATE POLICY invariant_read ON ghostwatch.invariant
 FOR SELECT
@@ -20,7 +20,7 @@ USING (
     contract_id IN (
         SELECT c.contract_id
         FROM ghostwatch.contract AS c
-        WHERE c.owner = quote_ident(current_user)::regrole
+        WHERE pg_has_role(c.owner, 'USAGE')
     )
 );
 
@@ -33,6 +33,6 @@ USING (
     contract_id IN (
         SELECT c.contract_id
         FROM ghostwatch.contract AS c
-        WHERE c.owner = quote_ident(current_user)::regrole
+        WHERE pg_has_role(c.owner, 'USAGE')
     )
 );

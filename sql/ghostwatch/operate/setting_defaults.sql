@@ -19,7 +19,7 @@ AS $_setting_defaults$
         ('check_period', 'interval', '1 minute', '1 second',
             'How often check runs are expected; after three periods without success they count as stopped. Changed by ghostwatch.schedule().'),
         ('batch_size', 'integer', '10000', '1',
-            'How many subjects a check judges in one statement.'),
+            'How many subjects a check judges in one statement, and how many old rows of a table a run removes.'),
         ('run_budget', 'interval', '45 seconds', '1 second',
             'A check run begins no further check after this time; the next run goes on where it stopped.'),
         ('lock_wait', 'interval', '5 seconds', '1 millisecond',

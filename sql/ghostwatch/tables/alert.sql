@@ -31,6 +31,8 @@ CREATE TABLE ghostwatch.alert (
 CREATE UNIQUE INDEX alert_firing ON ghostwatch.alert (kind, coalesce(invariant_id, 0))
 WHERE state = 'firing';
 CREATE INDEX alert_latest ON ghostwatch.alert (kind, coalesce(invariant_id, 0), alert_id);
+CREATE INDEX alert_resolved_at ON ghostwatch.alert (resolved_at)
+WHERE state = 'resolved';
 
 COMMENT ON TABLE ghostwatch.alert IS
 'One incident of one invariant, from firing to resolved.';

@@ -1,0 +1,49 @@
+CREATE FUNCTION ghostwatch._prune(
+    as_of timestamptz
+)
+RETURNS void
+LANGUAGE plpgsql
+VOLATILE
+PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $_prune$
+-- Removes what is older than its retention setting: at most batch_size rows of each table, so that no run is long.
+-- Takes the present time. What is still open, firing or waiting to be sent is kept however old it is.
+DECLARE
+    old record;
+BEGIN
+    FOR old IN
+        SELECT
+            o.relation,
+            o.condition,
+            as_of - ghostwatch._setting(o.setting)::interval AS before
+        FROM (
+            VALUES
+                ('ghostwatch.check_run'::regclass, 'keep_check_runs', 'r.started_at < $1'),
+                -- Named one by one, so that the primary key finds the oldest minutes.
+                ('ghostwatch.branch_minute', 'keep_branch_minutes',
+                    'r.invariant_id = ANY (ARRAY(SELECT i.invariant_id FROM ghostwatch.invariant AS i)) AND r.minute < $1'),
+                ('ghostwatch.violation', 'keep_closed_violations', 'r.closed_at < $1'),
+                -- The messages of a firing alert are what its later ones edit and reply to.
+                ('ghostwatch.notification', 'keep_notifications',
+                    'r.created_at < $1 AND r.state NOT IN (''pending'', ''claimed'') AND NOT EXISTS ('
+                    'SELECT FROM ghostwatch.alert AS a WHERE a.alert_id = r.alert_id AND a.state = ''firing'')'),
+                ('ghostwatch.alert', 'keep_alerts', 'r.state = ''resolved'' AND r.resolved_at < $1'),
+                ('ghostwatch.silence', 'keep_alerts', 'r.ends_at < $1'),
+                ('ghostwatch.sidecar', 'keep_sidecars', 'r.seen_at < $1')
+        ) AS o (relation, setting, condition)
+    LOOP
+        -- A row that another run is just removing is left to it.
+        EXECUTE format(
+            'DELETE FROM %1$s AS d WHERE d.ctid = ANY (ARRAY('
+            'SELECT r.ctid FROM %1$s AS r WHERE %2$s LIMIT $2 FOR UPDATE OF r SKIP LOCKED))',
+            old.relation,
+            old.condition
+        )
+        USING old.before, ghostwatch._setting('batch_size')::integer;
+    END LOOP;
+END
+$_prune$;
+
+COMMENT ON FUNCTION ghostwatch._prune(timestamptz) IS
+'Removes what is older than its retention setting, at most batch_size rows of each table.';
