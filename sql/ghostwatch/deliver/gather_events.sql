@@ -15,17 +15,19 @@ DECLARE
     target    record;
 BEGIN
     -- One sidecar at a time gathers; the others have nothing to wait for.
-    IF NOT EXISTS (SELECT FROM ghostwatch.event)
+    IF NOT EXISTS (SELECT FROM ghostwatch.event WHERE event.gathered_at IS NULL)
         OR NOT pg_try_advisory_xact_lock('ghostwatch.event'::regclass::oid::bigint)
     THEN
         RETURN;
     END IF;
 
     WITH taken AS (
-        DELETE FROM ghostwatch.event
+        UPDATE ghostwatch.event
+        SET gathered_at = _gather_events.as_of
         WHERE event.event_id IN (
             SELECT waiting.event_id
             FROM ghostwatch.event AS waiting
+            WHERE waiting.gathered_at IS NULL
             ORDER BY waiting.event_id
             LIMIT 10000
         )

@@ -67,7 +67,7 @@ BEGIN
 
     SELECT
         waiting.total,
-        (SELECT count(*) FROM ghostwatch.event),
+        (SELECT count(*) FROM ghostwatch.event WHERE event.gathered_at IS NULL),
         waiting.oldest_at,
         (SELECT count(*) FROM ghostwatch.notification WHERE notification.state = 'failed'),
         (SELECT count(*) FROM ghostwatch.channel WHERE channel.disabled_at IS NOT NULL),

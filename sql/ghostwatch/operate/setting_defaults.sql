@@ -46,6 +46,8 @@ AS $_setting_defaults$
             'How long the counts per minute and branch family are kept; baselines and backtests read them.'),
         ('keep_closed_violations', 'interval', '90 days', '1 hour',
             'How long violations are kept after they recovered or expired.'),
+        ('keep_events', 'interval', '1 day', '1 hour',
+            'How long events are kept after they went into a notification; no less than contracts that require one watch for it.'),
         ('keep_notifications', 'interval', '30 days', '1 hour',
             'How long notifications are kept after they were sent, suppressed or given up.'),
         ('keep_alerts', 'interval', '1 year', '1 day',

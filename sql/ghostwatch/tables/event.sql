@@ -3,8 +3,16 @@ CREATE TABLE ghostwatch.event (
     kind text NOT NULL,
     subject_key text NOT NULL,
     payload jsonb NOT NULL DEFAULT '{}',
-    created_at timestamptz NOT NULL
+    created_at timestamptz NOT NULL,
+    gathered_at timestamptz
 );
+
+CREATE INDEX event_waiting ON ghostwatch.event (event_id)
+WHERE gathered_at IS NULL;
+-- A contract may require that an event was posted.
+CREATE INDEX event_subject_key ON ghostwatch.event (subject_key);
 
 COMMENT ON TABLE ghostwatch.event IS
 'Something to tell admins that is no alert (a user started the bot). Written without NOTIFY; found by polling.';
+COMMENT ON COLUMN ghostwatch.event.gathered_at IS
+'When it went into a notification; NULL while it waits. Kept a while longer, so that it can be shown that it was posted.';
