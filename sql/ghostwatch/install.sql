@@ -34,6 +34,7 @@
 \ir declare/invariant_id.sql
 \ir declare/require_contract_owner.sql
 \ir declare/column_type.sql
+\ir declare/key_cast.sql
 \ir declare/check_expression.sql
 \ir declare/fixed_length.sql
 \ir declare/restart_checks.sql

@@ -52,8 +52,9 @@ BEGIN
 
     BEGIN
         EXECUTE format(
-            'SELECT FROM %s AS s JOIN %s AS r ON r.%I = s.%I LIMIT 0',
-            its_contract.subject, related, related_key_column, its_contract.key_column
+            'SELECT FROM %s AS s JOIN %s AS r ON r.%I = s.%I%s LIMIT 0',
+            its_contract.subject, related, related_key_column, its_contract.key_column,
+            ghostwatch._key_cast(its_contract.subject, its_contract.key_column, related, related_key_column)
         );
     EXCEPTION WHEN undefined_function THEN
         RAISE EXCEPTION 'column % of % cannot be compared with the key of %', quote_ident(related_key_column), related, its_contract.subject

@@ -19,7 +19,7 @@ SELECT format(
     'FROM %6$s\n'
     'CROSS JOIN LATERAL (SELECT (\n%7$s\n)::text AS value OFFSET 0) AS _branch\n'
     'LEFT JOIN LATERAL (\n'
-    '    SELECT true AS satisfied FROM %8$s AS r WHERE r.%9$I = s.%1$I AND (\n%10$s\n) LIMIT 1\n'
+    '    SELECT true AS satisfied FROM %8$s AS r WHERE r.%9$I = s.%1$I%11$s AND (\n%10$s\n) LIMIT 1\n'
     ') AS _related ON true',
     (clause).key_column,
     ghostwatch._born_at_expression(clause),
@@ -30,7 +30,8 @@ SELECT format(
     coalesce((clause).branch_expression, 'NULL'),
     (clause).related,
     (clause).related_key_column,
-    coalesce((clause).predicate, 'true')
+    coalesce((clause).predicate, 'true'),
+    ghostwatch._key_cast((clause).subject, (clause).key_column, (clause).related, (clause).related_key_column)
 )
 $_subject_query$;
 
