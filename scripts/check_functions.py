@@ -31,6 +31,8 @@ def main() -> int:
         # pg_cron, for what calls it.
         for extension in ("pg_cron", "ghostwatch", "ghostwatch_onboarding", "plpgsql_check"):
             connection.execute(f"CREATE EXTENSION {extension}".encode())
+        # The bot's tables, which onboarding.start() fills.
+        connection.execute("SELECT onboarding.adopt()")
         findings = connection.execute(FINDINGS).fetchall()
     for function, line, *finding in findings:
         print(f"{function}:{line}: {' '.join(part for part in finding if part)}")

@@ -1,0 +1,23 @@
+CREATE FUNCTION onboarding.grant_app(
+    role name
+)
+RETURNS void
+LANGUAGE plpgsql
+VOLATILE
+PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $grant_app$
+-- Gives an application's role what it needs to call start() and to read the cache, and no table.
+-- Takes the role; granting again changes nothing. Raises 42704 (undefined_object) for a role that does not exist.
+BEGIN
+    EXECUTE format('GRANT USAGE ON SCHEMA onboarding TO %I', grant_app.role);
+    EXECUTE format(
+        'GRANT EXECUTE ON FUNCTION onboarding.start(bigint, text, text, text, boolean, text, text), '
+        'onboarding.get_user_info(bigint), onboarding.refresh_user_info(bigint) TO %I',
+        grant_app.role
+    );
+END
+$grant_app$;
+
+COMMENT ON FUNCTION onboarding.grant_app(name) IS
+'Gives an application''s role what it needs to call onboarding.start() and to read the cache of user infos, and no right on any table.';

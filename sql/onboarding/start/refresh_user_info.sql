@@ -1,0 +1,61 @@
+CREATE FUNCTION onboarding.refresh_user_info(
+    user_id bigint
+)
+RETURNS onboarding.user_info
+LANGUAGE plpgsql
+VOLATILE
+PARALLEL UNSAFE
+-- A definer, so that an application needs no right on the cache.
+SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $refresh_user_info$
+-- Builds a user's row of the cache anew from the bot's own tables and returns it.
+-- Takes the user's id; returns NULL for somebody who is no user.
+#variable_conflict use_column
+DECLARE
+    refreshed onboarding.user_info;
+    moment timestamptz := ghostwatch._clock();
+BEGIN
+    INSERT INTO onboarding.user_info AS cached (
+        user_id, user_type, memes_sent, memes_watched_today, interface_language, refreshed_at
+    )
+    SELECT
+        u.id,
+        u.type,
+        memes.sent,
+        memes.watched_today,
+        (
+            SELECT chosen.language_code
+            FROM public.user_language AS chosen
+            WHERE chosen.user_id = u.id
+            ORDER BY (
+                SELECT min(rule.interface_rank)
+                FROM onboarding.language_rule AS rule
+                WHERE rule.language_code = chosen.language_code
+            ) NULLS FIRST, chosen.language_code
+            LIMIT 1
+        ),
+        moment
+    FROM public."user" AS u
+    CROSS JOIN LATERAL (
+        SELECT
+            count(*) AS sent,
+            count(*) FILTER (WHERE reaction.reacted_at >= date_trunc('day', moment)) AS watched_today
+        FROM public.user_meme_reaction AS reaction
+        WHERE reaction.user_id = u.id
+    ) AS memes
+    WHERE u.id = refresh_user_info.user_id
+    ON CONFLICT (user_id) DO UPDATE SET
+        user_type = excluded.user_type,
+        memes_sent = excluded.memes_sent,
+        memes_watched_today = excluded.memes_watched_today,
+        interface_language = excluded.interface_language,
+        refreshed_at = excluded.refreshed_at
+    RETURNING cached.* INTO refreshed;
+
+    RETURN refreshed;
+END
+$refresh_user_info$;
+
+COMMENT ON FUNCTION onboarding.refresh_user_info(bigint) IS
+'Builds a user''s row of the cache anew from the bot''s own tables and returns it; NULL for somebody who is no user.';

@@ -1,0 +1,135 @@
+CREATE FUNCTION onboarding.start(
+    user_id bigint,
+    first_name text,
+    username text DEFAULT NULL,
+    last_name text DEFAULT NULL,
+    is_premium boolean DEFAULT NULL,
+    language_code text DEFAULT NULL,
+    deep_link text DEFAULT NULL,
+    OUT created boolean,
+    OUT blocked boolean,
+    OUT user_type text,
+    OUT interface_language text,
+    OUT memes_sent bigint,
+    OUT memes_watched_today bigint
+)
+LANGUAGE plpgsql
+VOLATILE
+PARALLEL UNSAFE
+-- A definer, so that an application's role needs no right on ghostwatch's tables or on the rules.
+SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $start$
+-- All that a /start must leave behind, for new and returning users alike, whatever the deep link.
+-- Takes what Telegram tells of the user; a NULL never overwrites what is known.
+-- Returns whether the user is new, whether they were dropped (a new user by a blocked branch), and what is cached of them.
+-- Raises GW101 for a deep link that Telegram would not have let through, GW102 without a user id.
+#variable_conflict use_column
+DECLARE
+    moment timestamptz := ghostwatch._clock();
+    link text := nullif(start.deep_link, '');
+    info onboarding.user_info;
+BEGIN
+    IF start.user_id IS NULL THEN
+        RAISE EXCEPTION 'a /start without a user id'
+        USING
+            ERRCODE = 'GW102',
+            HINT = 'SELECT * FROM onboarding.start(user_id => 42, first_name => ''Anna'');';
+    END IF;
+
+    IF link !~ '^[A-Za-z0-9_-]{1,64}$' THEN
+        RAISE EXCEPTION 'the deep link of user % is not one that Telegram lets through', start.user_id
+        USING
+            ERRCODE = 'GW101',
+            DETAIL = format('It is %s, of %s characters.', quote_literal(left(link, 80)), length(link)),
+            HINT = 'A deep link is at most 64 characters of A-Z, a-z, 0-9, _ and -; pass NULL for none.';
+    END IF;
+
+    created := false;
+    blocked := EXISTS (SELECT FROM onboarding.blocked_branch AS branch WHERE link LIKE branch.pattern)
+        AND NOT EXISTS (SELECT FROM public."user" AS known WHERE known.id = start.user_id);
+    IF blocked THEN
+        RETURN;
+    END IF;
+
+    -- 1. and 3. The Telegram profile, and on it the link: one that shares a meme is kept for ever.
+    INSERT INTO public.user_tg AS known (
+        id, first_name, username, last_name, is_premium, language_code, deep_link, updated_at
+    )
+    VALUES (
+        start.user_id, coalesce(start.first_name, ''), start.username, start.last_name, start.is_premium,
+        start.language_code, link, moment
+    )
+    ON CONFLICT (id) DO UPDATE SET
+        first_name = coalesce(start.first_name, known.first_name),
+        username = coalesce(excluded.username, known.username),
+        last_name = coalesce(excluded.last_name, known.last_name),
+        is_premium = coalesce(excluded.is_premium, known.is_premium),
+        language_code = coalesce(excluded.language_code, known.language_code),
+        deep_link = CASE
+            WHEN known.deep_link ~ '^[sm]_[0-9]+_[0-9]+$' THEN known.deep_link
+            ELSE coalesce(excluded.deep_link, known.deep_link)
+        END,
+        updated_at = excluded.updated_at;
+
+    -- 2. The user; one who had blocked the bot and comes back has unblocked it.
+    INSERT INTO public."user" (id, type, created_at, last_active_at)
+    VALUES (start.user_id, 'user', moment, moment)
+    ON CONFLICT (id) DO NOTHING;
+    created := FOUND;
+
+    IF NOT created THEN
+        UPDATE public."user" AS known SET
+            type = CASE known.type WHEN 'blocked_bot' THEN 'user' ELSE known.type END,
+            last_active_at = moment,
+            blocked_bot_at = NULL
+        WHERE known.id = start.user_id;
+    END IF;
+
+    -- 7. The languages to begin with; whoever has any has chosen them.
+    INSERT INTO public.user_language (user_id, language_code)
+    SELECT DISTINCT
+        start.user_id,
+        coalesce(rule.language_code, nullif(start.language_code, ''))
+    FROM onboarding.language_rule AS rule
+    WHERE (rule.name_pattern IS NULL OR concat_ws(' ', start.first_name, start.last_name) ~ rule.name_pattern)
+        AND (
+            rule.in_region IS NULL
+            OR rule.in_region = EXISTS (
+                SELECT FROM onboarding.regional_language AS regional
+                WHERE regional.language_code = split_part(lower(start.language_code), '-', 1)
+            )
+        )
+        AND coalesce(rule.language_code, nullif(start.language_code, '')) IS NOT NULL
+        AND NOT EXISTS (SELECT FROM public.user_language AS chosen WHERE chosen.user_id = start.user_id)
+    ON CONFLICT DO NOTHING;
+
+    -- 4. The cache, from what the steps above left.
+    info := onboarding.refresh_user_info(start.user_id);
+    user_type := info.user_type;
+    interface_language := info.interface_language;
+    memes_sent := info.memes_sent;
+    memes_watched_today := info.memes_watched_today;
+
+    -- 5. The log has one row for every /start, so that each way in can be counted.
+    INSERT INTO public.user_deep_link_log (user_id, deep_link, created_at)
+    VALUES (start.user_id, link, moment);
+
+    -- 6. The news for the admins, by family since they read it counted; found by polling, so nobody waits for a NOTIFY.
+    PERFORM ghostwatch.post_event('user_started', start.user_id::text, jsonb_build_object(
+        'name', concat_ws(' ', start.first_name, start.last_name),
+        'username', start.username,
+        'user_type', user_type,
+        'deep_link', link,
+        'branch', onboarding.branch_family(link),
+        'language', start.language_code,
+        'new', created
+    ));
+END
+$start$;
+
+COMMENT ON FUNCTION onboarding.start(bigint, text, text, text, boolean, text, text) IS
+'All that a /start must leave behind, in one transaction, for new and returning users alike.
+Takes what Telegram tells of the user; a NULL never overwrites what is known.
+created: a new user. blocked: a new user who came by onboarding.blocked_branch; nothing was written. The rest is what the cache now holds.
+Raises GW101 (a deep link that Telegram would not let through), GW102 (no user id).';
