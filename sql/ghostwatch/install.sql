@@ -104,11 +104,12 @@
 \ir deliver/merge_events.sql
 \ir deliver/gather_events.sql
 \ir deliver/next_notification.sql
-\ir deliver/skip_overtaken.sql
 \ir deliver/message_facts.sql
 \ir deliver/incident_message.sql
 \ir deliver/claim_notifications.sql
+\ir deliver/outbox_rest.sql
 \ir deliver/notification_sent.sql
+\ir deliver/give_back.sql
 \ir deliver/notification_retry.sql
 \ir deliver/notification_failed.sql
 \ir deliver/channel_migrated.sql

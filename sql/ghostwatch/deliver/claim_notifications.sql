@@ -69,8 +69,6 @@ BEGIN
         LIMIT greatest(least(max_rows, allowance), 0)
         FOR UPDATE OF open SKIP LOCKED
     LOOP
-        PERFORM ghostwatch._skip_overtaken(ready.chat_id, as_of);
-
         -- Looked up again, now that the chat is ours: another sidecar may have been here a moment ago.
         UPDATE ghostwatch.notification AS taken
         SET

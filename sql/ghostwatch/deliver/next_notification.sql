@@ -8,7 +8,8 @@ STABLE
 PARALLEL SAFE
 ROWS 1
 AS $_next_notification$
-    -- What a chat is to be told next: alerts before events, oldest first, each incident in order.
+    -- What a chat is to be told next: alerts before events, oldest first, each incident in order
+    -- (an edit waits for its incident's messages, and holds up none of them).
     -- Takes the chat and the time; returns no row while one of its messages is in some sidecar's hands,
     -- since two at once could arrive in either order.
     SELECT candidate.*

@@ -17,21 +17,16 @@ AS $notification_failed$
 -- disabled with the reason, and the notification waits for it to be enabled again. Otherwise it is given up.
 -- Returns false if the claim had gone to another sidecar meanwhile.
 DECLARE
-    as_of  constant timestamptz := ghostwatch._clock();
-    target integer;
+    as_of   constant timestamptz := ghostwatch._clock();
+    claimed ghostwatch.notification;
 BEGIN
-    UPDATE ghostwatch.notification
-    SET
-        state = CASE WHEN notification_failed.disable_channel THEN 'pending' ELSE 'failed' END,
-        state_reason = notification_failed.error,
-        claimed_by = NULL,
-        lease_until = NULL,
-        attempts = notification.attempts + 1
-    WHERE notification.notification_id = notification_failed.notification_id
-        AND notification.state = 'claimed'
-        AND notification.claimed_by = notification_failed.worker
-    RETURNING notification.channel_id
-    INTO target;
+    SELECT held.*
+    INTO claimed
+    FROM ghostwatch.notification AS held
+    WHERE held.notification_id = notification_failed.notification_id
+        AND held.state = 'claimed'
+        AND held.claimed_by = notification_failed.worker
+    FOR UPDATE;
 
     IF NOT FOUND THEN
         RETURN false;
@@ -42,11 +37,22 @@ BEGIN
         SET
             disabled_at = as_of,
             disabled_reason = notification_failed.error
-        WHERE channel.channel_id = target
+        WHERE channel.channel_id = claimed.channel_id
             AND channel.disabled_at IS NULL;
+
+        PERFORM ghostwatch._give_back(claimed, notification_failed.error, as_of, claimed.attempts + 1);
+    ELSE
+        UPDATE ghostwatch.notification
+        SET
+            state = 'failed',
+            state_reason = notification_failed.error,
+            claimed_by = NULL,
+            lease_until = NULL,
+            attempts = claimed.attempts + 1
+        WHERE notification.notification_id = claimed.notification_id;
     END IF;
 
-    PERFORM ghostwatch._chat_answered(target, as_of);
+    PERFORM ghostwatch._chat_answered(claimed.channel_id, as_of);
 
     RETURN true;
 END

@@ -19,36 +19,33 @@ AS $notification_retry$
 -- Returns false if the claim had gone to another sidecar meanwhile.
 DECLARE
     as_of   constant timestamptz := ghostwatch._clock();
-    given   ghostwatch.notification;
-    backoff interval;
+    claimed ghostwatch.notification;
+    attempt integer;
+    pause   interval;
 BEGIN
-    UPDATE ghostwatch.notification
-    SET
-        state = 'pending',
-        state_reason = notification_retry.error,
-        claimed_by = NULL,
-        lease_until = NULL,
-        attempts = notification.attempts + CASE WHEN notification_retry.retry_after IS NULL THEN 1 ELSE 0 END
-    WHERE notification.notification_id = notification_retry.notification_id
-        AND notification.state = 'claimed'
-        AND notification.claimed_by = notification_retry.worker
-    RETURNING notification.*
-    INTO given;
+    SELECT held.*
+    INTO claimed
+    FROM ghostwatch.notification AS held
+    WHERE held.notification_id = notification_retry.notification_id
+        AND held.state = 'claimed'
+        AND held.claimed_by = notification_retry.worker
+    FOR UPDATE;
 
     IF NOT FOUND THEN
         RETURN false;
     END IF;
 
-    backoff := least(2 ^ least(given.attempts - 1, 10), 300) * (0.75 + random() / 2) * '1 second'::interval;
+    attempt := claimed.attempts + CASE WHEN notification_retry.retry_after IS NULL THEN 1 ELSE 0 END;
+    pause := coalesce(
+        notification_retry.retry_after,
+        least(2 ^ least(attempt - 1, 10), 300) * (0.75 + random() / 2) * '1 second'::interval
+    );
 
-    UPDATE ghostwatch.notification
-    SET next_attempt_at = as_of + coalesce(notification_retry.retry_after, backoff)
-    WHERE notification.notification_id = given.notification_id;
-
+    PERFORM ghostwatch._give_back(claimed, notification_retry.error, as_of + pause, attempt);
     PERFORM ghostwatch._chat_answered(
-        given.channel_id,
+        claimed.channel_id,
         as_of,
-        coalesce(notification_retry.retry_after, least(backoff, '30 seconds'::interval))
+        coalesce(notification_retry.retry_after, least(pause, '30 seconds'::interval))
     );
 
     RETURN true;

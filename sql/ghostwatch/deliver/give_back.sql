@@ -1,0 +1,50 @@
+CREATE FUNCTION ghostwatch._give_back(
+    claimed ghostwatch.notification,
+    error text,
+    next_attempt_at timestamptz,
+    attempts integer
+)
+RETURNS void
+LANGUAGE plpgsql
+VOLATILE
+PARALLEL UNSAFE
+AS $_give_back$
+-- Puts a claimed notification back among the waiting ones.
+-- Takes it, what went wrong, when to try again, and how many attempts count by now.
+DECLARE
+    later bigint;
+BEGIN
+    -- What came up while it was in a sidecar's hands tells it too: then it need not wait any more.
+    SELECT max(other.notification_id)
+    INTO later
+    FROM ghostwatch.notification AS other
+    WHERE other.channel_id = claimed.channel_id
+        AND other.state = 'pending'
+        AND claimed.reason <> 'updated'
+        AND other.reason <> 'updated'
+        AND (
+            (other.alert_id = claimed.alert_id AND other.notification_id > claimed.notification_id)
+            OR (claimed.reason = 'digest' AND other.reason = 'digest')
+        );
+
+    -- A digest hands on what was kept back for it.
+    UPDATE ghostwatch.notification
+    SET told_by = later
+    WHERE notification.told_by = claimed.notification_id
+        AND later IS NOT NULL;
+
+    UPDATE ghostwatch.notification
+    SET
+        state = CASE WHEN later IS NULL THEN 'pending' ELSE 'superseded' END,
+        state_reason = _give_back.error,
+        told_by = later,
+        claimed_by = NULL,
+        lease_until = NULL,
+        attempts = _give_back.attempts,
+        next_attempt_at = _give_back.next_attempt_at
+    WHERE notification.notification_id = claimed.notification_id;
+END
+$_give_back$;
+
+COMMENT ON FUNCTION ghostwatch._give_back(ghostwatch.notification, text, timestamptz, integer) IS
+'Puts a claimed notification back among the waiting ones, unless a later one tells it too.';
