@@ -20,6 +20,7 @@ AS $declare_contract$
 -- Raises GW002 to GW006, GW008 to GW011 and GW016.
 DECLARE
     before ghostwatch.contract;
+    after ghostwatch.contract;
     its_contract_id integer;
     key_type text;
     born_at_type text;
@@ -110,9 +111,13 @@ BEGIN
         description = excluded.description
     RETURNING c.contract_id INTO its_contract_id;
 
-    -- Where other rows are read, or their birth is read otherwise, the watermarks of before mean nothing.
-    IF (before.subject, before.key_column, before.born_at_column, before.time_zone)
-       IS DISTINCT FROM (declare_contract.subject, declare_contract.key_column, declare_contract.born_at_column, declare_contract.time_zone) THEN
+    -- Where other rows are read, or are read or judged otherwise, what was found before means nothing.
+    SELECT c.* INTO after FROM ghostwatch.contract AS c WHERE c.contract_id = its_contract_id;
+    IF (before.subject, before.key_column, before.born_at_column, before.time_zone, before.branch_expression,
+        before.exempt_predicate, before.exempt_branches)
+       IS DISTINCT FROM
+       (after.subject, after.key_column, after.born_at_column, after.time_zone, after.branch_expression,
+        after.exempt_predicate, after.exempt_branches) THEN
         PERFORM ghostwatch._restart_checks(i.invariant_id)
         FROM ghostwatch.invariant AS i
         WHERE i.contract_id = its_contract_id;

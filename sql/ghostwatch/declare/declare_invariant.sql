@@ -28,6 +28,7 @@ DECLARE
     its_contract ghostwatch.contract;
     its_invariant_id integer;
     before ghostwatch.invariant;
+    after ghostwatch.invariant;
     statement text := format('SELECT ghostwatch.declare_invariant(%L, %L, %L, %L', contract, declare_invariant.name, related, related_key_column);
 BEGIN
     SELECT c.* INTO its_contract FROM ghostwatch.contract AS c
@@ -134,11 +135,10 @@ BEGIN
     RETURNING i.invariant_id INTO its_invariant_id;
 
     -- The deadline is part of what a judgement means; another one calls for judging anew.
+    SELECT i.* INTO after FROM ghostwatch.invariant AS i WHERE i.invariant_id = its_invariant_id;
     IF (before.related, before.related_key_column, before.predicate, coalesce(before.warn_after, before.error_after), before.watch_for)
        IS DISTINCT FROM
-       (SELECT (i.related, i.related_key_column, i.predicate, coalesce(i.warn_after, i.error_after), i.watch_for)
-        FROM ghostwatch.invariant AS i
-        WHERE i.invariant_id = its_invariant_id) THEN
+       (after.related, after.related_key_column, after.predicate, coalesce(after.warn_after, after.error_after), after.watch_for) THEN
         PERFORM ghostwatch._restart_checks(its_invariant_id);
     END IF;
 END

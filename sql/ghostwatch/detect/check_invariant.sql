@@ -1,13 +1,14 @@
 CREATE FUNCTION ghostwatch._check_invariant(
-    invariant_id integer
+    invariant_id integer,
+    recheck boolean
 ) RETURNS ghostwatch._check_outcome
 LANGUAGE plpgsql
 VOLATILE
 PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $_check_invariant$
--- One check of one invariant, to be committed by the caller: re-check what is open, judge what has become due,
--- decide the alerts. Returns NULL if somebody else is at it. An error is recorded, not raised.
+-- One check of one invariant, to be committed by the caller: look again at what is open (recheck), judge what has
+-- become due, decide the alerts. Returns NULL if somebody else is at it. An error is recorded, not raised.
 DECLARE
     as_of timestamptz;
     clause ghostwatch._clause;
@@ -31,7 +32,9 @@ BEGIN
         PERFORM ghostwatch._column_type(clause.subject, clause.born_at_column);
         PERFORM ghostwatch._column_type(clause.related, clause.related_key_column);
 
-        PERFORM ghostwatch._recheck_violations(clause, as_of);
+        IF recheck THEN
+            PERFORM ghostwatch._recheck_violations(clause, as_of);
+        END IF;
         SELECT a.judged, a.opened, a.backlog
         INTO outcome.judged, outcome.opened, outcome.backlog
         FROM ghostwatch._judge_arrivals(clause, as_of) AS a;
@@ -58,5 +61,5 @@ BEGIN
 END
 $_check_invariant$;
 
-COMMENT ON FUNCTION ghostwatch._check_invariant(integer) IS
-'One check of one invariant: re-checks open violations, judges what has become due, decides the alerts. NULL if somebody else is at it; an error is recorded, not raised.';
+COMMENT ON FUNCTION ghostwatch._check_invariant(integer, boolean) IS
+'One check of one invariant: re-checks open violations if recheck is true, judges what has become due, decides the alerts. NULL if somebody else is at it; an error is recorded, not raised.';

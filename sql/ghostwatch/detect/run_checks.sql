@@ -15,6 +15,7 @@ DECLARE
     outcome ghostwatch._check_outcome;
     done integer[] := '{}';
     waiting integer[] := '{}';
+    rechecked integer[] := '{}';
     something_to_tell boolean := false;
 BEGIN
     PERFORM ghostwatch._require_runnable(contract);
@@ -41,7 +42,7 @@ BEGIN
         PERFORM set_config('synchronous_commit', 'off', true);
         COMMIT;
 
-        outcome := ghostwatch._check_invariant(candidate);
+        outcome := ghostwatch._check_invariant(candidate, recheck => candidate <> ALL (rechecked));
         IF NOT coalesce(outcome.something_to_tell, false) THEN
             PERFORM set_config('synchronous_commit', 'off', true);
         END IF;
@@ -52,6 +53,7 @@ BEGIN
         ELSE
             done := done || candidate;
         END IF;
+        rechecked := rechecked || candidate;
         run.checks := run.checks + 1;
         run.failures := run.failures + (outcome.error_state IS NOT NULL)::integer;
         run.judged := run.judged + coalesce(outcome.judged, 0);
