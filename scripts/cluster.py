@@ -183,6 +183,11 @@ class Cluster(Server):
         self._cron_database = cron_database
         self._settings = dict(settings or {})
         self._account = _server_account()
+        # Laid out as the original is, for PostgreSQL's relative paths to lead here.
+        home = Path(os.path.commonpath([tree.bin, tree.lib, tree.share]))
+        self._programs, self._libraries, self._share = (
+            self.directory / "server" / path.relative_to(home) for path in (tree.bin, tree.lib, tree.share)
+        )
         super().__init__(make_conninfo(host="127.0.0.1", port=self.port, user=SUPERUSER), tree)
 
     @property
@@ -239,19 +244,17 @@ class Cluster(Server):
 
     def _copy_tree(self) -> None:
         tree = self.tree
-        home = Path(os.path.commonpath([tree.bin, tree.lib, tree.share]))
-        self._programs, libraries, share = (
-            self.directory / "server" / path.relative_to(home) for path in (tree.bin, tree.lib, tree.share)
-        )
-
         self._programs.mkdir(parents=True)
         for program in SERVER_PROGRAMS:
             shutil.copy2(tree.bin / program, self._programs / program)
-        _link_all(tree.lib, libraries)
-        _link_all(tree.share, share, leave_out="extension")
-        _link_all(tree.share / "extension", share / "extension")
-        _link_all(PGTAP_SOURCE, share / "extension", pattern="pgtap*")
-        _link_all(DIST, share / "extension", pattern="ghostwatch*")
+        _link_all(tree.lib, self._libraries)
+        _link_all(tree.share, self._share, leave_out="extension")
+        extensions = self._share / "extension"
+        _link_all(tree.share / "extension", extensions)
+        _link_all(PGTAP_SOURCE, extensions, pattern="pgtap*")
+        # Copied, so that this server goes on working while another build is made.
+        for path in DIST.glob("ghostwatch*"):
+            shutil.copy2(path, extensions)
 
     def _configure(self) -> None:
         settings = {

@@ -1,0 +1,300 @@
+"""`make demo`: an incident from the first lost user to the all-clear in the chat, on a throw-away server.
+
+Everything in it is the real thing: pg_cron starts the checks, the sidecar delivers. With
+GHOSTWATCH_TELEGRAM_TOKEN and GHOSTWATCH_TELEGRAM_CHAT_ID in the environment the messages go to that
+chat; otherwise the sidecar prints them as they would appear.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from types import FrameType
+from typing import Any, NoReturn, Self
+
+import psycopg
+
+from scripts.build import build
+from scripts.cluster import Cluster, ClusterError
+
+BOT = "bot"
+GHOSTWATCH = Path(sys.executable).with_name("ghostwatch")
+# pg_cron runs once a minute; the rest is for a slow machine.
+PATIENCE = timedelta(seconds=100)
+
+# The bot's last half hour: where users come from, how often, and since when that way in is broken.
+SIGNUPS_PER_MINUTE = 5
+BRANCHES = {None: 45, "s_12345_678": 20, "giveaway_77": 10, "wrapped": 5, "kitchen": 20}
+DROP_OFF = 0.09
+LEAKING_BRANCH = "kitchen"
+LEAKING_FOR = timedelta(minutes=15)
+
+
+class DemoError(RuntimeError):
+    """A step did not do what it should; the message says why."""
+
+
+def main() -> int:
+    """Runs the demo; returns 0 when the alert came and went."""
+    options = _arguments()
+    if options.stop:
+        _stop(options.stop)
+        return 0
+
+    signal.signal(signal.SIGTERM, _terminated)
+    signal.signal(signal.SIGHUP, _terminated)
+    try:
+        with ExitStack() as stack:
+            cluster = _play(stack)
+            if options.keep:
+                stack.pop_all()
+                _say_how_to_go_on(cluster)
+            return 0
+    except KeyboardInterrupt:
+        print("\ninterrupted; the server and everything else is removed", file=sys.stderr)
+        return 130
+    except (DemoError, ClusterError, psycopg.Error) as error:
+        print(f"demo: {error}", file=sys.stderr)
+        return 1
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="demo", description=__doc__)
+    parser.add_argument("--keep", action="store_true", help="leave the server and the sidecar running")
+    parser.add_argument("--stop", type=Path, metavar="DIRECTORY", help="stop and remove what --keep left")
+    return parser.parse_args()
+
+
+def _terminated(number: int, _: FrameType | None) -> NoReturn:
+    # Leaves through every context manager, so that nothing stays behind.
+    raise SystemExit(128 + number)
+
+
+def _play(stack: ExitStack) -> Cluster:
+    build()
+    with step("start a throw-away PostgreSQL with pg_cron"):
+        cluster = stack.enter_context(Cluster(cron_database=BOT))
+        if not cluster.has_cron:
+            raise DemoError("this PostgreSQL has no pg_cron; run: make setup")
+    with step("install ghostwatch, create the bot's tables, declare their contract"):
+        connection = stack.enter_context(_install(cluster))
+    with step(f"replay half an hour of signups; {LEAKING_BRANCH} leaks since {minutes(LEAKING_FOR)}"):
+        _replay_signups(connection)
+    _print_branches(connection)
+    with step("start the sidecar"):
+        sidecar = stack.enter_context(Sidecar(cluster))
+
+    connection.execute("SELECT ghostwatch.schedule()")
+    with step("wait for pg_cron's own run, at the next full minute"):
+        sidecar.wait_until(lambda: _sent(connection, "opened"))
+    sidecar.show_new_messages()
+
+    with step(f"repair {LEAKING_BRANCH}: its users get their first meme"):
+        _serve_leaked_users(connection)
+    with step("wait for pg_cron's next run"):
+        sidecar.wait_until(lambda: _sent(connection, "resolved"))
+    sidecar.show_new_messages()
+    _print_summary(connection)
+    return cluster
+
+
+def _install(cluster: Cluster) -> psycopg.Connection[Any]:
+    cluster.create_database(BOT)
+    connection = cluster.connect(BOT)
+    connection.execute("CREATE EXTENSION pg_cron")
+    connection.execute("CREATE EXTENSION ghostwatch")
+    connection.execute("CREATE EXTENSION ghostwatch_onboarding")
+    connection.execute("SELECT FROM onboarding.adopt()")
+    # Some people always drop off at the language picker: only a rate above that is an incident here.
+    connection.execute(
+        """
+        SELECT ghostwatch.declare_invariant('onboarding', i.name, i.related, i.related_key_column,
+            related_at_column => i.related_at_column, warn_after => i.warn_after, error_after => i.error_after,
+            description => i.description, noun => i.noun, min_rate => 0.15)
+        FROM ghostwatch.invariant AS i
+        WHERE i.name = 'first_meme'
+        """
+    )
+    # Nobody wants to watch a demo wait for its all-clear.
+    connection.execute("SELECT ghostwatch.set_setting('resolve_after', '0')")
+    connection.execute(
+        "SELECT ghostwatch.add_channel('admins', %s)",
+        [int(os.environ.get("GHOSTWATCH_TELEGRAM_CHAT_ID", "-1"))],
+    )
+    return connection
+
+
+def _replay_signups(connection: psycopg.Connection[Any]) -> None:
+    """Every user starts the bot through onboarding.start(); some then get no meme."""
+    chance = random.Random(1)
+    now = datetime.now(UTC)
+    links, weights = list(BRANCHES), list(BRANCHES.values())
+    for number in range(30 * SIGNUPS_PER_MINUTE):
+        born_at = now - timedelta(minutes=30) + number * timedelta(minutes=1) / SIGNUPS_PER_MINUTE
+        user_id = 6_000_000 + number
+        link = chance.choices(links, weights)[0]
+        leaks = link == LEAKING_BRANCH and born_at > now - LEAKING_FOR
+        connection.execute("SELECT set_config('ghostwatch.clock', %s, false)", [born_at.isoformat()])
+        connection.execute(
+            "SELECT FROM onboarding.start(%s, %s, language_code => 'en', deep_link => %s)",
+            [user_id, f"User {number}", link],
+        )
+        if not leaks and chance.random() > DROP_OFF:
+            connection.execute(
+                "INSERT INTO public.user_meme_reaction (user_id, meme_id, sent_at) VALUES (%s, 1, %s)",
+                [user_id, born_at + timedelta(seconds=20)],
+            )
+    connection.execute("RESET ghostwatch.clock")
+
+
+def _serve_leaked_users(connection: psycopg.Connection[Any]) -> None:
+    connection.execute(
+        """
+        INSERT INTO public.user_meme_reaction (user_id, meme_id)
+        SELECT t.id, 1
+        FROM public.user_tg AS t
+        WHERE t.deep_link = %s
+        ON CONFLICT DO NOTHING
+        """,
+        [LEAKING_BRANCH],
+    )
+
+
+def _print_branches(connection: psycopg.Connection[Any]) -> None:
+    rows = connection.execute(
+        """
+        SELECT coalesce(t.deep_link, '(no link)'), count(*), count(*) FILTER (WHERE r.user_id IS NULL)
+        FROM public.user_tg AS t
+        LEFT JOIN public.user_meme_reaction AS r ON r.user_id = t.id
+        GROUP BY 1
+        ORDER BY 2 DESC
+        """
+    )
+    for branch, users, ghosts in rows:
+        print(f"      {branch:<12} {users:>4} users, {ghosts:>2} without a first meme")
+
+
+def _sent(connection: psycopg.Connection[Any], reason: str) -> bool:
+    row = connection.execute(
+        "SELECT FROM ghostwatch.notification WHERE reason = %s AND state = 'sent'", [reason]
+    ).fetchone()
+    return row is not None
+
+
+def _print_summary(connection: psycopg.Connection[Any]) -> None:
+    print("\nWhat happened")
+    for alert_id, severity, opened_at, resolved_at in connection.execute(
+        "SELECT alert_id, severity, opened_at, resolved_at FROM ghostwatch.alert ORDER BY alert_id"
+    ):
+        print(f"  alert {alert_id} ({severity}) opened {opened_at:%H:%M:%S}, resolved {resolved_at:%H:%M:%S} UTC")
+    for state, count in connection.execute(
+        "SELECT state, count(*) FROM ghostwatch.violation GROUP BY state ORDER BY state"
+    ):
+        print(f"  {count} violations {state}")
+    print("Look further: make demo KEEP=1, then SELECT * FROM ghostwatch.status; in psql")
+
+
+def _say_how_to_go_on(cluster: Cluster) -> None:
+    print("\nThe server and the sidecar go on running.")
+    print(f"  connect:  psql '{cluster.dsn(BOT)}'")
+    print("            SELECT * FROM ghostwatch.status;  SELECT * FROM ghostwatch.doctor();")
+    print(f"  stop:     .venv/bin/python -m scripts.demo --stop {cluster.directory}")
+
+
+def _stop(directory: Path) -> None:
+    pid_file = directory / "sidecar.pid"
+    if not pid_file.exists():
+        raise SystemExit(f"demo: {directory} is no directory of a demo that was kept")
+    os.kill(int(pid_file.read_text()), signal.SIGTERM)
+    Cluster(directory=directory).destroy()
+
+
+class Sidecar:
+    """`ghostwatch notify` as a process of its own."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        self._output = cluster.directory / "sidecar.out"
+        self._log = cluster.directory / "sidecar.log"
+        self._pid_file = cluster.directory / "sidecar.pid"
+        self._environment = os.environ | {"GHOSTWATCH_DSN": cluster.dsn(BOT)}
+        self._shown = 0
+        self._process: subprocess.Popen[bytes]
+
+    def __enter__(self) -> Self:
+        to_telegram = "GHOSTWATCH_TELEGRAM_CHAT_ID" in os.environ
+        with self._output.open("wb") as output, self._log.open("wb") as log:
+            self._process = subprocess.Popen(
+                [GHOSTWATCH, "notify", *([] if to_telegram else ["--dry-run"])],
+                env=self._environment,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=log,
+                # Ctrl-C is for the demo, which then stops the sidecar itself.
+                start_new_session=True,
+            )
+        self._pid_file.write_text(str(self._process.pid))
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.terminate()
+        try:
+            self._process.wait(timeout=10)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+    def wait_until(self, happened: Callable[[], bool]) -> None:
+        """Waits for something the sidecar does; fails when it ends, or when that takes too long."""
+        deadline = time.monotonic() + PATIENCE.total_seconds()
+        while not happened():
+            if self._process.poll() is not None:
+                raise DemoError(f"the sidecar ended with {self._process.returncode}:\n{self._log.read_text()}")
+            if time.monotonic() > deadline:
+                raise DemoError(f"nothing came in {PATIENCE.seconds} s. The sidecar's log:\n{self._log.read_text()}")
+            time.sleep(0.2)
+
+    def show_new_messages(self) -> None:
+        """Prints what it printed since the last time, set off like a message in a chat."""
+        text = self._output.read_text(encoding="utf-8")
+        new, self._shown = text[self._shown :], len(text)
+        print()
+        for line in new.strip().splitlines():
+            print(f"    │ {line}")
+        print()
+
+
+@contextmanager
+def step(what: str) -> Iterator[None]:
+    """Says what is being done, then how long it took; on failure which step it was."""
+    print(f"  … {what}", end="", flush=True)
+    began = time.monotonic()
+    on_terminal = sys.stdout.isatty()
+
+    def finish(mark: str) -> None:
+        line = f"  {mark} {what} ({time.monotonic() - began:.1f} s)"
+        print(f"\r{line}" if on_terminal else f"\n{line}", flush=True)
+
+    try:
+        yield
+    except BaseException:
+        finish("✗")
+        raise
+    finish("✓")
+
+
+def minutes(duration: timedelta) -> str:
+    """A duration in words."""
+    return f"{duration // timedelta(minutes=1)} minutes"
+
+
+if __name__ == "__main__":
+    sys.exit(main())
