@@ -51,9 +51,11 @@
 \ir detect/born_at_expression.sql
 \ir detect/born_between.sql
 \ir detect/family_expression.sql
+\ir detect/judgement.sql
 \ir detect/subject_query.sql
 \ir detect/life_state.sql
 \ir detect/oldest_birth_to_come.sql
+\ir detect/batch.sql
 \ir detect/judge_arrivals.sql
 \ir detect/recheck_violations.sql
 \ir detect/check_outcome.sql

@@ -14,6 +14,7 @@ AS $_check_expression$
 -- statement: what to type to declare it again.
 -- Runs with the caller's search path, which is the one the expression will be run with.
 -- Raises GW004 (does not parse), GW005 (refers to what is not there), GW006 (wrong type).
+-- Declared SQL runs here, with the rights of who declared it: @plpgsql_check_options: security_warnings = false
 DECLARE
     found_type text;
     problem text;

@@ -24,6 +24,7 @@ PARALLEL UNSAFE
 AS $declare_invariant$
 -- Declares one clause of a contract: a row of related with the subject's key exists in time; idempotent.
 -- Raises GW001 to GW009 and GW012 to GW016.
+-- Declared SQL runs here, with the rights of who declared it: @plpgsql_check_options: security_warnings = false
 DECLARE
     its_contract ghostwatch.contract;
     its_invariant_id integer;

@@ -62,4 +62,5 @@ END
 $_check_invariant$;
 
 COMMENT ON FUNCTION ghostwatch._check_invariant(integer, boolean) IS
-'One check of one invariant: re-checks open violations if recheck is true, judges what has become due, decides the alerts. NULL if somebody else is at it; an error is recorded, not raised.';
+'One check of one invariant: re-checks open violations if recheck is true, judges what has become due, decides the alerts.
+NULL if somebody else is at it; an error is recorded, not raised.';

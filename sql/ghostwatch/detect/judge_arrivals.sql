@@ -13,15 +13,17 @@ AS $_judge_arrivals$
 -- Judges, once each, the subjects that have crossed their deadline since the last run: oldest first, at most one batch.
 -- Opens violations, counts per minute and branch family, and moves the watermark.
 -- Returns how many were judged, how many of them opened a violation, and whether more are waiting.
+-- Declared SQL runs here, with the rights of who declared it: @plpgsql_check_options: security_warnings = false,
+-- and gives a ghostwatch._batch, which no static check can tell: other_warnings = false
 DECLARE
     progress ghostwatch.check_progress;
-    batch_size constant integer := ghostwatch._setting('batch_size');
+    batch_size constant integer := ghostwatch._setting('batch_size')::integer;
     oldest_birth_to_come timestamptz;
     due_up_to timestamptz;
     new_horizon timestamptz;
     new_watermark timestamptz;
     arrival_query text;
-    trial record;
+    batch ghostwatch._batch;
 BEGIN
     SELECT p.* INTO progress FROM ghostwatch.check_progress AS p WHERE p.invariant_id = clause.invariant_id;
 
@@ -85,24 +87,24 @@ BEGIN
             max(a.born_at) AS born_up_to,
             array_agg(a.subject_key) FILTER (WHERE a.born_at > $5) AS unsafe_keys,
             max(a.born_at) FILTER (WHERE a.born_at > $5) AS unsafe_up_to,
-            array_agg(a.born_at ORDER BY a.born_at, a.subject_key) FILTER (WHERE $6 AND a.is_trial) AS born_at,
-            array_agg(a.violated ORDER BY a.born_at, a.subject_key) FILTER (WHERE $6 AND a.is_trial) AS violated,
-            array_agg(a.branch_family ORDER BY a.born_at, a.subject_key) FILTER (WHERE $6 AND a.is_trial) AS branch_family
+            array_agg(a.born_at ORDER BY a.born_at, a.subject_key) FILTER (WHERE $6 AND a.is_trial) AS trial_born_at,
+            array_agg(a.violated ORDER BY a.born_at, a.subject_key) FILTER (WHERE $6 AND a.is_trial) AS trial_violated,
+            array_agg(a.branch_family ORDER BY a.born_at, a.subject_key) FILTER (WHERE $6 AND a.is_trial) AS trial_family
         FROM arrival AS a
         $query$, arrival_query)
-    INTO trial
+    INTO batch
     USING clause.invariant_id, as_of, clause.error_after, clause.watch_for,
           greatest(progress.watermark, oldest_birth_to_come), clause.rule = 'drift';
     PERFORM set_config('search_path', 'pg_catalog, pg_temp', true);
 
-    judged := trial.judged;
-    opened := trial.opened;
+    judged := batch.judged;
+    opened := batch.opened;
     backlog := judged >= batch_size;
 
     -- The watermark stops where an unseen subject may still appear, and never goes back.
-    new_horizon := greatest(progress.horizon, CASE WHEN backlog THEN trial.born_up_to ELSE due_up_to END);
+    new_horizon := greatest(progress.horizon, CASE WHEN backlog THEN batch.born_up_to ELSE due_up_to END);
     new_watermark := greatest(progress.watermark, least(
-        CASE WHEN backlog THEN trial.born_up_to ELSE due_up_to END, oldest_birth_to_come
+        CASE WHEN backlog THEN batch.born_up_to ELSE due_up_to END, oldest_birth_to_come
     ));
 
     UPDATE ghostwatch.check_progress AS p
@@ -111,15 +113,15 @@ BEGIN
         catching_up_since = CASE WHEN backlog THEN coalesce(p.catching_up_since, p.horizon) END
     WHERE p.invariant_id = clause.invariant_id;
 
-    IF trial.unsafe_keys IS NOT NULL THEN
+    IF batch.unsafe_keys IS NOT NULL THEN
         INSERT INTO ghostwatch.judged (invariant_id, born_up_to, subject_keys)
-        VALUES (clause.invariant_id, trial.unsafe_up_to, trial.unsafe_keys);
+        VALUES (clause.invariant_id, batch.unsafe_up_to, batch.unsafe_keys);
     END IF;
     DELETE FROM ghostwatch.judged AS j
     WHERE j.invariant_id = clause.invariant_id AND j.born_up_to <= new_watermark;
 
-    IF trial.born_at IS NOT NULL THEN
-        PERFORM ghostwatch._score_trials(clause.invariant_id, as_of, trial.born_at, trial.violated, trial.branch_family);
+    IF batch.trial_born_at IS NOT NULL THEN
+        PERFORM ghostwatch._score_trials(clause.invariant_id, as_of, batch.trial_born_at, batch.trial_violated, batch.trial_family);
     END IF;
 END
 $_judge_arrivals$;

@@ -10,6 +10,7 @@ AS $_recheck_violations$
 -- Looks at every open violation again, by key and in one statement: it recovers, escalates, expires, or stays.
 -- A subject that is born anew under the same key, and not yet due, counts as gone: its new life is judged when it is due.
 -- The branch is not looked at: it was decided at birth, and costs a look-up.
+-- Declared SQL runs here, with the rights of who declared it: @plpgsql_check_options: security_warnings = false
 DECLARE
     subject_query constant text := ghostwatch._subject_query(clause, format(
         '(SELECT s.* FROM %s AS s WHERE s.%I = v.subject_key::%s LIMIT 1) AS s',

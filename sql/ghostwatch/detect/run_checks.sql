@@ -13,9 +13,9 @@ DECLARE
     budget_ends_at timestamptz;
     candidate integer;
     outcome ghostwatch._check_outcome;
-    done integer[] := '{}';
-    waiting integer[] := '{}';
-    rechecked integer[] := '{}';
+    done integer[] := ARRAY[]::integer[];
+    waiting integer[] := ARRAY[]::integer[];
+    rechecked integer[] := ARRAY[]::integer[];
     something_to_tell boolean := false;
 BEGIN
     PERFORM ghostwatch._require_runnable(contract);
@@ -34,7 +34,7 @@ BEGIN
         candidate := ghostwatch._next_invariant(contract, done || waiting);
         IF candidate IS NULL THEN
             EXIT WHEN waiting = '{}' OR clock_timestamp() > budget_ends_at;
-            waiting := '{}';
+            waiting := ARRAY[]::integer[];
             CONTINUE;
         END IF;
 

@@ -16,12 +16,12 @@ SET search_path = pg_catalog, pg_temp
 AS $violations_of$
 -- Every clause of a contract for one subject, as of now, read from the application's own tables.
 -- Raises GW001, GW020 and GW021.
+-- The query gives a ghostwatch._judgement, which no static check can tell: @plpgsql_check_options: other_warnings = false
 DECLARE
     as_of constant timestamptz := ghostwatch._clock();
     clause ghostwatch._clause;
     its_contract_id constant integer := ghostwatch._contract_id(contract);
-    found record;
-    is_known boolean;
+    found ghostwatch._judgement;
 BEGIN
     PERFORM ghostwatch._require_runnable(contract);
 
@@ -32,13 +32,12 @@ BEGIN
                 '(SELECT s.* FROM %s AS s WHERE s.%I = %L) AS s', clause.subject, clause.key_column, violations_of.subject_key
             ))
             INTO found;
-            is_known := found.subject_key IS NOT NULL;
         EXCEPTION WHEN invalid_text_representation OR numeric_value_out_of_range THEN
-            is_known := false;
+            found := NULL;
         END;
         PERFORM set_config('search_path', 'pg_catalog, pg_temp', true);
 
-        IF NOT is_known THEN
+        IF found.subject_key IS NULL THEN
             RAISE EXCEPTION '% has no row with the key %', clause.subject, coalesce(quote_literal(violations_of.subject_key), 'NULL')
                 USING ERRCODE = 'GW021',
                       DETAIL = format('The key is the column %I.', clause.key_column),
