@@ -1,0 +1,16 @@
+"""The bot that the tests of detection watch."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.database import Database
+from tests.detection.bot import Bot
+
+
+@pytest.fixture
+def bot(database: Database) -> Bot:
+    """The tables of a bot at noon, its contract declared."""
+    bot = Bot.create(database)
+    bot.declare()
+    return bot
