@@ -78,12 +78,22 @@
 \ir alert/reopen_alert.sql
 \ir alert/keep_firing.sql
 \ir alert/calm_alert.sql
+\ir alert/ending.sql
+\ir alert/recap.sql
 \ir alert/resolve_alert.sql
 \ir alert/retire_alerts.sql
 \ir alert/advance_alert.sql
 \ir alert/decide_alerts.sql
+\ir alert/checks_stopped_condition.sql
+\ir alert/decide_checks_stopped.sql
+\ir alert/watch_checks.sql
 \ir alert/require_alert.sql
 \ir alert/acknowledge.sql
+\ir alert/silence.sql
+\ir alert/unsilence.sql
+\ir alert/reproducing_query.sql
+\ir alert/explain_alert.sql
+\ir alert/alert_history.sql
 
 -- deliver: what is to be told, to whom, and how it went
 \ir deliver/quiet_until.sql

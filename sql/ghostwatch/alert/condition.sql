@@ -1,16 +1,23 @@
 -- What a rule finds when it looks at an invariant. Every rule is a function
 --     ghostwatch._<rule>_condition(invariant_id integer, as_of timestamptz) RETURNS ghostwatch._condition
 -- that only reads; ghostwatch._advance_alert() turns its answer into the life of an alert.
+--     firing       something is wrong (for drift: until the evidence says that it is over)
+--     severity     warn or error, while firing
+--     warn_count, error_count  violations open by now, as the message counts them
+--     sample_keys  up to five, oldest first
+--     branches     [{"family": text, "ghosts": n, "matured": n, "named": true}, ...], the most telling first;
+--                  "named" by rules that attribute: then it takes a silence of those families to silence the alert
+--     evidence     thresholds, baseline, statistic; "query", if the rule has one, is SQL that reproduces its numbers
+--     quiet_time   how long calm must last before the alert resolves: 0 for at once; NULL while it cannot be said
 CREATE TYPE ghostwatch._condition AS (
-    firing boolean,        -- something is wrong (for drift: stays true until the evidence says that it is over)
-    severity text,         -- warn or error, while firing
-    warn_count integer,    -- violations open by now, as the message counts them
+    firing boolean,
+    severity text,
+    warn_count integer,
     error_count integer,
-    sample_keys text[],    -- up to five, oldest first
-    branches jsonb,        -- [{"family": text, "ghosts": n, "matured": n, "named": true}, ...], the most telling first;
-                           -- "named" only by rules that attribute: then a silence of those families silences the alert
-    evidence jsonb,        -- thresholds, baseline, statistic; "query", if the rule has one, is SQL that reproduces its numbers
-    quiet_time interval    -- how long calm must last before the alert resolves: 0 for at once; NULL: not to be said yet
+    sample_keys text[],
+    branches jsonb,
+    evidence jsonb,
+    quiet_time interval
 );
 
 COMMENT ON TYPE ghostwatch._condition IS

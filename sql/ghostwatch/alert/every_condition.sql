@@ -26,8 +26,8 @@ BEGIN
     WHERE p.invariant_id = rule.invariant_id;
 
     SELECT
-        count(*) FILTER (WHERE v.state = 'warn'),
-        count(*) FILTER (WHERE v.state = 'error'),
+        count(*) FILTER (WHERE v.state = 'warn')::integer,
+        count(*) FILTER (WHERE v.state = 'error')::integer,
         coalesce((array_agg(v.subject_key ORDER BY v.born_at, v.subject_key))[1:5], '{}')
     INTO condition.warn_count, condition.error_count, condition.sample_keys
     FROM ghostwatch.violation AS v

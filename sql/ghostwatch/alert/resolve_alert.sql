@@ -7,22 +7,16 @@ VOLATILE
 PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $_resolve_alert$
--- Ends an incident and tells how it ended.
+-- Ends an incident and tells how it ended; the end of an outage of the checks is told as a recap.
 -- Takes the alert and the time of the run. Returns whether there is something to tell.
 DECLARE
     ending jsonb;
 BEGIN
-    -- What became of those who were in violation meanwhile: healed, or given up at the end of their time.
-    SELECT coalesce(jsonb_object_agg(closed.close_reason, closed.subjects), '{}')
-    INTO ending
-    FROM (
-        SELECT v.close_reason, count(*) AS subjects
-        FROM ghostwatch.violation AS v
-        WHERE v.invariant_id = latest.invariant_id
-            AND v.closed_at >= latest.opened_at
-            AND v.opened_at IS NOT NULL
-        GROUP BY v.close_reason
-    ) AS closed;
+    IF latest.kind = 'checks_stopped' THEN
+        ending := jsonb_build_object('recap', ghostwatch._recap(greatest(latest.opened_at, latest.reopened_at)));
+    ELSE
+        ending := jsonb_build_object('ending', ghostwatch._ending(latest.invariant_id, latest.opened_at));
+    END IF;
 
     UPDATE ghostwatch.alert AS a
     SET
@@ -31,11 +25,15 @@ BEGIN
         resolved_at = as_of,
         warn_count = 0,
         error_count = 0,
-        evidence = a.evidence || jsonb_build_object('ending', ending),
+        evidence = a.evidence || ending,
         changed_at = as_of
     WHERE a.alert_id = latest.alert_id;
 
-    RETURN ghostwatch._tell(latest.alert_id, 'resolved', as_of);
+    RETURN ghostwatch._tell(
+        latest.alert_id,
+        CASE latest.kind WHEN 'checks_stopped' THEN 'recap' ELSE 'resolved' END,
+        as_of
+    );
 END
 $_resolve_alert$;
 

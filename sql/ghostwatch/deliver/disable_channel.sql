@@ -13,8 +13,8 @@ BEGIN
     UPDATE ghostwatch.channel AS c
     SET
         disabled_at = ghostwatch._clock(),
-        disabled_reason = reason
-    WHERE c.channel_id = ghostwatch._channel_id(name);
+        disabled_reason = disable_channel.reason
+    WHERE c.channel_id = ghostwatch._channel_id(disable_channel.name);
 END
 $disable_channel$;
 

@@ -14,7 +14,7 @@ BEGIN
         disabled_at = NULL,
         disabled_reason = NULL,
         topic_lost_at = NULL
-    WHERE c.channel_id = ghostwatch._channel_id(name);
+    WHERE c.channel_id = ghostwatch._channel_id(enable_channel.name);
 
     PERFORM pg_notify('ghostwatch', '');
 END

@@ -2,31 +2,53 @@ CREATE FUNCTION ghostwatch._hold_back(
     told ghostwatch.alert,
     channel ghostwatch.channel,
     as_of timestamptz,
-    OUT why text,
-    OUT told_by bigint
+    OUT state text,
+    OUT state_reason text,
+    OUT told_by bigint,
+    OUT next_attempt_at timestamptz
 )
 LANGUAGE plpgsql
 VOLATILE
 PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $_hold_back$
--- Whether a new message about an alert must not go to a channel now.
+-- How a new message about an alert enters the outbox of a channel: at once, later, or not at all.
 -- Takes the alert, the channel and the time.
--- Returns why, in words (NULL: nothing speaks against it), and the notification that tells it later, if one does.
+-- Returns the state and, if something speaks against sending now, why and which notification tells it later.
 DECLARE
     quiet_until timestamptz := ghostwatch._quiet_until(channel, as_of);
 BEGIN
+    state := 'pending';
+    next_attempt_at := as_of;
+
     SELECT format('silence %s by %s until %s: %s', s.silence_id, s.created_by, s.ends_at, s.comment)
-    INTO why
+    INTO state_reason
     FROM ghostwatch.silence AS s
     WHERE s.silence_id = told.silence_id;
+    IF FOUND THEN
+        state := 'suppressed';
+        RETURN;
+    END IF;
 
-    IF why IS NULL AND quiet_until IS NOT NULL AND (told.severity = 'warn' OR channel.quiet_errors) THEN
-        why := format('quiet hours until %s', quiet_until);
+    IF quiet_until IS NOT NULL AND (told.severity = 'warn' OR channel.quiet_errors) THEN
+        state := 'suppressed';
+        state_reason := format('quiet hours until %s', quiet_until);
         told_by := ghostwatch._digest_due(channel.channel_id, quiet_until, as_of);
+        RETURN;
+    END IF;
+
+    -- While the checks come back after an outage, what they find is kept for one recap.
+    IF told.kind <> 'checks_stopped' AND EXISTS (
+        SELECT
+        FROM ghostwatch.alert AS a
+        WHERE a.kind = 'checks_stopped'
+            AND a.state = 'firing'
+    ) THEN
+        state_reason := 'kept for the recap of an outage of the checks';
+        next_attempt_at := 'infinity';
     END IF;
 END
 $_hold_back$;
 
 COMMENT ON FUNCTION ghostwatch._hold_back(ghostwatch.alert, ghostwatch.channel, timestamptz) IS
-'Why a new message about an alert must not go to a channel now, and which notification tells it later.';
+'How a new message about an alert enters the outbox of a channel: at once, later, or not at all, and why.';

@@ -12,57 +12,50 @@ AS $_queue_message$
 -- Puts one new message about an alert into the outbox of one channel, or records why it is not sent.
 -- Takes the alert, the channel, the reason and the time. Returns whether the message waits to be sent now.
 DECLARE
-    held        record;
-    new_id      bigint;
-    superseded  text[];
+    entered    record;
+    superseded text[];
 BEGIN
-    SELECT h.why, h.told_by INTO held
-    FROM ghostwatch._hold_back(told, channel, as_of) AS h;
-
     INSERT INTO ghostwatch.notification AS n (
         channel_id, alert_id, reason, state, state_reason, told_by, created_at, next_attempt_at
     )
-    VALUES (
-        channel.channel_id,
-        told.alert_id,
-        reason,
-        CASE WHEN held.why IS NULL THEN 'pending' ELSE 'suppressed' END,
-        held.why,
-        held.told_by,
-        as_of,
-        as_of
-    )
-    RETURNING n.notification_id INTO new_id;
+    SELECT channel.channel_id, told.alert_id, reason, h.state, h.state_reason, h.told_by, as_of, h.next_attempt_at
+    FROM ghostwatch._hold_back(told, channel, as_of) AS h
+    RETURNING n.notification_id, n.state, n.next_attempt_at INTO entered;
 
-    IF held.why IS NOT NULL THEN
+    IF entered.state = 'suppressed' THEN
         RETURN false;
     END IF;
 
     -- Messages are rendered from the state at sending time: what still waits (Telegram was unreachable, say)
-    -- would tell this very state, so one message with all the times takes the place of them all.
+    -- would tell this very state, so one message with all the times takes the place of them all. A recap also
+    -- tells what was kept for it.
     WITH waiting AS (
         UPDATE ghostwatch.notification AS n
         SET
             state = 'superseded',
             state_reason = format('still waiting when %s was due', _queue_message.reason),
-            told_by = new_id
-        WHERE n.alert_id = told.alert_id
+            told_by = entered.notification_id
+        WHERE (
+                n.alert_id = told.alert_id
+                OR (_queue_message.reason = 'recap' AND n.next_attempt_at = 'infinity')
+            )
             AND n.channel_id = channel.channel_id
             AND n.state = 'pending'
             AND n.reason <> 'updated'
-            AND n.notification_id <> new_id
-        RETURNING n.notification_id, n.reason
+            AND n.notification_id <> entered.notification_id
+        RETURNING n.notification_id, n.alert_id, n.reason
     )
     SELECT array_agg(w.reason ORDER BY w.notification_id) INTO superseded
-    FROM waiting AS w;
+    FROM waiting AS w
+    WHERE w.alert_id = told.alert_id;
 
     IF superseded IS NOT NULL THEN
         UPDATE ghostwatch.notification AS n
         SET payload = n.payload || jsonb_build_object('superseded', superseded)
-        WHERE n.notification_id = new_id;
+        WHERE n.notification_id = entered.notification_id;
     END IF;
 
-    RETURN true;
+    RETURN entered.next_attempt_at <= as_of;
 END
 $_queue_message$;
 

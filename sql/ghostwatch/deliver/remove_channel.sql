@@ -10,7 +10,7 @@ AS $remove_channel$
 -- Takes its name. Raises GW049 if there is none of that name.
 BEGIN
     DELETE FROM ghostwatch.channel AS c
-    WHERE c.channel_id = ghostwatch._channel_id(name);
+    WHERE c.channel_id = ghostwatch._channel_id(remove_channel.name);
 END
 $remove_channel$;
 

@@ -21,7 +21,8 @@ BEGIN
 
     PERFORM ghostwatch._prune(as_of);
 
-    IF something_to_tell THEN
+    -- Now it is known whether the checks are back after an outage.
+    IF ghostwatch._decide_checks_stopped(as_of) OR something_to_tell THEN
         PERFORM pg_notify('ghostwatch', '');
     ELSE
         PERFORM set_config('synchronous_commit', 'off', true);

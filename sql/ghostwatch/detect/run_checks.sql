@@ -16,7 +16,7 @@ DECLARE
     done integer[] := ARRAY[]::integer[];
     waiting integer[] := ARRAY[]::integer[];
     rechecked integer[] := ARRAY[]::integer[];
-    something_to_tell boolean := false;
+    something_to_tell boolean;
 BEGIN
     PERFORM ghostwatch._require_runnable(contract);
     IF ghostwatch._setting('paused')::boolean THEN
@@ -28,6 +28,9 @@ BEGIN
     run.failures := 0;
     run.judged := 0;
     run.opened := 0;
+
+    -- Asked before anything is checked: only now it shows how long nothing was.
+    something_to_tell := ghostwatch._decide_checks_stopped(run.started_at);
     budget_ends_at := clock_timestamp() + ghostwatch._setting('run_budget')::interval;
 
     LOOP

@@ -17,7 +17,8 @@ AS $_sidecar_functions$
             'channel_migrated',
             'channel_topic_lost',
             'channel_address',
-            'sidecar_heartbeat'
+            'sidecar_heartbeat',
+            'watch_checks'
         )
 $_sidecar_functions$;
 

@@ -1,0 +1,42 @@
+CREATE VIEW ghostwatch.alert_history AS
+SELECT
+    a.alert_id,
+    a.kind,
+    a.contract,
+    a.invariant,
+    a.rule,
+    a.state,
+    a.severity,
+    a.opened_at,
+    a.escalated_at,
+    a.reopened_at,
+    a.resolved_at,
+    coalesce(a.resolved_at, ghostwatch._clock()) - a.opened_at AS lasted,
+    a.reopened_count,
+    a.warn_count,
+    a.error_count,
+    a.peak_count,
+    a.sample_keys,
+    a.branches -> 0 ->> 'family' AS first_branch,
+    a.acknowledged_at,
+    a.acknowledged_by,
+    a.acknowledge_comment,
+    a.silence_id,
+    told.sent AS messages_sent,
+    told.waiting AS messages_waiting,
+    told.suppressed AS messages_suppressed
+FROM ghostwatch.alert AS a
+CROSS JOIN LATERAL (
+    SELECT
+        count(*) FILTER (WHERE n.state = 'sent') AS sent,
+        count(*) FILTER (WHERE n.state IN ('pending', 'claimed')) AS waiting,
+        count(*) FILTER (WHERE n.state = 'suppressed') AS suppressed
+    FROM ghostwatch.notification AS n
+    WHERE
+        n.alert_id = a.alert_id
+        AND n.reason <> 'updated'
+) AS told;
+
+COMMENT ON VIEW ghostwatch.alert_history IS
+'Every incident, firing or resolved: when, how much, through which branch first of all, who took care of it, and how many messages it made (edits not counted). '
+'For the evidence of one: ghostwatch.explain_alert().';

@@ -1,0 +1,25 @@
+CREATE FUNCTION ghostwatch._decide_checks_stopped(
+    as_of timestamptz
+) RETURNS boolean
+LANGUAGE plpgsql
+VOLATILE
+PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $_decide_checks_stopped$
+-- Decides whether the checks have stopped, or are back: asked by the sidecars, and at both ends of every run,
+-- so that an outage of everything at once is noticed as well.
+-- Takes the time; returns whether there is something to tell.
+BEGIN
+    -- A pause is wanted. And where somebody else is deciding this very thing, one of us is enough.
+    IF ghostwatch._setting('paused')::boolean
+        OR NOT pg_try_advisory_xact_lock('ghostwatch.alert'::regclass::oid::bigint)
+    THEN
+        RETURN false;
+    END IF;
+
+    RETURN ghostwatch._advance_alert('checks_stopped', NULL, ghostwatch._checks_stopped_condition(as_of), as_of);
+END
+$_decide_checks_stopped$;
+
+COMMENT ON FUNCTION ghostwatch._decide_checks_stopped(timestamptz) IS
+'Decides whether the checks have stopped, or are back. Returns whether there is something to tell.';

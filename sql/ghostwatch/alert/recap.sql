@@ -1,0 +1,44 @@
+CREATE FUNCTION ghostwatch._recap(
+    since timestamptz
+) RETURNS jsonb
+LANGUAGE sql
+STABLE
+PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $_recap$
+    -- What the checks found when they came back after an outage.
+    -- Takes when the outage was noticed: whatever was opened since then was found on return.
+    -- Returns [{"contract", "invariant", "found", "open", "expired", "recovered"}, ...] for invariants where
+    -- anything was found; expired are those whose time of watching had passed by then.
+    SELECT coalesce(
+        jsonb_agg(
+            jsonb_build_object(
+                'contract', c.name,
+                'invariant', i.name,
+                'found', found.subjects,
+                'open', found.still_open,
+                'expired', found.expired,
+                'recovered', found.subjects - found.still_open - found.expired
+            )
+            ORDER BY found.subjects DESC, c.name, i.name
+        ),
+        '[]'
+    )
+    FROM (
+        SELECT
+            v.invariant_id,
+            count(*) AS subjects,
+            count(*) FILTER (WHERE v.closed_at IS NULL) AS still_open,
+            count(*) FILTER (WHERE v.state = 'expired') AS expired
+        FROM ghostwatch.violation AS v
+        -- Both ways by index; all that was ever closed may be a hundred times as much.
+        WHERE (v.closed_at >= since OR v.state IN ('warn', 'error'))
+            AND v.opened_at >= since
+        GROUP BY v.invariant_id
+    ) AS found
+    INNER JOIN ghostwatch.invariant AS i USING (invariant_id)
+    INNER JOIN ghostwatch.contract AS c USING (contract_id)
+$_recap$;
+
+COMMENT ON FUNCTION ghostwatch._recap(timestamptz) IS
+'What the checks found when they came back after an outage, per invariant.';

@@ -1,0 +1,32 @@
+CREATE FUNCTION ghostwatch.unsilence(
+    silence_id bigint
+) RETURNS void
+LANGUAGE plpgsql
+VOLATILE
+PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $unsilence$
+-- Ends a silence early. The next check run tells what it kept back and is still firing.
+-- Takes the number of the silence. Raises GW036 if there is none, or it is over already.
+BEGIN
+    UPDATE ghostwatch.silence AS s
+    SET
+        ends_at = ghostwatch._clock(),
+        ended_by = session_user
+    WHERE s.silence_id = unsilence.silence_id
+        AND s.ends_at > ghostwatch._clock();
+
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'there is no silence % to end', coalesce(silence_id::text, 'NULL')
+            USING ERRCODE = 'GW036',
+                  DETAIL = coalesce(
+                      (SELECT format('It ended at %s.', s.ends_at) FROM ghostwatch.silence AS s WHERE s.silence_id = unsilence.silence_id),
+                      'No silence has this number.'
+                  ),
+                  HINT = 'SELECT * FROM ghostwatch.silence ORDER BY silence_id DESC';
+    END IF;
+END
+$unsilence$;
+
+COMMENT ON FUNCTION ghostwatch.unsilence(bigint) IS
+'Ends a silence early; the next check run tells what is still firing. Raises GW036 (no silence of this number is in force).';

@@ -1,0 +1,18 @@
+CREATE FUNCTION ghostwatch.watch_checks()
+RETURNS boolean
+LANGUAGE plpgsql
+VOLATILE
+PARALLEL UNSAFE
+-- A definer, so that the sidecar's role needs no right on any table.
+SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $watch_checks$
+-- Raises an alert when check runs have stopped succeeding; for the sidecar to call every few seconds,
+-- since whoever has stopped cannot say so. Returns whether there is something to tell.
+BEGIN
+    RETURN ghostwatch._decide_checks_stopped(ghostwatch._clock());
+END
+$watch_checks$;
+
+COMMENT ON FUNCTION ghostwatch.watch_checks() IS
+'Raises an alert when check runs have stopped succeeding; called by the sidecar every few seconds. Returns whether there is something to tell.';
