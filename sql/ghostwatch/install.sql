@@ -73,6 +73,14 @@
 \ir alert/branch_table.sql
 \ir alert/every_condition.sql
 \ir alert/check_failing_condition.sql
+\ir alert/drift/wilson_upper.sql
+\ir alert/drift/log_gamma.sql
+\ir alert/drift/beta_binomial_upper.sql
+\ir alert/drift/holm.sql
+\ir alert/drift/cusum_weights.sql
+\ir alert/drift/sought_rate.sql
+\ir alert/drift/alarm_threshold.sql
+\ir alert/drift/cusum.sql
 \ir alert/silence_in_force.sql
 \ir alert/open_alert.sql
 \ir alert/reopen_alert.sql

@@ -1,0 +1,24 @@
+CREATE FUNCTION ghostwatch._cusum_weights(
+    usual double precision,
+    sought double precision,
+    OUT ghost double precision,
+    OUT healthy double precision,
+    OUT tolerance double precision
+)
+LANGUAGE sql
+IMMUTABLE
+STRICT
+PARALLEL SAFE
+AS $_cusum_weights$
+    -- What one trial says about "the rate has moved from usual to sought": its log-likelihood ratio.
+    -- Takes two rates, 0 < usual < sought < 1.
+    -- Returns the weight of a trial in violation (above 0) and of a healthy one (below 0), in nats, and the tolerance:
+    -- the rate at which both balance, so that any lower rate stays quiet.
+    SELECT
+        ln(sought / usual),
+        ln((1 - sought) / (1 - usual)),
+        -ln((1 - sought) / (1 - usual)) / (ln(sought / usual) - ln((1 - sought) / (1 - usual)))
+$_cusum_weights$;
+
+COMMENT ON FUNCTION ghostwatch._cusum_weights(double precision, double precision) IS
+'Weights of a violated and a healthy trial, in nats, when looking for a move from one rate to another, and the rate below which the arm stays quiet.';
