@@ -7,6 +7,7 @@ what it needs when it runs: the sidecar should not hold the installer's memory, 
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -15,6 +16,21 @@ from ghostwatch.errors import CommandError
 
 if TYPE_CHECKING:
     Subcommands = argparse._SubParsersAction[argparse.ArgumentParser]
+
+ENVIRONMENT = """environment:
+  GHOSTWATCH_DSN                   database, unless the PG* variables say it
+  GHOSTWATCH_TELEGRAM_TOKEN_FILE   file with the bot's token (or GHOSTWATCH_TELEGRAM_TOKEN: the token)
+  GHOSTWATCH_TELEGRAM_API_URL      a Bot API server of your own (https://api.telegram.org)
+  GHOSTWATCH_TELEGRAM_BUTTONS      1: buttons under firing alerts; the token must have no other reader (0)
+  GHOSTWATCH_RUN_CHECKS_EVERY      run the checks too, where there is no pg_cron: 1m, 5s (off)
+  GHOSTWATCH_TEMPLATES             directory with message templates of your own
+  GHOSTWATCH_HTTP_PORT             serve /healthz, /readyz and /metrics (off), on GHOSTWATCH_HTTP_HOST (127.0.0.1)
+  GHOSTWATCH_HEARTBEAT_URL         fetched every minute while checks succeed and the outbox is served
+  GHOSTWATCH_POLL_EVERY            look for work this often even without a wake-up (5s)
+  GHOSTWATCH_LEASE                 after this time another sidecar takes over what one has claimed (30s)
+  GHOSTWATCH_WORKER                this sidecar's name (host and process id)
+  GHOSTWATCH_LOG_LEVEL, _FORMAT    debug, info, warning, error (info); text or json (text on a terminal)
+"""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -38,6 +54,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action=_PrintVersion, nargs=0, help="print the version and stop")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     _add_install(commands)
+    _add_notify(commands)
+    _add_send_test(commands)
     return parser
 
 
@@ -79,5 +97,56 @@ def _install(options: argparse.Namespace) -> int:
     from ghostwatch.settings import dsn
 
     for line in install(dsn(options.dsn), onboarding=options.onboarding):
+        print(line)
+    return 0
+
+
+def _add_notify(commands: Subcommands) -> None:
+    parser = commands.add_parser(
+        "notify",
+        help="deliver alerts and events to Telegram (the sidecar)",
+        description="Delivers what the outbox holds to Telegram, until SIGTERM. Any number of these may run at once.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog=ENVIRONMENT,
+    )
+    _add_dsn(parser)
+    parser.add_argument(
+        "--dry-run",
+        action="store_true",
+        help="print the messages instead of sending them; they count as sent",
+    )
+    parser.set_defaults(run=_notify)
+
+
+def _notify(options: argparse.Namespace) -> int:
+    from ghostwatch.notifier.service import notify
+    from ghostwatch.settings import Settings
+
+    settings = Settings.from_environment(os.environ, dsn=options.dsn, needs_token=not options.dry_run)
+    return notify(settings, dry_run=options.dry_run)
+
+
+def _add_send_test(commands: Subcommands) -> None:
+    parser = commands.add_parser(
+        "send-test",
+        help="prove token, chat and topic with one message",
+        description="Sends one test message, and explains what is wrong if it does not arrive.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog=ENVIRONMENT,
+    )
+    _add_dsn(parser)
+    target = parser.add_mutually_exclusive_group(required=True)
+    target.add_argument("channel", nargs="?", help="name of a channel (see ghostwatch.add_channel)")
+    target.add_argument("--chat-id", type=int, help="a chat, without asking the database")
+    parser.add_argument("--thread-id", type=int, help="topic in that chat")
+    parser.set_defaults(run=_send_test)
+
+
+def _send_test(options: argparse.Namespace) -> int:
+    from ghostwatch.notifier.send_test import send_test
+    from ghostwatch.settings import Settings
+
+    settings = Settings.from_environment(os.environ, dsn=options.dsn)
+    for line in send_test(settings, options.channel, options.chat_id, options.thread_id):
         print(line)
     return 0

@@ -1,0 +1,159 @@
+"""A connection to Postgres that may be lost at any time, and no call that lasts for ever."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections.abc import Callable, Coroutine, Mapping
+from typing import Any, TypeVar
+
+import psycopg
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.rows import DictRow, dict_row
+
+from ghostwatch.notifier.queries import Query
+
+T = TypeVar("T")
+Connection = psycopg.AsyncConnection[DictRow]
+
+CONNECT_TIMEOUT = 5.0
+CALL_TIMEOUT = 10.0
+LONGEST_BACKOFF = 15.0
+
+log = logging.getLogger(__name__)
+
+
+class DatabaseUnavailable(Exception):
+    """A call did not succeed; the message says why, without the connection string."""
+
+
+class Backoff:
+    """Growing pauses between attempts, with jitter, so that many clients do not come back at once."""
+
+    def __init__(self) -> None:
+        self._failures = 0
+
+    def succeeded(self) -> None:
+        """Begins again with short pauses."""
+        self._failures = 0
+
+    def next_pause(self) -> float:
+        """How long to wait after one more failure, in seconds."""
+        self._failures += 1
+        return float(min(0.25 * 2 ** min(self._failures, 10), LONGEST_BACKOFF) * random.uniform(0.5, 1.0))
+
+
+class Condition:
+    """Something that is well or not, logged when that changes and not at every attempt."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.problem: str | None = None
+
+    def well(self) -> None:
+        """All is well (again)."""
+        if self.problem is not None:
+            log.info("%s: well again", self.name)
+        self.problem = None
+
+    def unwell(self, problem: str) -> None:
+        """Something is wrong."""
+        if self.problem is None:
+            log.warning("%s: %s", self.name, problem)
+        self.problem = problem
+
+
+async def connect(dsn: str, application_name: str) -> Connection:
+    """A new autocommit connection; with several hosts, to the first that is as the DSN wants it."""
+    parameters = conninfo_to_dict(dsn)
+    hosts = str(parameters.get("host") or "").count(",") + 1
+    conninfo = make_conninfo(
+        dsn,
+        application_name=application_name,
+        connect_timeout=parameters.get("connect_timeout") or int(CONNECT_TIMEOUT),
+    )
+    try:
+        return await asyncio.wait_for(
+            # Prepared statements do not survive a transaction-pooling proxy.
+            psycopg.AsyncConnection.connect(conninfo, autocommit=True, prepare_threshold=None, row_factory=dict_row),
+            CONNECT_TIMEOUT * hosts + 1,
+        )
+    except TimeoutError:
+        raise DatabaseUnavailable("no answer within the time-out") from None
+    except (psycopg.Error, OSError) as error:
+        raise DatabaseUnavailable(_in_one_line(error)) from None
+
+
+async def bounded(connection: Connection, call: Coroutine[Any, Any, T], seconds: float) -> T:
+    """Awaits a call on the connection; after the time-out the connection is torn down.
+
+    Cancelling alone would not do: psycopg then asks the server to cancel and waits for its answer,
+    which never comes on a half-open connection.
+    """
+    task = asyncio.ensure_future(call)
+    try:
+        done, _ = await asyncio.wait({task}, timeout=seconds)
+    except asyncio.CancelledError:
+        _tear_down(connection, task)
+        raise
+    if done:
+        return task.result()
+    _tear_down(connection, task)
+    raise DatabaseUnavailable(f"no answer within {seconds:g} s")
+
+
+def _tear_down(connection: Connection, task: asyncio.Task[Any]) -> None:
+    task.cancel()
+    connection.pgconn.finish()
+    # Whatever the cancelled call says, nobody waits for it any more.
+    task.add_done_callback(lambda finished: finished.cancelled() or finished.exception())
+
+
+class Database:
+    """One connection, made when it is needed and made again after it was lost."""
+
+    def __init__(self, dsn: str, application_name: str, on_notify: Callable[[], None] = lambda: None) -> None:
+        self._dsn = dsn
+        self._application_name = application_name
+        self._on_notify = on_notify
+        self._connection: Connection | None = None
+        self._lock = asyncio.Lock()
+
+    async def call(
+        self, query: Query, parameters: Mapping[str, object] | None = None, seconds: float = CALL_TIMEOUT
+    ) -> list[DictRow]:
+        """Runs one statement and returns its rows; whatever goes wrong is DatabaseUnavailable."""
+        async with self._lock:
+            if self._connection is None or self._connection.closed:
+                self._connection = await connect(self._dsn, self._application_name)
+                # A proxy may hand us wake-ups that were meant for another connection; they wake all the same.
+                self._connection.add_notify_handler(lambda _: self._on_notify())
+            connection = self._connection
+            try:
+                return await bounded(connection, self._run(connection, query, parameters), seconds)
+            except psycopg.Error as error:
+                await self._forget()
+                raise DatabaseUnavailable(_in_one_line(error)) from None
+            except BaseException:
+                await self._forget()
+                raise
+
+    async def close(self) -> None:
+        """Closes the connection; a later call would make a new one."""
+        async with self._lock:
+            await self._forget()
+
+    @staticmethod
+    async def _run(connection: Connection, query: Query, parameters: Mapping[str, object] | None) -> list[DictRow]:
+        cursor = await connection.execute(query, parameters)
+        return await cursor.fetchall() if cursor.description else []
+
+    async def _forget(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            await connection.close()
+
+
+def _in_one_line(error: Exception) -> str:
+    return " ".join(str(error).split()) or type(error).__name__

@@ -1,0 +1,104 @@
+"""Hears NOTIFY and wakes the delivery. Nothing depends on it but speed."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+
+import psycopg
+
+from ghostwatch.notifier import queries
+from ghostwatch.notifier.database import (
+    CALL_TIMEOUT,
+    Backoff,
+    Condition,
+    Connection,
+    Database,
+    DatabaseUnavailable,
+    bounded,
+    connect,
+)
+
+PROVE_EVERY = 30.0
+ECHO_TIMEOUT = 5.0
+# Where LISTEN has no effect, it is not worth more than a try now and then.
+DEAF_PAUSE = 300.0
+
+log = logging.getLogger(__name__)
+
+
+class Deaf(Exception):
+    """Our own NOTIFY did not come back."""
+
+
+class Listener:
+    """A connection of its own that listens, and that proves again and again that it hears."""
+
+    def __init__(
+        self,
+        dsn: str,
+        worker: str,
+        database: Database,
+        wake: Callable[[], None],
+        *,
+        prove_every: float = PROVE_EVERY,
+        echo_timeout: float = ECHO_TIMEOUT,
+    ) -> None:
+        self._dsn = dsn
+        self._worker = worker
+        self._database = database
+        self._wake = wake
+        self._prove_every = prove_every
+        self._echo_timeout = echo_timeout
+        self._condition = Condition("listening for NOTIFY")
+        self.listening = False
+
+    async def run(self) -> None:
+        """Listens until cancelled, connecting again whenever it must."""
+        backoff = Backoff()
+        while True:
+            heard_before = False
+            try:
+                connection = await connect(self._dsn, f"ghostwatch {self._worker} (listening)")
+                try:
+                    await bounded(connection, connection.execute(queries.LISTEN), CALL_TIMEOUT)
+                    await self._prove(connection)
+                    heard_before = self.listening = True
+                    self._condition.well()
+                    backoff.succeeded()
+                    # What was written before we listened has no other herald.
+                    self._wake()
+                    await self._listen(connection)
+                finally:
+                    self.listening = False
+                    await connection.close()
+            except Deaf:
+                if not heard_before:
+                    self._condition.unwell(
+                        "LISTEN has no effect on this connection (a transaction-pooling proxy?), "
+                        "so messages wait for the next poll"
+                    )
+                    await asyncio.sleep(DEAF_PAUSE)
+                    continue
+                self._condition.unwell("the connection is dead, connecting again")
+            except (DatabaseUnavailable, psycopg.Error) as error:
+                self._condition.unwell(" ".join(str(error).split()))
+            await asyncio.sleep(backoff.next_pause())
+
+    async def _listen(self, connection: Connection) -> None:
+        while True:
+            async for notification in connection.notifies(timeout=self._prove_every):
+                if not notification.payload.startswith("ping "):
+                    self._wake()
+            await self._prove(connection)
+
+    async def _prove(self, connection: Connection) -> None:
+        """Sends a NOTIFY to ourselves over the other connection; a half-open connection never hears it."""
+        echo = f"ping {self._worker}"
+        await self._database.call(queries.PING, {"payload": echo})
+        async for notification in connection.notifies(timeout=self._echo_timeout):
+            if notification.payload == echo:
+                return
+            self._wake()
+        raise Deaf

@@ -1,0 +1,217 @@
+"""Turns what a notification says into the text of a message.
+
+The templates are Jinja2 with autoescape, so every value is escaped. A directory of the user's own
+comes first; a template in it that fails is replaced by the built-in one, and the log says so once.
+"""
+
+from __future__ import annotations
+
+import html
+import logging
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import jinja2
+
+VISIBLE_CHARACTERS = 3500
+LONGEST_VALUE = 300
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Text:
+    """What is sent: the same message as HTML and as the reader sees it."""
+
+    html: str
+
+    @property
+    def plain(self) -> str:
+        """Without markup: for a terminal, or for a server that does not understand the HTML."""
+        return html.unescape(re.sub(r"<[^>]*>", "", self.html))
+
+
+class Renderer:
+    """Renders notifications as they stand at this moment."""
+
+    def __init__(self, templates: Path | None = None) -> None:
+        built_in = jinja2.PackageLoader("ghostwatch.notifier")
+        self._built_in = _environment(built_in)
+        self._own = (
+            _environment(
+                jinja2.ChoiceLoader(
+                    [
+                        jinja2.FileSystemLoader(templates),
+                        built_in,
+                        # So that a template of one's own can extend the one that it replaces.
+                        jinja2.PrefixLoader({"built-in": built_in}),
+                    ]
+                )
+            )
+            if templates
+            else self._built_in
+        )
+        self._complained: set[str] = set()
+
+    def render(self, notification: Mapping[str, Any], now: datetime | None = None) -> Text:
+        """The message for a row of claim_notifications()."""
+        name = template_of(notification)
+        values = {**notification, "now": now or datetime.now(UTC)}
+        if self._own is not self._built_in:
+            try:
+                return _fit(self._own.get_template(name).render(values))
+            except Exception as error:  # whatever a template of the user's own may do
+                if name not in self._complained:
+                    self._complained.add(name)
+                    log.warning("template %s failed, the built-in one is used: %s", name, error)
+        try:
+            return _fit(self._built_in.get_template(name).render(values))
+        except Exception:  # an alert without a fact that its message needs is told all the same
+            log.exception("the built-in template %s failed, only the essentials are told", name)
+            return _essentials(notification)
+
+
+def template_of(notification: Mapping[str, Any]) -> str:
+    """The name of the template that renders a notification."""
+    if notification["reason"] in ("events", "digest", "recap", "test"):
+        return f"{notification['reason']}.html"
+    alert = notification["alert"]
+    return f"{alert['rule'] if alert['kind'] == 'violations' else alert['kind']}.html"
+
+
+def _essentials(notification: Mapping[str, Any]) -> Text:
+    alert = notification["alert"]
+    if alert is None:
+        return Text(html.escape(f"ghostwatch: {notification['reason']}"))
+    return Text(
+        html.escape(
+            f"{alert['contract']} · {alert['invariant']} · {alert['severity'].upper()}\n"
+            f"{notification['reason']}, {alert['state']} · alert {alert['alert_id']}"
+        )
+    )
+
+
+def _environment(loader: jinja2.BaseLoader) -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=loader,
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.ChainableUndefined,
+        finalize=_shorten,
+    )
+    environment.filters |= {
+        "duration": duration,
+        "clock": clock,
+        "percent": percent,
+        "number": number,
+        "moment": moment,
+        "over": over,
+    }
+    environment.globals |= {"through": through, "between": between}
+    return environment
+
+
+def _shorten(value: Any) -> Any:
+    """A user's name may be as long as a book; nothing else in a message is."""
+    if isinstance(value, str) and not hasattr(value, "__html__") and len(value) > LONGEST_VALUE:
+        return value[:LONGEST_VALUE] + "…"
+    return value
+
+
+def _fit(rendered: str) -> Text:
+    """Drops whole lines above the last, which names the alert, until the message is short enough."""
+    lines = [line.strip() for line in rendered.splitlines() if line.strip()]
+    dropped = 0
+    while _visible_length(lines) > VISIBLE_CHARACTERS and len(lines) > 2 + (dropped > 0):
+        if dropped:
+            del lines[-2]
+        dropped += 1
+        lines[-2] = f"+{dropped} more"
+    return Text("\n".join(lines))
+
+
+def _visible_length(lines: list[str]) -> int:
+    # Telegram counts as UTF-16 does: an emoji is two.
+    return len(Text("\n".join(lines)).plain.encode("utf-16-le")) // 2
+
+
+def moment(value: str | datetime) -> datetime:
+    """A time as JSON has it, in UTC."""
+    parsed = value if isinstance(value, datetime) else datetime.fromisoformat(value)
+    return parsed.astimezone(UTC)
+
+
+def clock(value: str | datetime, now: datetime) -> str:
+    """14:02, with the day where it is not today."""
+    at = moment(value)
+    return f"{at:%H:%M}" if at.date() == now.astimezone(UTC).date() else f"{at.day} {at:%b %H:%M}"
+
+
+def duration(value: float | timedelta) -> str:
+    """5 min, 1 h 20 min, 45 s: at most two units, the large ones."""
+    seconds = round(value.total_seconds() if isinstance(value, timedelta) else float(value))
+    parts: list[str] = []
+    for unit, size in (("d", 86400), ("h", 3600), ("min", 60), ("s", 1)):
+        count, seconds = divmod(seconds, size)
+        if count:
+            parts.append(f"{count} {unit}")
+        elif parts:
+            break
+    return " ".join(parts[:2]) or "0 s"
+
+
+def over(seconds: float | None) -> str:
+    """The time since a deadline; nothing where there is no deadline to name."""
+    return f" for over {duration(seconds)}" if seconds else ""
+
+
+def between(first: float | None, last: float | None) -> str:
+    """The span between two deadlines; nothing where there is no deadline to name."""
+    if not first or not last:
+        return ""
+    begin, end = duration(first), duration(last)
+    amount, _, unit = begin.partition(" ")
+    return f" for {amount}–{end}" if end.count(" ") == 1 and end.endswith(f" {unit}") else f" for {begin} to {end}"
+
+
+def percent(value: float) -> str:
+    """31 %, 15.5 %, 0.4 %: a digit behind the point only where it tells something."""
+    return f"{round(float(value) * 100, 1):g} %"
+
+
+def number(value: float) -> str:
+    """10,000."""
+    return f"{value:,.0f}"
+
+
+def through(branches: list[Mapping[str, Any]]) -> list[str]:
+    """Which way the violations came: the telling families, and all others together.
+
+    The families come in order, the most telling first. Those that the rule names are named; without
+    names, as many as hold four fifths of the violations, at most three.
+    """
+    ghosts = sum(branch["ghosts"] for branch in branches)
+    named = [branch for branch in branches if branch.get("named")]
+    if not named:
+        seen = 0
+        for branch in branches[:3]:
+            if seen >= 0.8 * ghosts or not branch["ghosts"]:
+                break
+            named.append(branch)
+            seen += branch["ghosts"]
+    others = [branch for branch in branches if branch not in named]
+    told = [f"{family(b['family'])}: {b['ghosts']:,} of {b['matured']:,}" for b in named]
+    if others:
+        matured = sum(branch["matured"] for branch in others)
+        told.append(f"all others: {sum(branch['ghosts'] for branch in others):,} of {matured:,}")
+    return told
+
+
+def family(name: str) -> str:
+    """A branch family in words."""
+    return "no link" if name == "none" else name

@@ -1,0 +1,129 @@
+"""Starts the sidecar's parts, watches over them, and ends them in the right order."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import signal
+from collections.abc import Coroutine
+from importlib.metadata import version
+from typing import Any
+
+from ghostwatch.errors import CommandError
+from ghostwatch.notifier import queries, systemd
+from ghostwatch.notifier.database import Condition, Database, DatabaseUnavailable
+from ghostwatch.notifier.delivery import Delivery, Messenger
+from ghostwatch.notifier.listener import Listener
+from ghostwatch.notifier.logs import set_up
+from ghostwatch.notifier.messages import Renderer
+from ghostwatch.notifier.metrics import Metrics
+from ghostwatch.notifier.watch import Watch
+from ghostwatch.settings import Settings
+
+# Longer than a run may take (the setting run_budget) and one statement on top.
+RUN_CHECKS_TIMEOUT = 120.0
+
+log = logging.getLogger(__name__)
+
+
+def notify(settings: Settings, *, dry_run: bool) -> int:
+    """Runs the sidecar until SIGTERM or SIGINT; returns the exit code."""
+    set_up(settings)
+    return asyncio.run(_notify(settings, dry_run=dry_run))
+
+
+async def _notify(settings: Settings, *, dry_run: bool) -> int:
+    messenger = _messenger(settings, dry_run=dry_run)
+    metrics = Metrics(version("ghostwatch"))
+    database = Database(settings.dsn, f"ghostwatch {settings.worker}", on_notify=lambda: delivery.wake())
+    delivery = Delivery(settings, database, messenger, Renderer(settings.templates), metrics)
+    listener = Listener(settings.dsn, settings.worker, database, delivery.wake)
+    watch = Watch(settings, database, delivery, listener, metrics)
+
+    try:
+        await watch.beat()
+    except DatabaseUnavailable as error:
+        raise CommandError(f"the outbox cannot be reached: {error}{_advice(str(error))}") from None
+
+    parts: dict[str, Coroutine[Any, Any, None]] = {
+        "listener": listener.run(),
+        "heartbeat": watch.run_heartbeat(),
+    }
+    if settings.run_checks_every is not None:
+        parts["run-checks"] = _run_checks(settings, settings.run_checks_every)
+    if settings.heartbeat_url is not None:
+        parts["heartbeat-url"] = watch.run_heartbeat_url(settings.heartbeat_url)
+    if (every := systemd.watchdog_interval()) is not None:
+        parts["watchdog"] = watch.run_watchdog(every)
+
+    with contextlib.ExitStack() as stack:
+        if settings.http_port is not None:
+            from ghostwatch.notifier.health import serving
+
+            stack.enter_context(serving(settings.http_host, settings.http_port, watch, metrics))
+        try:
+            return await _supervise(delivery, parts)
+        finally:
+            await messenger.close()
+            await database.close()
+
+
+def _messenger(settings: Settings, *, dry_run: bool) -> Messenger:
+    if dry_run:
+        from ghostwatch.notifier.terminal import Terminal
+
+        return Terminal()
+    from ghostwatch.notifier.telegram import Telegram
+
+    return Telegram(settings)
+
+
+async def _supervise(delivery: Delivery, parts: dict[str, Coroutine[Any, Any, None]]) -> int:
+    """Runs the drain loop and its side tasks; ends when told to, or when any of them dies."""
+    draining = asyncio.create_task(delivery.run(), name="delivery")
+    side = [asyncio.create_task(part, name=name) for name, part in parts.items()]
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, delivery.stop)
+    log.info("delivering; with %s", ", ".join(parts))
+    systemd.notify("READY=1")
+
+    await asyncio.wait({draining, *side}, return_when=asyncio.FIRST_COMPLETED)
+    dead = [task for task in side if task.done()]
+    for task in dead:
+        # A supervisor starts us again; half a sidecar would go unnoticed.
+        log.critical("%s has died, so the sidecar stops", task.get_name(), exc_info=task.exception())
+    delivery.stop()
+    systemd.notify("STOPPING=1")
+    for task in side:
+        task.cancel()
+    await asyncio.gather(*side, return_exceptions=True)
+    await draining
+    log.info("stopped")
+    return 1 if dead else 0
+
+
+async def _run_checks(settings: Settings, every: float) -> None:
+    """Does what pg_cron does elsewhere."""
+    database = Database(settings.dsn, f"ghostwatch {settings.worker} (checks)")
+    condition = Condition("check runs")
+    try:
+        while True:
+            started = asyncio.get_running_loop().time()
+            try:
+                await database.call(queries.RUN_CHECKS, seconds=RUN_CHECKS_TIMEOUT)
+                condition.well()
+            except DatabaseUnavailable as error:
+                condition.unwell(str(error))
+            await asyncio.sleep(max(0.0, started + every - asyncio.get_running_loop().time()))
+    finally:
+        await database.close()
+
+
+def _advice(error: str) -> str:
+    if "does not exist" in error and "ghostwatch" in error:
+        return "\n            Is ghostwatch in this database? If not: ghostwatch install (or CREATE EXTENSION)"
+    if "permission denied" in error:
+        return "\n            Let this role deliver: SELECT ghostwatch.grant_sidecar('<role>');"
+    return ""

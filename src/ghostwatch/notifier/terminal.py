@@ -1,0 +1,37 @@
+"""Prints messages instead of sending them, as they would appear in the chat."""
+
+from __future__ import annotations
+
+import itertools
+
+from ghostwatch.notifier.messages import Text
+
+
+class Terminal:
+    """Stands in for Telegram with --dry-run."""
+
+    def __init__(self) -> None:
+        self._numbers = itertools.count(1)
+
+    async def who_am_i(self) -> str:
+        """Nobody in particular."""
+        return "dry-run"
+
+    async def send(self, chat_id: int, thread_id: int | None, text: Text, reply_to: int | None, *, html: bool) -> int:
+        """Prints a message."""
+        number = next(self._numbers)
+        topic = f", topic {thread_id}" if thread_id else ""
+        reply = f", in reply to {reply_to}" if reply_to else ""
+        self._print(f"message {number} to chat {chat_id}{topic}{reply}", text)
+        return number
+
+    async def edit(self, chat_id: int, message_id: int, text: Text, *, html: bool) -> None:
+        """Prints what a message would have become."""
+        self._print(f"message {message_id} in chat {chat_id} now reads", text)
+
+    async def close(self) -> None:
+        """Nothing to let go of."""
+
+    @staticmethod
+    def _print(heading: str, text: Text) -> None:
+        print(f"── {heading}", *text.plain.splitlines(), "", sep="\n", flush=True)
