@@ -138,6 +138,7 @@
 \ir deliver/sidecar_heartbeat.sql
 
 -- operate: schedule, look after and explain the system
+\ir operate/status.sql
 \ir operate/prune.sql
 \ir operate/cron.sql
 \ir operate/require_cron.sql
@@ -146,6 +147,18 @@
 \ir operate/unschedule.sql
 \ir operate/pause.sql
 \ir operate/resume.sql
+\ir operate/finding.sql
+\ir operate/index_advice.sql
+\ir operate/doctor_schedule.sql
+\ir operate/doctor_runs.sql
+\ir operate/doctor_tables.sql
+\ir operate/doctor_indexes.sql
+\ir operate/doctor_clocks.sql
+\ir operate/doctor_transactions.sql
+\ir operate/doctor_time_limit.sql
+\ir operate/doctor_delivery.sql
+\ir operate/doctor_server.sql
+\ir operate/doctor.sql
 \ir operate/sidecar_functions.sql
 \ir operate/require_grantable.sql
 \ir operate/grant_sidecar.sql

@@ -1,0 +1,87 @@
+CREATE FUNCTION ghostwatch._doctor_delivery()
+RETURNS SETOF ghostwatch._finding
+LANGUAGE plpgsql
+STABLE
+PARALLEL UNSAFE
+AS $_doctor_delivery$
+-- Whether alerts reach people: sidecars, channels and the outbox.
+DECLARE
+    as_of     constant timestamptz := ghostwatch._clock();
+    alive_from constant timestamptz := as_of - '2 minutes'::interval;
+    is_late   constant timestamptz := as_of - '5 minutes'::interval;
+BEGIN
+    RETURN QUERY
+    SELECT
+        'sidecar',
+        CASE WHEN s.seen_at < alive_from OR s.problem IS NOT NULL OR NOT s.listening THEN 'warning' ELSE 'ok' END,
+        CASE
+            WHEN s.seen_at < alive_from THEN format('Sidecar %s was last seen at %s.', s.worker, s.seen_at)
+            WHEN s.problem IS NOT NULL THEN format('Sidecar %s: %s', s.worker, s.problem)
+            WHEN NOT s.listening THEN format('Sidecar %s hears no NOTIFY and finds its work by polling.', s.worker)
+            ELSE format('Sidecar %s (version %s) is at work since %s.', s.worker, s.version, s.started_at)
+        END,
+        CASE
+            WHEN s.seen_at < alive_from THEN 'Start it again, or ignore it if it was stopped on purpose.'
+            WHEN s.problem IS NOT NULL THEN 'Its log says more.'
+            WHEN NOT s.listening THEN 'Connect it to the database directly, not through a pooler in transaction mode.'
+        END
+    FROM ghostwatch.sidecar AS s
+    ORDER BY s.seen_at DESC;
+
+    IF NOT EXISTS (SELECT FROM ghostwatch.sidecar AS s WHERE s.seen_at >= alive_from) THEN
+        RETURN QUERY
+        SELECT 'sidecar', 'error', 'No sidecar is at work: nobody is told anything.', 'ghostwatch notify';
+    END IF;
+
+    RETURN QUERY
+    SELECT
+        'channels',
+        CASE WHEN c.disabled_at IS NULL THEN 'ok' ELSE 'error' END,
+        CASE
+            WHEN c.disabled_at IS NULL THEN format('Channel %s is open, from %s upwards.', c.name, c.min_severity)
+            ELSE format('Channel %s is closed since %s: %s', c.name, c.disabled_at, c.disabled_reason)
+        END,
+        CASE
+            WHEN c.disabled_at IS NOT NULL THEN format('When it is put right: SELECT ghostwatch.enable_channel(%L);', c.name)
+        END
+    FROM ghostwatch.channel AS c
+    ORDER BY c.name;
+
+    IF NOT FOUND THEN
+        RETURN QUERY
+        SELECT 'channels', 'error', 'There is no channel: nobody is told anything.', 'SELECT ghostwatch.add_channel(''admins'', chat_id => -1001234567890);';
+    END IF;
+
+    RETURN QUERY
+    SELECT
+        'outbox',
+        CASE WHEN waiting.since < is_late OR waiting.events_since < is_late OR waiting.given_up > 0 THEN 'warning' ELSE 'ok' END,
+        concat_ws(
+            ' ',
+            CASE
+                WHEN waiting.total > 0 THEN format('%s notifications wait, the oldest since %s%s.', waiting.total, waiting.since, ' (' || waiting.reason || ')')
+                ELSE 'No notification waits.'
+            END,
+            CASE WHEN waiting.events > 0 THEN format('%s events wait, the oldest since %s.', waiting.events, waiting.events_since) END,
+            CASE WHEN waiting.given_up > 0 THEN format('%s notifications were given up.', waiting.given_up) END
+        ),
+        CASE
+            WHEN waiting.given_up > 0 THEN 'SELECT * FROM ghostwatch.notification WHERE state = ''failed'';'
+            WHEN waiting.since < is_late OR waiting.events_since < is_late THEN 'See the doctor on sidecars and channels.'
+        END
+    FROM (
+        SELECT
+            count(*) FILTER (WHERE n.state IN ('pending', 'claimed')) AS total,
+            min(n.created_at) FILTER (WHERE n.state IN ('pending', 'claimed') AND n.next_attempt_at <= as_of) AS since,
+            (array_agg(n.state_reason ORDER BY n.created_at) FILTER (WHERE n.state = 'pending' AND n.state_reason IS NOT NULL))[1] AS reason,
+            count(*) FILTER (WHERE n.state = 'failed') AS given_up,
+            (SELECT count(*) FROM ghostwatch.event AS e) AS events,
+            (SELECT min(e.created_at) FROM ghostwatch.event AS e) AS events_since
+        FROM ghostwatch.notification AS n
+        WHERE n.state IN ('pending', 'claimed', 'failed')
+    ) AS waiting;
+END
+$_doctor_delivery$;
+
+COMMENT ON FUNCTION ghostwatch._doctor_delivery() IS
+'The doctor on whether alerts reach people: sidecars, channels, outbox.';

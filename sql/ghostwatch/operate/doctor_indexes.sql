@@ -1,0 +1,58 @@
+CREATE FUNCTION ghostwatch._doctor_indexes()
+RETURNS SETOF ghostwatch._finding
+LANGUAGE plpgsql
+STABLE
+PARALLEL UNSAFE
+AS $_doctor_indexes$
+-- Whether a check finds its rows by index: subjects by birth and by key, related rows by key.
+BEGIN
+    RETURN QUERY
+    WITH looked_up AS (
+        SELECT DISTINCT
+            c.subject AS relation,
+            c.key_column AS column_name,
+            ARRAY['btree', 'hash']::name[] AS methods,
+            false AS partial,
+            'Every open violation reads all of it.' AS consequence,
+            NULL AS otherwise
+        FROM ghostwatch._clause AS c
+        UNION ALL
+        SELECT DISTINCT
+            c.related,
+            c.related_key_column,
+            ARRAY['btree', 'hash']::name[],
+            c.predicate IS NOT NULL,
+            'Every new subject reads all of it.',
+            NULL
+        FROM ghostwatch._clause AS c
+        UNION ALL
+        SELECT
+            c.subject,
+            c.born_at_column,
+            ARRAY['btree']::name[],
+            false,
+            'Every check reads all of it.',
+            format('-- or let the database note arrivals: SELECT ghostwatch.declare_contract(%L, %L, capture => true, …);', c.name, c.subject)
+        FROM ghostwatch.contract AS c
+        WHERE NOT c.capture
+    )
+
+    SELECT
+        'indexes',
+        'warning',
+        format('%s has no index on %I. %s', l.relation, l.column_name, l.consequence),
+        concat_ws(' ', advice.statement, l.otherwise)
+    FROM looked_up AS l
+    CROSS JOIN LATERAL ghostwatch._index_advice(l.relation, l.column_name, l.methods, l.partial) AS advice (statement)
+    WHERE advice.statement IS NOT NULL
+    ORDER BY l.relation::text, l.column_name;
+
+    IF NOT FOUND THEN
+        RETURN QUERY
+        SELECT 'indexes', 'ok', 'Every check finds its rows by index.', NULL::text;
+    END IF;
+END
+$_doctor_indexes$;
+
+COMMENT ON FUNCTION ghostwatch._doctor_indexes() IS
+'The doctor on the indexes that checks need on subject and related tables.';

@@ -1,0 +1,88 @@
+CREATE FUNCTION ghostwatch._doctor_runs()
+RETURNS SETOF ghostwatch._finding
+LANGUAGE plpgsql
+STABLE
+PARALLEL UNSAFE
+AS $_doctor_runs$
+-- Whether every contract is really being judged. What a scheduler says of itself is not believed.
+DECLARE
+    as_of        constant timestamptz := ghostwatch._clock();
+    fresh_from   constant timestamptz := as_of - 3 * ghostwatch._setting('check_period')::interval;
+    running_as   text;
+BEGIN
+    SELECT string_agg(DISTINCT r.owner::text, ', ')
+    INTO running_as
+    FROM ghostwatch.check_run AS r
+    WHERE r.started_at >= fresh_from;
+
+    -- A run judges only the contracts of the role that it runs as.
+    RETURN QUERY
+    SELECT
+        'check runs',
+        'error',
+        format('No run judges contract %s: it belongs to %s, and the last runs were made as %s.', c.name, c.owner, coalesce(running_as, 'nobody')),
+        CASE
+            WHEN r.rolname IS NULL THEN format('SELECT ghostwatch.drop_contract(%L); -- that role is gone; declare the contract again', c.name)
+            ELSE format('SET ROLE %I; SELECT ghostwatch.schedule();', r.rolname)
+        END
+    FROM ghostwatch.contract AS c
+    LEFT JOIN pg_roles AS r
+        ON r.oid = c.owner
+    WHERE NOT ghostwatch._setting('paused')::boolean
+        AND NOT EXISTS (
+            SELECT
+            FROM ghostwatch.check_run AS recent
+            WHERE recent.owner = c.owner
+                AND recent.started_at >= fresh_from
+        )
+    ORDER BY c.name;
+
+    IF NOT FOUND THEN
+        RETURN QUERY
+        SELECT 'check runs', 'ok', format('Every contract is judged; the last runs were made as %s.', coalesce(running_as, 'nobody')), NULL::text;
+    END IF;
+
+    RETURN QUERY
+    SELECT
+        'checks',
+        'error',
+        format('The check of %s.%s fails since %s: %s', c.contract, c.invariant, p.failing_since, p.last_error),
+        CASE
+            WHEN p.last_error_state = '57014' THEN
+                'It runs into statement_timeout. See the doctor on indexes, or give it more time.'
+            WHEN p.last_error_state = '42501' THEN
+                format('GRANT SELECT ON %s, %s TO %s; or whatever the message names.', c.subject, c.related, c.owner)
+            WHEN p.last_error_state = 'GW002' THEN
+                format('Declare it again, or: SELECT ghostwatch.drop_invariant(%L, %L);', c.contract, c.invariant)
+            ELSE format('Correct the data or declare it again: SELECT ghostwatch.declare_invariant(%L, %L, …);', c.contract, c.invariant)
+        END
+    FROM ghostwatch.check_progress AS p
+    INNER JOIN ghostwatch._clause AS c
+        ON c.invariant_id = p.invariant_id
+    WHERE p.failing_since IS NOT NULL
+    ORDER BY c.contract, c.invariant;
+
+    IF NOT FOUND THEN
+        RETURN QUERY
+        SELECT 'checks', 'ok', 'No check fails.', NULL::text;
+    END IF;
+
+    RETURN QUERY
+    SELECT
+        'backlog',
+        'warning',
+        format('%s.%s is catching up: judged up to %s, %s behind.', s.contract, s.invariant, p.horizon, s.watermark_lag),
+        'CALL ghostwatch.run_checks(); -- only to hurry: every run works off some of it'
+    FROM ghostwatch.status AS s
+    INNER JOIN ghostwatch._clause AS c
+        ON c.contract = s.contract
+        AND c.invariant = s.invariant
+    INNER JOIN ghostwatch.check_progress AS p
+        ON p.invariant_id = c.invariant_id
+    WHERE p.catching_up_since IS NOT NULL
+    ORDER BY s.contract, s.invariant;
+END
+$_doctor_runs$;
+
+COMMENT ON FUNCTION ghostwatch._doctor_runs() IS
+'The doctor on whether every contract is really being judged: runs, failing checks, backlog.';

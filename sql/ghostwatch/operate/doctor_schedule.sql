@@ -1,0 +1,99 @@
+CREATE FUNCTION ghostwatch._doctor_schedule()
+RETURNS SETOF ghostwatch._finding
+LANGUAGE plpgsql
+STABLE
+PARALLEL UNSAFE
+AS $_doctor_schedule$
+-- Whether anything starts check runs: the pause, pg_cron's jobs and what pg_cron says of their last run.
+-- Where pg_cron is out of sight, only the runs themselves can tell; see _doctor_runs.
+DECLARE
+    cron record;
+BEGIN
+    RETURN QUERY
+    SELECT
+        'schedule',
+        'warning',
+        format('Check runs are paused since %s, by %s.', s.changed_at, s.changed_by),
+        'SELECT ghostwatch.resume();'
+    FROM ghostwatch.settings AS s
+    WHERE s.name = 'paused'
+        AND s.value::boolean;
+
+    SELECT c.loaded, c.database, c.here
+    INTO cron
+    FROM ghostwatch._cron() AS c;
+
+    IF NOT cron.loaded THEN
+        RETURN QUERY
+        SELECT
+            'schedule',
+            'ok',
+            'There is no pg_cron on this server; the sidecar can run the checks.',
+            'GHOSTWATCH_RUN_CHECKS_EVERY=60 ghostwatch notify';
+    ELSIF NOT cron.here THEN
+        RETURN QUERY
+        SELECT
+            'schedule',
+            'ok',
+            format('pg_cron lives in %s; its jobs cannot be seen from here.', coalesce('database ' || cron.database, 'another database')),
+            'SELECT ghostwatch.schedule(); says which statement to run there.';
+    ELSIF NOT has_schema_privilege('cron', 'USAGE') THEN
+        RETURN QUERY
+        SELECT
+            'schedule',
+            'warning',
+            format('Role %s may not use pg_cron.', current_user),
+            format('GRANT USAGE ON SCHEMA cron TO %I;', current_user);
+    ELSE
+        RETURN QUERY
+        SELECT
+            'schedule',
+            CASE WHEN NOT j.active THEN 'warning' WHEN latest.status = 'failed' THEN 'error' ELSE 'ok' END,
+            CASE
+                WHEN NOT j.active THEN format('Job %s of role %s is switched off.', j.jobid, j.username)
+                WHEN latest.status = 'failed' THEN format('Job %s of role %s failed at %s: %s', j.jobid, j.username, latest.start_time, latest.return_message)
+                ELSE format('pg_cron runs the checks as %s at %s; last at %s.', j.username, j.schedule, coalesce(latest.start_time::text, 'never yet'))
+            END,
+            CASE
+                WHEN NOT j.active THEN format('SET ROLE %I; SELECT ghostwatch.schedule(%L);', j.username, j.schedule)
+                WHEN latest.return_message LIKE '%connection%' THEN
+                    'Let pg_cron connect as this role: cron.use_background_workers = on, or a line in pg_hba.conf or .pgpass for it.'
+                WHEN latest.status = 'failed' THEN format('SET ROLE %I; CALL ghostwatch.run_checks();', j.username)
+            END
+        FROM cron.job AS j
+        LEFT JOIN LATERAL (
+            SELECT
+                d.status,
+                d.start_time,
+                trim(d.return_message, E'\n') AS return_message
+            FROM cron.job_run_details AS d
+            WHERE d.jobid = j.jobid
+                AND d.start_time IS NOT NULL
+            ORDER BY d.runid DESC
+            LIMIT 1
+        ) AS latest
+            ON true
+        WHERE j.database = current_database()
+            AND j.command ILIKE '%ghostwatch.run_checks%';
+
+        IF NOT FOUND THEN
+            RETURN QUERY
+            SELECT 'schedule', 'warning', 'No job of pg_cron that this role can see runs the checks.', 'SELECT ghostwatch.schedule();';
+        END IF;
+
+        -- pg_cron never removes what it notes of each run.
+        RETURN QUERY
+        SELECT
+            'schedule',
+            'warning',
+            format('pg_cron keeps notes of about %s runs and removes none.', c.reltuples::bigint),
+            'SELECT cron.schedule(''forget old runs'', ''0 4 * * *'', $$DELETE FROM cron.job_run_details WHERE end_time < now() - interval ''7 days''$$);'
+        FROM pg_class AS c
+        WHERE c.oid = 'cron.job_run_details'::regclass
+            AND c.reltuples > 1000000;
+    END IF;
+END
+$_doctor_schedule$;
+
+COMMENT ON FUNCTION ghostwatch._doctor_schedule() IS
+'The doctor on what starts check runs: the pause, pg_cron''s jobs and their last run.';

@@ -1,0 +1,69 @@
+CREATE FUNCTION ghostwatch._doctor_transactions()
+RETURNS SETOF ghostwatch._finding
+LANGUAGE plpgsql
+STABLE
+PARALLEL UNSAFE
+AS $_doctor_transactions$
+-- Whether signups that are committed late can be missed, and which transactions hold the watermarks back.
+DECLARE
+    as_of   constant timestamptz := ghostwatch._clock();
+    is_long constant interval := '5 minutes';
+    is_well          boolean := true;
+BEGIN
+    -- pg_stat_activity shows the transactions of others only to some.
+    RETURN QUERY
+    SELECT
+        'late commits',
+        'warning',
+        format(
+            '%s cannot see how old the transactions of other roles are: in contract %s, a subject whose transaction is open '
+            'for longer than %s (its lateness) before it commits is missed.',
+            c.owner, c.name, c.lateness
+        ),
+        format('GRANT pg_read_all_stats TO %s;', c.owner)
+    FROM ghostwatch.contract AS c
+    INNER JOIN pg_roles AS o
+        ON o.oid = c.owner
+    WHERE NOT pg_has_role(c.owner, 'pg_read_all_stats', 'USAGE')
+        AND NOT c.capture
+    ORDER BY c.name;
+    is_well := is_well AND NOT FOUND;
+
+    RETURN QUERY
+    SELECT
+        'late commits',
+        'warning',
+        format(
+            'Process %s (%s, %s) has a transaction open since %s. The watermarks wait for it.',
+            a.pid, a.usename, coalesce(nullif(a.application_name, ''), a.state), a.xact_start
+        ),
+        format('SELECT pg_terminate_backend(%s);', a.pid)
+    FROM pg_stat_activity AS a
+    WHERE a.datname = current_database()
+        AND a.pid <> pg_backend_pid()
+        AND a.backend_type NOT IN ('autovacuum worker', 'walsender')
+        AND a.xact_start < as_of - is_long
+    ORDER BY a.xact_start;
+    is_well := is_well AND NOT FOUND;
+
+    RETURN QUERY
+    SELECT
+        'late commits',
+        'warning',
+        format('Transaction %L of %s is prepared since %s and neither committed nor rolled back. The watermarks wait for it.', p.gid, p.owner, p.prepared),
+        format('ROLLBACK PREPARED %1$L; -- or COMMIT PREPARED %1$L;', p.gid)
+    FROM pg_prepared_xacts AS p
+    WHERE p.database = current_database()
+        AND p.prepared < as_of - is_long
+    ORDER BY p.prepared;
+    is_well := is_well AND NOT FOUND;
+
+    IF is_well THEN
+        RETURN QUERY
+        SELECT 'late commits', 'ok', 'Transactions can be seen, and none is open for long.', NULL::text;
+    END IF;
+END
+$_doctor_transactions$;
+
+COMMENT ON FUNCTION ghostwatch._doctor_transactions() IS
+'The doctor on signups that are committed late: who can see other transactions, and which of them are open for long.';

@@ -1,0 +1,47 @@
+CREATE FUNCTION ghostwatch._index_advice(
+    relation regclass,
+    column_name name,
+    methods name[],
+    partial boolean
+)
+RETURNS text
+LANGUAGE sql
+STABLE
+PARALLEL SAFE
+AS $_index_advice$
+    -- What to type so that rows of a table are found by a column through an index.
+    -- Takes the table and column, the index methods that would do, and whether a partial index may do.
+    -- Returns NULL where there is such an index, or where the relation can have none (views, foreign tables).
+    SELECT CASE
+        WHEN r.relkind = 'p' THEN
+            -- A partitioned table is indexed without blocking by way of its partitions.
+            coalesce((
+                SELECT string_agg(format('CREATE INDEX CONCURRENTLY ON %s (%I); ', t.relid, column_name), '')
+                FROM pg_partition_tree(relation) AS t
+                WHERE t.isleaf
+            ), '') || format('CREATE INDEX ON %s (%I);', relation, column_name)
+        ELSE format('CREATE INDEX CONCURRENTLY ON %s (%I);', relation, column_name)
+    END
+    FROM pg_class AS r
+    WHERE r.oid = relation
+        AND r.relkind IN ('r', 'p', 'm')
+        AND NOT EXISTS (
+            SELECT
+            FROM pg_index AS i
+            INNER JOIN pg_class AS x
+                ON x.oid = i.indexrelid
+            INNER JOIN pg_am AS m
+                ON m.oid = x.relam
+            INNER JOIN pg_attribute AS a
+                ON a.attrelid = i.indrelid
+                AND a.attnum = i.indkey[0]
+            WHERE i.indrelid = r.oid
+                AND i.indisvalid
+                AND a.attname = column_name
+                AND m.amname = ANY (methods)
+                AND (partial OR i.indpred IS NULL)
+        )
+$_index_advice$;
+
+COMMENT ON FUNCTION ghostwatch._index_advice(regclass, name, name[], boolean) IS
+'The statement that makes the missing index on a column; NULL where there is one.';
