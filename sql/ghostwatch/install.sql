@@ -28,6 +28,7 @@
 \ir operate/settings.sql
 \ir operate/set_setting.sql
 \ir operate/reset_setting.sql
+\ir operate/overdue_after.sql
 
 -- declare: what must hold
 \ir declare/contract_id.sql
@@ -138,6 +139,7 @@
 \ir deliver/sidecar_heartbeat.sql
 
 -- operate: schedule, look after and explain the system
+\ir operate/baseline_remark.sql
 \ir operate/status.sql
 \ir operate/prune.sql
 \ir operate/cron.sql

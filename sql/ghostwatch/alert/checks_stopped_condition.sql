@@ -6,8 +6,7 @@ STABLE
 PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $_checks_stopped_condition$
-    -- Something is wrong when no check has succeeded for three periods (and half a minute at least, so that
-    -- one slow run among runs every second is no news). Only successes count, whatever the scheduler says.
+    -- Something is wrong when no check has succeeded for too long. Only successes count, whatever the scheduler says.
     -- Takes the time; returns the condition. Not wrong before the first success, which nobody can expect yet.
     WITH progress AS (
         SELECT
@@ -29,7 +28,7 @@ AS $_checks_stopped_condition$
     )
     SELECT
         coalesce(
-            h.last_heard_at < as_of - greatest(3 * ghostwatch._setting('check_period')::interval, '30 seconds'::interval),
+            h.last_heard_at < as_of - ghostwatch._overdue_after(),
             false
         ),
         'error',

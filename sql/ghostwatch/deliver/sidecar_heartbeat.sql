@@ -59,9 +59,7 @@ BEGIN
     ),
 
     checks AS (
-        SELECT
-            max(check_progress.last_success_at) AS succeeded_at,
-            ghostwatch._setting('check_period')::interval AS period
+        SELECT max(check_progress.last_success_at) AS succeeded_at
         FROM ghostwatch.check_progress
     )
 
@@ -72,7 +70,7 @@ BEGIN
         (SELECT count(*) FROM ghostwatch.notification WHERE notification.state = 'failed'),
         (SELECT count(*) FROM ghostwatch.channel WHERE channel.disabled_at IS NOT NULL),
         checks.succeeded_at,
-        coalesce(checks.succeeded_at > as_of - 3 * checks.period, false),
+        coalesce(checks.succeeded_at > as_of - ghostwatch._overdue_after(), false),
         coalesce(waiting.oldest_at > as_of - '5 minutes'::interval, true)
     FROM waiting
     CROSS JOIN checks;

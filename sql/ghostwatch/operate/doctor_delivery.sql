@@ -75,8 +75,8 @@ BEGIN
             min(n.created_at) FILTER (WHERE n.state IN ('pending', 'claimed') AND n.next_attempt_at <= as_of) AS since,
             (array_agg(n.state_reason ORDER BY n.created_at) FILTER (WHERE n.state = 'pending' AND n.state_reason IS NOT NULL))[1] AS reason,
             count(*) FILTER (WHERE n.state = 'failed') AS given_up,
-            (SELECT count(*) FROM ghostwatch.event AS e) AS events,
-            (SELECT min(e.created_at) FROM ghostwatch.event AS e) AS events_since
+            (SELECT count(*) FROM ghostwatch.event AS e WHERE e.gathered_at IS NULL) AS events,
+            (SELECT min(e.created_at) FROM ghostwatch.event AS e WHERE e.gathered_at IS NULL) AS events_since
         FROM ghostwatch.notification AS n
         WHERE n.state IN ('pending', 'claimed', 'failed')
     ) AS waiting;

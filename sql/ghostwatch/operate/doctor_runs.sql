@@ -7,7 +7,7 @@ AS $_doctor_runs$
 -- Whether every contract is really being judged. What a scheduler says of itself is not believed.
 DECLARE
     as_of        constant timestamptz := ghostwatch._clock();
-    fresh_from   constant timestamptz := as_of - 3 * ghostwatch._setting('check_period')::interval;
+    fresh_from   constant timestamptz := as_of - ghostwatch._overdue_after();
     running_as   text;
 BEGIN
     SELECT string_agg(DISTINCT r.owner::text, ', ')

@@ -24,6 +24,7 @@ BEGIN
                 ('ghostwatch.branch_minute', 'keep_branch_minutes',
                     'r.invariant_id = ANY (ARRAY(SELECT i.invariant_id FROM ghostwatch.invariant AS i)) AND r.minute < $1'),
                 ('ghostwatch.violation', 'keep_closed_violations', 'r.closed_at < $1'),
+                ('ghostwatch.event', 'keep_events', 'r.gathered_at < $1'),
                 -- The messages of a firing alert are what its later ones edit and reply to.
                 ('ghostwatch.notification', 'keep_notifications',
                     'r.created_at < $1 AND r.state NOT IN (''pending'', ''claimed'') AND NOT EXISTS ('

@@ -17,6 +17,7 @@ AS $_sidecar_functions$
             'channel_migrated',
             'channel_topic_lost',
             'channel_address',
+            'outbox_rest',
             'sidecar_heartbeat',
             'watch_checks'
         )

@@ -1,5 +1,5 @@
 BEGIN;
-SELECT plan(12);
+SELECT plan(13);
 
 CREATE TABLE public.account (id bigint PRIMARY KEY, created_at timestamptz NOT NULL);
 CREATE TABLE public.greeting (account_id bigint NOT NULL);
@@ -40,6 +40,10 @@ CREATE FUNCTION pg_temp.fill(as_of timestamptz) RETURNS void LANGUAGE sql AS $$
         (5, 3, 'sent', as_of - '31 days'::interval)
     ) AS t (id, alert_id, state, at);
 
+    INSERT INTO ghostwatch.event (kind, subject_key, created_at, gathered_at)
+    SELECT 'start', t.key, as_of - '2 days'::interval, t.at
+    FROM (VALUES ('old', as_of - '25 hours'::interval), ('young', as_of - '23 hours'::interval), ('waiting', NULL)) AS t (key, at);
+
     INSERT INTO ghostwatch.silence (contract, starts_at, ends_at, created_by, comment)
     SELECT t.name, as_of - '2 years'::interval, t.ends_at, 'me', 'why'
     FROM (VALUES ('old', as_of - '400 days'::interval), ('young', as_of)) AS t (name, ends_at);
@@ -72,6 +76,11 @@ SELECT bag_eq(
     $$ SELECT notification_id FROM ghostwatch.notification $$,
     $$ VALUES (3::bigint), (4::bigint), (5::bigint) $$,
     'old told notifications go; waiting ones, and those of firing alerts, stay'
+);
+SELECT bag_eq(
+    $$ SELECT subject_key FROM ghostwatch.event $$,
+    $$ VALUES ('young'), ('waiting') $$,
+    'old gathered events go, waiting ones stay'
 );
 SELECT results_eq($$ SELECT contract FROM ghostwatch.silence $$, $$ VALUES ('young') $$, 'old silences go');
 SELECT results_eq($$ SELECT worker FROM ghostwatch.sidecar $$, $$ VALUES ('young') $$, 'sidecars long gone go');
