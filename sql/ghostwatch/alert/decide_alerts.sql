@@ -10,8 +10,11 @@ AS $_decide_alerts$
 -- Decides about every kind of alert of one invariant; the last step of its check, and of its failed check.
 -- Takes the invariant and the time of the run; returns whether there is something to tell.
 DECLARE
-    failing   ghostwatch._condition := ghostwatch._check_failing_condition(invariant_id, as_of);
+    calm constant ghostwatch._condition := ROW(false, NULL, 0, 0, '{}', '[]', '{}', '0');
     its_rule  text := (SELECT i.rule FROM ghostwatch.invariant AS i WHERE i.invariant_id = _decide_alerts.invariant_id);
+    failing   ghostwatch._condition := ghostwatch._check_failing_condition(invariant_id, as_of);
+    found     ghostwatch._condition;
+    silent    ghostwatch._condition;
     anything  boolean;
 BEGIN
     anything := ghostwatch._advance_alert('check_failing', invariant_id, failing, as_of);
@@ -21,18 +24,17 @@ BEGIN
         RETURN anything;
     END IF;
 
-    IF its_rule = 'every' THEN
-        RETURN ghostwatch._advance_alert(
-            'violations', invariant_id, ghostwatch._every_condition(invariant_id, as_of), as_of
-        ) OR anything;
+    -- Only drift knows how many signups there should be; what it opened ends when the rule is changed.
+    IF its_rule = 'drift' THEN
+        found := ghostwatch._drift_condition(invariant_id, as_of);
+        silent := ghostwatch._no_signups_condition(invariant_id, as_of);
+    ELSE
+        found := ghostwatch._every_condition(invariant_id, as_of);
+        silent := calm;
     END IF;
 
-    anything := ghostwatch._advance_alert(
-        'violations', invariant_id, ghostwatch._drift_condition(invariant_id, as_of), as_of
-    ) OR anything;
-    RETURN ghostwatch._advance_alert(
-        'no_signups', invariant_id, ghostwatch._no_signups_condition(invariant_id, as_of), as_of
-    ) OR anything;
+    anything := ghostwatch._advance_alert('violations', invariant_id, found, as_of) OR anything;
+    RETURN ghostwatch._advance_alert('no_signups', invariant_id, silent, as_of) OR anything;
 END
 $_decide_alerts$;
 

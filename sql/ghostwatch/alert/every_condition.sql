@@ -27,9 +27,8 @@ BEGIN
 
     SELECT
         count(*) FILTER (WHERE v.state = 'warn')::integer,
-        count(*) FILTER (WHERE v.state = 'error')::integer,
-        coalesce((array_agg(v.subject_key ORDER BY v.born_at, v.subject_key))[1:5], '{}')
-    INTO condition.warn_count, condition.error_count, condition.sample_keys
+        count(*) FILTER (WHERE v.state = 'error')::integer
+    INTO condition.warn_count, condition.error_count
     FROM ghostwatch.violation AS v
     WHERE v.invariant_id = rule.invariant_id AND v.state IN ('warn', 'error');
 
@@ -53,6 +52,13 @@ BEGIN
         WHEN condition.error_count >= greatest(rule.min_count, rule.min_rate * error_matured) THEN 'error'
         ELSE 'warn'
     END;
+    condition.sample_keys := ARRAY(
+        SELECT v.subject_key
+        FROM ghostwatch.violation AS v
+        WHERE v.invariant_id = rule.invariant_id AND v.state IN ('warn', 'error')
+        ORDER BY v.born_at, v.subject_key
+        LIMIT 5
+    );
     condition.branches := ghostwatch._branch_table(rule.invariant_id, condition.severity, as_of);
     condition.evidence := jsonb_strip_nulls(jsonb_build_object(
         'warn_after', rule.warn_after,

@@ -1,0 +1,130 @@
+BEGIN;
+\ir fixture.psql
+SELECT plan(26);
+
+SELECT ghostwatch.add_channel('admins', -1001);
+
+-- The clock shows this time of day; the checks last succeeded, and reached, then.
+CREATE FUNCTION pg_temp.clock(at text) RETURNS void
+LANGUAGE sql AS $$ SELECT set_config('ghostwatch.clock', '2026-01-01 ' || at || '+00', true) $$;
+CREATE FUNCTION pg_temp.succeeded(at text) RETURNS void
+LANGUAGE sql AS $$ UPDATE ghostwatch.check_progress SET last_success_at = ('2026-01-01 ' || at || '+00')::timestamptz $$;
+
+SELECT pg_temp.clock('12:00');
+SELECT is(ghostwatch.watch_checks(), false, 'checks that never ran have not stopped');
+SELECT pg_temp.succeeded('14:02');
+SELECT pg_temp.clock('14:05');
+SELECT is(ghostwatch.watch_checks(), false, 'three periods without success are no news yet');
+SELECT pg_temp.clock('14:05:01');
+SELECT is(ghostwatch.watch_checks(), true, 'more than three are');
+SELECT is(
+    ((pg_temp.alert()).kind, (pg_temp.alert()).severity, (pg_temp.alert()).evidence)::text,
+    ('checks_stopped'::text, 'error'::text, '{"check_period": "1 minute", "last_success_at": "2026-01-01T14:02:00+00:00"}'::jsonb)::text,
+    'an error, which says since when'
+);
+SELECT is(pg_temp.messages(), '{opened}', 'told once');
+SELECT is(ghostwatch.watch_checks(), false, 'asking again tells nothing again');
+SELECT pg_temp.deliver('14:06');
+
+-- They come back.
+SELECT pg_temp.clock('16:40');
+SELECT is(ghostwatch.watch_checks(), false, 'hours later it is the same incident');
+SELECT pg_temp.ghost('1', 'error', 'kitchen', '16:30');
+SELECT pg_temp.ghost('2', 'expired', 'kitchen', '15:00');
+UPDATE ghostwatch.violation SET closed_at = opened_at, close_reason = 'expired' WHERE state = 'expired';
+UPDATE ghostwatch.check_progress SET catching_up_since = '2026-01-01 14:02+00';
+SELECT is(pg_temp.run('16:40'), false, 'what the checks find on their return makes no burst');
+SELECT results_eq(
+    $$SELECT state, next_attempt_at FROM ghostwatch.notification WHERE alert_id = (pg_temp.alert()).alert_id$$,
+    $$VALUES ('pending', timestamptz 'infinity')$$,
+    'it is kept'
+);
+SELECT pg_temp.succeeded('16:40');
+SELECT ghostwatch.watch_checks();
+SELECT is(
+    (SELECT a.state FROM ghostwatch.alert AS a WHERE a.kind = 'checks_stopped'),
+    'firing',
+    'until the backlog is worked off'
+);
+UPDATE ghostwatch.check_progress SET catching_up_since = NULL;
+SELECT pg_temp.clock('16:41');
+SELECT is(ghostwatch.watch_checks(), true, 'then there is something to tell');
+SELECT is(pg_temp.messages(), '{opened,recap}', 'in one recap');
+SELECT results_eq(
+    $$SELECT state, resolved_at, evidence -> 'recap' FROM ghostwatch.alert WHERE kind = 'checks_stopped'$$,
+    $$SELECT
+        'resolved',
+        timestamptz '2026-01-01 16:41+00',
+        '[{"contract": "shop", "invariant": "first_order", "found": 2, "open": 1, "expired": 1, "recovered": 0}]'::jsonb$$,
+    'which says what was found, and for whom it came too late'
+);
+SELECT is(
+    (
+        SELECT ghostwatch._told_alerts(n.notification_id) #>> '{0,kind}'
+        FROM ghostwatch.notification AS n
+        WHERE n.reason = 'recap'
+    ),
+    'violations',
+    'and tells the alert that was kept for it'
+);
+SELECT is(
+    (SELECT n.state FROM ghostwatch.notification AS n WHERE n.next_attempt_at = 'infinity'),
+    'superseded',
+    'whose own message is not needed any more'
+);
+SELECT pg_temp.deliver('16:42');
+SELECT pg_temp.ghost('3', 'warn', 'none', '17:00');
+SELECT pg_temp.heal('16:50');
+SELECT pg_temp.run('16:50');
+SELECT pg_temp.run('16:55');
+SELECT is(pg_temp.messages(), '{opened,recap,resolved}', 'from then on messages go out as ever');
+
+-- An outage of everything: nobody noticed until the checks were back.
+SELECT pg_temp.clock('20:00');
+SELECT ghostwatch._decide_checks_stopped('2026-01-01 20:00+00');
+SELECT pg_temp.succeeded('20:00');
+SELECT ghostwatch._decide_checks_stopped('2026-01-01 20:00:10+00');
+SELECT is(pg_temp.messages(), '{opened,recap,resolved,recap}', 'is told as one message');
+SELECT is(
+    (SELECT n.payload FROM ghostwatch.notification AS n WHERE n.reason = 'recap' AND n.state = 'pending'),
+    '{"superseded": ["opened"]}',
+    'which took the place of the first'
+);
+SELECT pg_temp.deliver('20:01');
+
+-- A backlog that does not end
+SELECT ghostwatch._decide_checks_stopped('2026-01-01 21:00+00');
+SELECT pg_temp.succeeded('21:00');
+UPDATE ghostwatch.check_progress SET catching_up_since = '2026-01-01 20:00+00';
+SELECT ghostwatch._decide_checks_stopped('2026-01-01 21:00+00');
+SELECT pg_temp.succeeded('21:05');
+SELECT ghostwatch._decide_checks_stopped('2026-01-01 21:05+00');
+SELECT is((pg_temp.alert()).state, 'resolved', 'keeps other alerts waiting for resolve_after at most');
+UPDATE ghostwatch.check_progress SET catching_up_since = NULL;
+
+-- Not stopped
+SELECT pg_temp.clock('22:00');
+SELECT ghostwatch.set_setting('paused', 'true');
+SELECT is(ghostwatch.watch_checks(), false, 'a pause is no incident');
+SELECT ghostwatch.set_setting('paused', 'false');
+SELECT ghostwatch.set_setting('check_period', '1 hour');
+SELECT is(ghostwatch.watch_checks(), false, 'the period is the one that was scheduled');
+SELECT ghostwatch.set_setting('check_period', '1 second');
+SELECT pg_temp.succeeded('21:59:31');
+SELECT is(ghostwatch.watch_checks(), false, 'half a minute is allowed, however short the period');
+SELECT pg_temp.succeeded('21:00');
+UPDATE ghostwatch.check_progress SET failing_since = '2026-01-01 21:01+00';
+INSERT INTO ghostwatch.check_run (started_at, finished_at, checks, failures, judged, opened, backlog)
+VALUES ('2026-01-01 21:59:59+00', '2026-01-01 21:59:59+00', 1, 1, 0, 0, false);
+SELECT is(ghostwatch.watch_checks(), false, 'runs in which every check fails do run; their failures are told one by one');
+DELETE FROM ghostwatch.check_run;
+SELECT is(ghostwatch.watch_checks(), true, 'unless the runs have stopped as well');
+SELECT is((pg_temp.alert()).reopened_count, 0, 'an outage long after another is one of its own');
+SELECT is(
+    (SELECT count(*) FROM ghostwatch.alert AS a WHERE a.kind = 'checks_stopped'),
+    4::bigint,
+    'four outages, four alerts'
+);
+
+SELECT * FROM finish();
+ROLLBACK;

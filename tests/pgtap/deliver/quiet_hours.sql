@@ -1,0 +1,94 @@
+BEGIN;
+\ir ../alert/fixture.psql
+SELECT plan(20);
+
+SELECT ghostwatch.add_channel('admins', -1001, quiet_from => '22:00', quiet_until => '08:00', quiet_time_zone => 'Europe/Berlin');
+CREATE FUNCTION pg_temp.quiet_until(at timestamptz) RETURNS timestamptz
+LANGUAGE sql AS $$ SELECT ghostwatch._quiet_until(c, at) FROM ghostwatch.channel AS c WHERE c.name = 'admins' $$;
+
+SELECT is(pg_temp.quiet_until('2026-01-01 20:59:59+00'), NULL, 'before quiet hours');
+SELECT is(pg_temp.quiet_until('2026-01-01 21:00+00'), '2026-01-02 07:00+00', 'from their first moment, in the channel''s time zone, until tomorrow');
+SELECT is(pg_temp.quiet_until('2026-01-02 06:59:59+00'), '2026-01-02 07:00+00', 'until their last, today');
+SELECT is(pg_temp.quiet_until('2026-01-02 07:00+00'), NULL, 'at their end they are over');
+SELECT is(pg_temp.quiet_until('2026-03-28 23:00+00'), '2026-03-29 06:00+00', 'a night in which the clocks change is shorter');
+SELECT ghostwatch.add_channel('lunch', -1002, quiet_from => '12:00', quiet_until => '13:00');
+SELECT is(
+    (SELECT array_agg(ghostwatch._quiet_until(c, t)) FROM ghostwatch.channel AS c, unnest('{2026-01-01 11:59:59+00,2026-01-01 12:00+00,2026-01-01 13:00+00}'::timestamptz[]) AS t WHERE c.name = 'lunch'),
+    '{NULL,2026-01-01 13:00+00,NULL}'::timestamptz[],
+    'quiet hours need not go over midnight'
+);
+SELECT ghostwatch.remove_channel('lunch');
+SELECT ghostwatch.add_channel('awake', -1003);
+
+-- A warning at night
+SELECT pg_temp.ghost('1', 'warn', 'none', '21:58');
+SELECT pg_temp.run('22:00');
+SELECT is(pg_temp.messages(channel => 'awake'), '{opened}', 'a channel without quiet hours hears of a warning at night');
+SELECT is(pg_temp.messages('{suppressed}'), '{opened}', 'in one with quiet hours it is kept');
+SELECT results_eq(
+    $$SELECT n.state_reason, d.reason, d.state, d.next_attempt_at
+      FROM ghostwatch.notification AS n
+      JOIN ghostwatch.notification AS d ON d.notification_id = n.told_by$$,
+    $$VALUES ('quiet hours until 2026-01-02 07:00:00+00', 'digest', 'pending', timestamptz '2026-01-02 07:00+00')$$,
+    'for the digest of the morning'
+);
+SELECT pg_temp.heal('22:01');
+SELECT pg_temp.run('22:01');
+SELECT pg_temp.run('22:06');
+SELECT pg_temp.ghost('2', 'warn', 'none', '22:50');
+SELECT pg_temp.run('22:52');
+SELECT is(pg_temp.messages('{suppressed}'), '{opened,resolved,opened}', 'a night of warnings');
+SELECT is(pg_temp.messages('{pending}'), '{digest}', 'is one digest');
+SELECT is(
+    (SELECT jsonb_path_query_array(ghostwatch._told_alerts(n.notification_id), '$[*].state') FROM ghostwatch.notification AS n WHERE n.reason = 'digest'),
+    '["firing", "resolved"]',
+    'which tells each of them once, as it stands in the morning'
+);
+SELECT set_config('ghostwatch.clock', '2026-01-02 07:00+00', true);
+SELECT is(
+    (SELECT jsonb_array_length(c.payload -> 'alerts') FROM ghostwatch.claim_notifications('w', 10) AS c WHERE c.channel = 'admins'),
+    2,
+    'and the sidecar gets them with it'
+);
+UPDATE ghostwatch.notification SET state = 'sent', sent_at = ghostwatch._clock(), message_id = 1 WHERE reason = 'digest';
+
+-- An error at night
+SELECT pg_temp.ghost('2', 'error', 'none', '22:50');
+SELECT pg_temp.run('23:00');
+SELECT is(pg_temp.messages('{pending}'), '{escalated}', 'an error comes through');
+SELECT pg_temp.deliver('23:00');
+SELECT pg_temp.ghost('3', 'error', 'none', '22:50');
+SELECT is(pg_temp.run('23:02'), true, 'so do edits, which make no sound');
+UPDATE ghostwatch.channel SET quiet_errors = true WHERE name = 'admins';
+SELECT pg_temp.deliver('23:03');
+SELECT pg_temp.heal('23:05');
+SELECT pg_temp.run('23:05');
+SELECT pg_temp.run('23:10');
+SELECT is(pg_temp.messages('{pending}'), '{digest}', 'told otherwise, an error waits as well');
+SELECT is(
+    (SELECT array_agg(a ->> 'severity') FROM ghostwatch.notification AS n, jsonb_array_elements(ghostwatch._told_alerts(n.notification_id)) AS a
+     WHERE n.reason = 'digest' AND n.state = 'pending'),
+    '{error}',
+    'for a digest of its own night'
+);
+
+-- Silence comes first.
+SELECT ghostwatch.silence('shop', by => 'anna', comment => 'x');
+SELECT pg_temp.ghost('4', 'warn', 'none', '23:50');
+SELECT pg_temp.run('23:55');
+SELECT ok(
+    (SELECT n.told_by IS NULL AND n.state_reason LIKE 'silence%'
+     FROM ghostwatch.notification AS n JOIN ghostwatch.channel AS c USING (channel_id)
+     WHERE c.name = 'admins' ORDER BY n.notification_id DESC LIMIT 1),
+    'what is silenced is not told in the morning either'
+);
+
+SELECT is(
+    (SELECT count(*) FROM ghostwatch.notification AS n WHERE n.reason = 'digest'),
+    2::bigint,
+    'nothing but those digests was made'
+);
+SELECT is(pg_temp.messages('{suppressed}', 'awake'), '{opened}', 'another channel has no part in it but the silence');
+
+SELECT * FROM finish();
+ROLLBACK;
