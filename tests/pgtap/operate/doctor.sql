@@ -1,0 +1,237 @@
+BEGIN;
+SELECT plan(31);
+SET LOCAL timezone = 'UTC';
+SET LOCAL ghostwatch.clock = '2026-01-01 12:00+00';
+
+CREATE SCHEMA app;
+CREATE TABLE app."Account" (id bigint PRIMARY KEY, "born At" timestamptz NOT NULL, other_id bigint);
+CREATE TABLE app.greeting (account_id bigint NOT NULL, text text);
+
+CREATE FUNCTION pg_temp.said(check_name text) RETURNS SETOF text LANGUAGE sql AS $$
+    -- What the doctor finds and advises on one thing, without what is well.
+    SELECT concat_ws(' | ', d.verdict, d.finding, d.advice)
+    FROM ghostwatch.doctor() AS d
+    WHERE d.check_name = said.check_name
+        AND d.verdict <> 'ok'
+$$;
+CREATE FUNCTION pg_temp.is_well(check_name text) RETURNS boolean LANGUAGE sql AS $$
+    SELECT bool_and(d.verdict = 'ok') FROM ghostwatch.doctor() AS d WHERE d.check_name = is_well.check_name
+$$;
+
+-- An empty installation.
+SELECT bag_eq(
+    $$ SELECT check_name, finding FROM ghostwatch.doctor() WHERE verdict = 'error' $$,
+    $$ VALUES
+        ('sidecar', 'No sidecar is at work: nobody is told anything.'),
+        ('channels', 'There is no channel: nobody is told anything.') $$,
+    'an installation that nobody uses yet lacks a sidecar and a channel, and nothing else'
+);
+
+-- A contract without any index, that no run judges.
+SELECT ghostwatch.declare_contract('welcome', 'app."Account"', born_at_column => 'born At');
+SELECT ghostwatch.declare_invariant('welcome', 'greeting', 'app.greeting', 'account_id', warn_after => '1 minute');
+
+SELECT results_eq(
+    $$ SELECT pg_temp.said('check runs') $$,
+    $$ VALUES (format(
+        'error | No run judges contract welcome: it belongs to %1$s, and the last runs were made as nobody. | SET ROLE %1$s; SELECT ghostwatch.schedule();',
+        current_user COLLATE "default"
+    )) $$,
+    'a contract that no run judges'
+);
+SELECT ghostwatch._finish_run('2026-01-01 12:00+00', 1, 0, 0, 0, false, false);
+SELECT ok(pg_temp.is_well('check runs'), 'a run of its owner judges it');
+
+CREATE ROLE another NOLOGIN;
+UPDATE ghostwatch.contract SET owner = 'another';
+SELECT matches(
+    pg_temp.said('check runs'),
+    'it belongs to another, and the last runs were made as ' || current_user,
+    'a run of another role does not'
+);
+SELECT bag_eq(
+    $$ SELECT pg_temp.said('tables') $$,
+    $$ VALUES
+        ('error | another, which owns contract welcome, may not read app."Account". | GRANT USAGE ON SCHEMA app TO another; GRANT SELECT ON app."Account" TO another;'),
+        ('error | another, which owns contract welcome, may not read app.greeting. | GRANT USAGE ON SCHEMA app TO another; GRANT SELECT ON app.greeting TO another;') $$,
+    'tables that the owner of a contract may not read'
+);
+GRANT USAGE ON SCHEMA app TO another;
+GRANT SELECT ON app."Account" TO another;
+GRANT SELECT (account_id) ON app.greeting TO another;
+SELECT ok(pg_temp.is_well('tables'), 'a grant on a column is enough');
+ALTER TABLE app."Account" ENABLE ROW LEVEL SECURITY;
+SELECT matches(
+    pg_temp.said('tables'),
+    'warning \| Row level security hides rows of app."Account" from another.* \| ALTER ROLE another BYPASSRLS;',
+    'row level security that may hide subjects'
+);
+ALTER TABLE app."Account" DISABLE ROW LEVEL SECURITY;
+
+SELECT results_eq(
+    $$ SELECT pg_temp.said('late commits') $$,
+    $$ VALUES (
+        'warning | another cannot see how old the transactions of other roles are: in contract welcome, '
+        'a subject whose transaction is open for longer than 00:02:00 (its lateness) before it commits is missed. | '
+        'GRANT pg_read_all_stats TO another;'
+    ) $$,
+    'an owner that cannot see other transactions'
+);
+GRANT pg_read_all_stats TO another;
+SELECT ok(pg_temp.is_well('late commits'), 'one that can');
+
+-- Time limits: the nearest setting counts.
+SELECT results_eq(
+    $$ SELECT pg_temp.said('time limit') $$,
+    $$ VALUES (format(
+        'warning | Check runs as another have no statement_timeout: a check that hangs holds up the others. | '
+        'ALTER ROLE another IN DATABASE %I SET statement_timeout = ''60s'';',
+        current_database() COLLATE "default"
+    )) $$,
+    'an owner without statement_timeout'
+);
+ALTER ROLE another SET statement_timeout = '50s';
+SELECT ok(pg_temp.is_well('time limit'), 'a statement_timeout of the role');
+DO $$ BEGIN EXECUTE format('ALTER ROLE another IN DATABASE %I SET statement_timeout = 0', current_database()); END $$;
+SELECT ok(NOT pg_temp.is_well('time limit'), 'undone for this database');
+DO $$ BEGIN EXECUTE format('ALTER ROLE another IN DATABASE %I SET statement_timeout = ''1min''', current_database()); END $$;
+SELECT ok(pg_temp.is_well('time limit'), 'given for this database');
+
+-- Indexes.
+SELECT bag_eq(
+    $$ SELECT pg_temp.said('indexes') $$,
+    $$ VALUES
+        ('warning | app."Account" has no index on "born At". Every check reads all of it. | CREATE INDEX CONCURRENTLY ON app."Account" ("born At"); '
+         '-- or let the database note arrivals: SELECT ghostwatch.declare_contract(''welcome'', ''app."Account"'', capture => true, …);'),
+        ('warning | app.greeting has no index on account_id. Every new subject reads all of it. | CREATE INDEX CONCURRENTLY ON app.greeting (account_id);') $$,
+    'missing indexes, with the statements that make them'
+);
+CREATE INDEX ON app.greeting (account_id) WHERE text <> '';
+CREATE INDEX ON app.greeting (text, account_id);
+CREATE INDEX ON app."Account" USING brin ("born At");
+SELECT is(
+    (SELECT count(*) FROM pg_temp.said('indexes')), 2::bigint,
+    'partial indexes, second columns and block ranges do not do'
+);
+UPDATE ghostwatch.invariant SET predicate = 'r.text <> ''''';
+SELECT is(
+    (SELECT count(*) FROM pg_temp.said('indexes')), 1::bigint,
+    'a partial index may do where there is a predicate'
+);
+CREATE INDEX ON app."Account" ("born At" DESC);
+SELECT ok(pg_temp.is_well('indexes'), 'all there');
+
+CREATE TABLE app.letter (account_id bigint NOT NULL) PARTITION BY LIST (account_id);
+CREATE TABLE app.letter_1 PARTITION OF app.letter FOR VALUES IN (1);
+UPDATE ghostwatch.invariant SET related = 'app.letter', predicate = NULL;
+SELECT matches(
+    pg_temp.said('indexes'),
+    '\| CREATE INDEX CONCURRENTLY ON app.letter_1 \(account_id\); CREATE INDEX ON app.letter \(account_id\);$',
+    'a partitioned table is indexed by way of its partitions'
+);
+CREATE VIEW app.any_letter AS SELECT account_id FROM app.letter;
+UPDATE ghostwatch.invariant SET related = 'app.any_letter';
+SELECT ok(pg_temp.is_well('indexes'), 'a view can have no index');
+
+-- Clocks, in the contracts of this role only.
+INSERT INTO app."Account" VALUES (1, '2026-01-01 12:02+00'), (2, 'infinity');
+SELECT ok(pg_temp.is_well('clocks'), 'the rows of another role''s contract are not looked at');
+UPDATE ghostwatch.contract SET owner = quote_ident(current_user)::regrole;
+SELECT results_eq(
+    $$ SELECT pg_temp.said('clocks') $$,
+    $$ VALUES (
+        'warning | The youngest row of app."Account" was born 00:02:00 from now. It is judged when that comes. | '
+        'SELECT ghostwatch.declare_contract(''welcome'', ''app."Account"'', capture => true, …); -- or set the clocks of the application''s servers'
+    ) $$,
+    'a birth in the future'
+);
+
+-- Checks that fail or lag.
+UPDATE ghostwatch.check_progress
+SET failing_since = '2026-01-01 11:00+00', last_error = 'permission denied for table greeting', last_error_state = '42501';
+SELECT matches(
+    pg_temp.said('checks'),
+    '^error \| The check of welcome.greeting fails since 2026-01-01 11:00:00\+00: permission denied .* \| GRANT SELECT ON app."Account", app.any_letter TO ',
+    'a failing check, and what to do about it'
+);
+UPDATE ghostwatch.check_progress SET failing_since = NULL, catching_up_since = '2026-01-01 08:00+00', horizon = '2026-01-01 09:00+00';
+SELECT matches(
+    pg_temp.said('backlog'),
+    '^warning \| welcome.greeting is catching up: judged up to 2026-01-01 09:00:00\+00',
+    'a backlog'
+);
+
+-- Delivery.
+INSERT INTO ghostwatch.sidecar (worker, version, started_at, seen_at, listening, problem)
+VALUES
+    ('well', '1', '2026-01-01 11:00+00', '2026-01-01 12:00+00', true, NULL),
+    ('deaf', '1', '2026-01-01 11:00+00', '2026-01-01 12:00+00', false, NULL),
+    ('ill', '1', '2026-01-01 11:00+00', '2026-01-01 12:00+00', true, 'the token is refused'),
+    ('gone', '1', '2026-01-01 11:00+00', '2026-01-01 11:57+00', true, NULL);
+SELECT bag_eq(
+    $$ SELECT split_part(pg_temp.said('sidecar'), ' | ', 2) $$,
+    $$ VALUES
+        ('Sidecar deaf hears no NOTIFY and finds its work by polling.'),
+        ('Sidecar ill: the token is refused'),
+        ('Sidecar gone was last seen at 2026-01-01 11:57:00+00.') $$,
+    'sidecars that are deaf, ill or gone'
+);
+SELECT ghostwatch.add_channel('admins', -1);
+UPDATE ghostwatch.channel SET disabled_at = '2026-01-01 11:00+00', disabled_reason = 'kicked';
+SELECT results_eq(
+    $$ SELECT pg_temp.said('channels') $$,
+    $$ VALUES (
+        'error | Channel admins is closed since 2026-01-01 11:00:00+00: kicked | '
+        'When it is put right: SELECT ghostwatch.enable_channel(''admins'');'
+    ) $$,
+    'a closed channel'
+);
+SELECT ok(pg_temp.is_well('outbox'), 'an empty outbox');
+INSERT INTO ghostwatch.notification (channel_id, reason, state, created_at, next_attempt_at)
+SELECT c.channel_id, 'opened', n.state, n.at, n.at
+FROM ghostwatch.channel AS c, (VALUES
+    ('pending', '2026-01-01 11:54+00'::timestamptz), ('pending', '2026-01-01 11:59+00'), ('failed', '2026-01-01 11:59+00')
+) AS n (state, at);
+SELECT results_eq(
+    $$ SELECT pg_temp.said('outbox') $$,
+    $$ VALUES (
+        'warning | 2 notifications wait, the oldest since 2026-01-01 11:54:00+00. 1 notifications were given up. | '
+        'SELECT * FROM ghostwatch.notification WHERE state = ''failed'';'
+    ) $$,
+    'notifications that wait for long or were given up'
+);
+
+-- What was changed around it.
+SELECT ghostwatch.set_setting('batch_size', '5');
+SELECT results_eq(
+    $$ SELECT verdict, advice FROM ghostwatch.doctor() WHERE check_name = 'settings' $$,
+    $$ VALUES ('ok', 'To undo: SELECT ghostwatch.reset_setting(''batch_size'');') $$,
+    'settings that differ'
+);
+GRANT EXECUTE ON FUNCTION ghostwatch.doctor() TO public;
+GRANT SELECT ON ghostwatch.alert TO public;
+SELECT bag_eq(
+    $$ SELECT pg_temp.said('privileges') $$,
+    $$ VALUES
+        ('error | Everybody may execute ghostwatch.doctor(). | REVOKE ALL ON ROUTINE ghostwatch.doctor() FROM PUBLIC;'),
+        ('error | Everybody may select ghostwatch.alert. | REVOKE ALL ON TABLE ghostwatch.alert FROM PUBLIC;') $$,
+    'what is open to everybody'
+);
+SELECT ghostwatch.pause();
+SELECT matches(
+    pg_temp.said('schedule'),
+    'Check runs are paused since 2026-01-01 12:00:00\+00, by .* \| SELECT ghostwatch.resume\(\);',
+    'a pause'
+);
+
+-- A table that is gone.
+SELECT ghostwatch.resume();
+DROP VIEW app.any_letter;
+SELECT matches(
+    pg_temp.said('tables'),
+    '^error \| A table of contract welcome was dropped\.',
+    'a table that was dropped, and every other check still answers'
+);
+
+SELECT * FROM finish();
+ROLLBACK;
