@@ -1,6 +1,6 @@
 # What can be done here. `make help` lists it.
 .DEFAULT_GOAL := help
-.PHONY: help setup dist install lint test demo bench clean
+.PHONY: help setup dist install lint test test-containers test-majors demo bench clean
 
 PYTHON := .venv/bin/python
 
@@ -21,6 +21,12 @@ lint: setup dist ## check Python (ruff, mypy) and SQL (sqlfluff, plpgsql_check)
 
 test: lint ## run lint, then every test (pytest, which runs pg_prove for pgTAP)
 	@$(PYTHON) -m pytest
+
+test-containers: setup dist ## run every test against the images, on PostgreSQL 17 and 18 (starts an engine if need be)
+	@$(PYTHON) -m scripts.test_containers
+
+test-majors: setup dist ## run every test that needs no pg_cron on PostgreSQL 14, 16, 17 and 18
+	@$(PYTHON) -m scripts.test_majors
 
 demo: setup dist ## show an incident from signup to message on a throw-away server (KEEP=1 leaves it running)
 	@$(PYTHON) -m scripts.demo $(if $(KEEP),--keep)

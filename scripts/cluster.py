@@ -95,6 +95,10 @@ class ServerTree:
             raise ClusterError(f"{program} not found; run: make setup")
         return others[-1]
 
+    def can_dump(self) -> bool:
+        """Whether pg_dump is there and not older than the server, which it would refuse."""
+        return _major_version(self.client("pg_dump")) >= _major_version(self.bin / "postgres")
+
 
 class Server:
     """A running server that databases can be made on."""
@@ -155,6 +159,10 @@ class Server:
             stdin=subprocess.DEVNULL,
         )
 
+    def dump(self, database: str) -> str:
+        """The database as pg_dump writes it."""
+        return self.run_client("pg_dump", "--no-sync", database=database).stdout
+
     def psql_file(self, script: Path, database: str) -> subprocess.CompletedProcess[str]:
         """Runs a script as a person would, with psql -f."""
         return self.run_client("psql", "--no-psqlrc", "--quiet", "--file", str(script), database=database, check=False)
@@ -179,7 +187,7 @@ class Cluster(Server):
         self.directory = directory or Path(tempfile.mkdtemp(prefix="ghostwatch-"))
         self.data = self.directory / "data"
         self.log = self.directory / "server.log"
-        self.port = _free_port()
+        self.port = free_port()
         self._cron_database = cron_database
         self._settings = dict(settings or {})
         self._account = _server_account()
@@ -301,6 +309,12 @@ class Cluster(Server):
                 raise ClusterError(f"{program} failed:\n{output.read()}{log}")
 
 
+def _major_version(program: Path) -> int:
+    """The 17 of "postgres (PostgreSQL) 17.10"."""
+    said = subprocess.run([program, "--version"], check=True, capture_output=True, text=True).stdout
+    return int(said.split(")")[1].split(".")[0])
+
+
 def _link_all(source: Path, target: Path, *, pattern: str = "*", leave_out: str = "") -> None:
     """Links every file of one directory into another; what is there already stays."""
     target.mkdir(parents=True, exist_ok=True)
@@ -309,7 +323,8 @@ def _link_all(source: Path, target: Path, *, pattern: str = "*", leave_out: str 
             (target / path.name).symlink_to(path)
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port of loopback that nobody listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]

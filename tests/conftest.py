@@ -11,6 +11,7 @@ import pytest
 
 from scripts.build import build
 from scripts.cluster import Cluster, Server, ServerTree
+from tests.container import container_server
 from tests.database import KINDS, Database, make_templates
 
 _numbers = itertools.count(1)
@@ -25,22 +26,29 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Leaves out, saying so, what the server under test cannot do."""
-    remote = "GHOSTWATCH_TEST_DSN" in os.environ
+    in_container = "GHOSTWATCH_TEST_IMAGE" in os.environ
+    remote = in_container or "GHOSTWATCH_TEST_DSN" in os.environ
     has_cron = remote or ServerTree.find().has_module("pg_cron")
+    can_dump = in_container or ServerTree.find().can_dump()
     for item in items:
         if item.get_closest_marker("pg_cron") and not has_cron:
             item.add_marker(pytest.mark.skip(reason="the server under test has no pg_cron"))
+        if item.get_closest_marker("pg_dump") and not can_dump:
+            item.add_marker(pytest.mark.skip(reason="no pg_dump here that knows the server under test"))
         if item.get_closest_marker("own_server") and remote:
             item.add_marker(pytest.mark.skip(reason="the server under test runs elsewhere"))
 
 
 @pytest.fixture(scope="session")
 def server() -> Iterator[Server]:
-    """The server under test: GHOSTWATCH_TEST_DSN, else a throw-away one."""
+    """The server under test: GHOSTWATCH_TEST_DSN, a container of GHOSTWATCH_TEST_IMAGE, else a throw-away one."""
     build()
-    remote = os.environ.get("GHOSTWATCH_TEST_DSN")
+    remote, image = map(os.environ.get, ("GHOSTWATCH_TEST_DSN", "GHOSTWATCH_TEST_IMAGE"))
     if remote:
         yield Server(remote)
+    elif image:
+        with container_server(image) as container:
+            yield container
     else:
         with Cluster() as cluster:
             yield cluster

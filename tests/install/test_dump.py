@@ -11,6 +11,7 @@ from tests.database import Database
 
 
 @pytest.mark.both_kinds
+@pytest.mark.pg_dump
 def test_dump_and_restore_keep_every_row(database: Database, empty_database: Database, tmp_path: Path) -> None:
     """Every table of the restored database has the rows of the first, and identities go on counting."""
     database.execute('CREATE TABLE public."user" (id bigint PRIMARY KEY, created_at timestamptz NOT NULL)')
@@ -33,7 +34,7 @@ def test_dump_and_restore_keep_every_row(database: Database, empty_database: Dat
     database.execute("INSERT INTO ghostwatch.channel (name, chat_id) VALUES ('admins', -100)")
 
     dump = tmp_path / "dump.sql"
-    database.server.run_client("pg_dump", "--no-sync", "--file", str(dump), database=database.name)
+    dump.write_text(database.server.dump(database.name), encoding="utf-8")
     restored = database.server.psql_file(dump, empty_database.name)
 
     assert restored.stderr == ""
