@@ -7,8 +7,8 @@ CREATE TABLE ghostwatch.event (
     gathered_at timestamptz
 );
 
-CREATE INDEX event_waiting ON ghostwatch.event (event_id)
-WHERE gathered_at IS NULL;
+-- Finds those that wait, in order, and those that were kept long enough.
+CREATE INDEX event_gathered_at ON ghostwatch.event (gathered_at, event_id);
 -- A contract may require that an event was posted.
 CREATE INDEX event_subject_key ON ghostwatch.event (subject_key);
 CREATE INDEX event_gathered_at ON ghostwatch.event (gathered_at)

@@ -51,7 +51,7 @@ AS $_clauses$
         ('start_announced', 'ghostwatch.event', 'subject_key', 'created_at',
             'r.kind = ''user_started''',
             NULL, NULL, 'an announcement to the admins',
-            'The admin chat is told that the user started the bot. Without it nobody sees who comes, and through which link.'),
+            'The admin chat is told that the user started the bot. Without it nobody sees who comes, and through which link. Announcements are kept for a day; of older users this cannot be said.'),
         ('languages', 'public.user_language', 'user_id', NULL,
             NULL,
             NULL, NULL, 'a language',
