@@ -27,12 +27,10 @@ BEGIN
         (
             SELECT chosen.language_code
             FROM public.user_language AS chosen
+            LEFT JOIN onboarding.language_rule AS rule
+                ON chosen.language_code = rule.language_code
             WHERE chosen.user_id = u.id
-            ORDER BY (
-                SELECT min(rule.interface_rank)
-                FROM onboarding.language_rule AS rule
-                WHERE rule.language_code = chosen.language_code
-            ) NULLS FIRST, chosen.language_code
+            ORDER BY rule.interface_rank NULLS FIRST, chosen.language_code
             LIMIT 1
         ),
         moment

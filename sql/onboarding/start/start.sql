@@ -28,6 +28,8 @@ AS $start$
 DECLARE
     moment timestamptz := ghostwatch._clock();
     link text := nullif(start.deep_link, '');
+    own_language text := nullif(start.language_code, '');
+    full_name text := concat_ws(' ', start.first_name, start.last_name);
     info onboarding.user_info;
 BEGIN
     IF start.user_id IS NULL THEN
@@ -58,7 +60,7 @@ BEGIN
     )
     VALUES (
         start.user_id, coalesce(start.first_name, ''), start.username, start.last_name, start.is_premium,
-        start.language_code, link, moment
+        own_language, link, moment
     )
     ON CONFLICT (id) DO UPDATE SET
         first_name = coalesce(start.first_name, known.first_name),
@@ -87,22 +89,23 @@ BEGIN
     END IF;
 
     -- 7. The languages to begin with; whoever has any has chosen them.
-    INSERT INTO public.user_language (user_id, language_code)
-    SELECT DISTINCT
-        start.user_id,
-        coalesce(rule.language_code, nullif(start.language_code, ''))
-    FROM onboarding.language_rule AS rule
-    WHERE (rule.name_pattern IS NULL OR concat_ws(' ', start.first_name, start.last_name) ~ rule.name_pattern)
-        AND (
-            rule.in_region IS NULL
-            OR rule.in_region = EXISTS (
-                SELECT FROM onboarding.regional_language AS regional
-                WHERE regional.language_code = split_part(lower(start.language_code), '-', 1)
+    IF NOT EXISTS (SELECT FROM public.user_language AS chosen WHERE chosen.user_id = start.user_id) THEN
+        INSERT INTO public.user_language (user_id, language_code)
+        SELECT
+            start.user_id,
+            coalesce(rule.language_code, own_language)
+        FROM onboarding.language_rule AS rule
+        WHERE coalesce(rule.language_code, own_language) IS NOT NULL
+            AND (rule.name_pattern IS NULL OR full_name ~ rule.name_pattern)
+            AND (
+                rule.in_region IS NULL
+                OR rule.in_region = EXISTS (
+                    SELECT FROM onboarding.regional_language AS regional
+                    WHERE regional.language_code = split_part(lower(own_language), '-', 1)
+                )
             )
-        )
-        AND coalesce(rule.language_code, nullif(start.language_code, '')) IS NOT NULL
-        AND NOT EXISTS (SELECT FROM public.user_language AS chosen WHERE chosen.user_id = start.user_id)
-    ON CONFLICT DO NOTHING;
+        ON CONFLICT DO NOTHING;
+    END IF;
 
     -- 4. The cache, from what the steps above left.
     info := onboarding.refresh_user_info(start.user_id);
@@ -117,12 +120,12 @@ BEGIN
 
     -- 6. The news for the admins, by family since they read it counted; found by polling, so nobody waits for a NOTIFY.
     PERFORM ghostwatch.post_event('user_started', start.user_id::text, jsonb_build_object(
-        'name', concat_ws(' ', start.first_name, start.last_name),
+        'name', full_name,
         'username', start.username,
         'user_type', user_type,
         'deep_link', link,
         'branch', onboarding.branch_family(link),
-        'language', start.language_code,
+        'language', own_language,
         'new', created
     ));
 END
