@@ -29,7 +29,6 @@ BEGIN
                 ('ghostwatch.notification', 'keep_notifications',
                     'r.created_at < $1 AND r.state NOT IN (''pending'', ''claimed'') AND NOT EXISTS ('
                     'SELECT FROM ghostwatch.alert AS a WHERE a.alert_id = r.alert_id AND a.state = ''firing'')'),
-                ('ghostwatch.event', 'keep_events', 'r.gathered_at < $1'),
                 ('ghostwatch.alert', 'keep_alerts', 'r.state = ''resolved'' AND r.resolved_at < $1'),
                 ('ghostwatch.silence', 'keep_alerts', 'r.ends_at < $1'),
                 ('ghostwatch.sidecar', 'keep_sidecars', 'r.seen_at < $1')

@@ -11,8 +11,6 @@ CREATE TABLE ghostwatch.event (
 CREATE INDEX event_gathered_at ON ghostwatch.event (gathered_at, event_id);
 -- A contract may require that an event was posted.
 CREATE INDEX event_subject_key ON ghostwatch.event (subject_key);
-CREATE INDEX event_gathered_at ON ghostwatch.event (gathered_at)
-WHERE gathered_at IS NOT NULL;
 
 COMMENT ON TABLE ghostwatch.event IS
 'Something to tell admins that is no alert (a user started the bot). Written without NOTIFY; found by polling.';

@@ -48,12 +48,6 @@ CREATE FUNCTION pg_temp.fill(as_of timestamptz) RETURNS void LANGUAGE sql AS $$
     SELECT t.name, as_of - '2 years'::interval, t.ends_at, 'me', 'why'
     FROM (VALUES ('old', as_of - '400 days'::interval), ('young', as_of)) AS t (name, ends_at);
 
-    INSERT INTO ghostwatch.event (kind, subject_key, created_at, gathered_at)
-    SELECT 'user_started', t.key, as_of - '2 days'::interval, t.gathered_at
-    FROM (VALUES
-        ('old', as_of - '25 hours'::interval), ('young', as_of - '23 hours'::interval), ('waiting', NULL)
-    ) AS t (key, gathered_at);
-
     INSERT INTO ghostwatch.sidecar (worker, version, started_at, seen_at, listening)
     SELECT t.name, '1', t.at, t.at, true
     FROM (VALUES ('old', as_of - '25 hours'::interval), ('young', as_of - '23 hours'::interval)) AS t (name, at);
@@ -89,11 +83,6 @@ SELECT bag_eq(
     'old gathered events go, waiting ones stay'
 );
 SELECT results_eq($$ SELECT contract FROM ghostwatch.silence $$, $$ VALUES ('young') $$, 'old silences go');
-SELECT bag_eq(
-    $$ SELECT subject_key FROM ghostwatch.event $$,
-    $$ VALUES ('young'), ('waiting') $$,
-    'events told long ago go; waiting ones stay'
-);
 SELECT results_eq($$ SELECT worker FROM ghostwatch.sidecar $$, $$ VALUES ('young') $$, 'sidecars long gone go');
 
 -- In batches, oldest or not, until nothing is left.
