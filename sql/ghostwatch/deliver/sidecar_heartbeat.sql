@@ -24,7 +24,7 @@ AS $sidecar_heartbeat$
 -- The sidecar says that it lives, and hears how outbox and checks are; both watch each other this way.
 -- Takes its name, version, whether NOTIFY reaches it, and what is wrong with it, if anything.
 -- Returns one row: what waits and since when (what waits for a disabled channel or for its time is not late),
--- what was given up, and whether checks succeed in time; if not, an alert says so.
+-- what was given up, and whether checks succeed in time (else ghostwatch.watch_checks() has raised an alert).
 DECLARE
     as_of constant timestamptz := ghostwatch._clock();
 BEGIN

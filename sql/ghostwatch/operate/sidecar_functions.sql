@@ -11,6 +11,7 @@ AS $_sidecar_functions$
     WHERE p.pronamespace = 'ghostwatch'::regnamespace
         AND p.proname IN (
             'claim_notifications',
+            'outbox_rest',
             'notification_sent',
             'notification_retry',
             'notification_failed',

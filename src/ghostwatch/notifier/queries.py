@@ -32,6 +32,8 @@ ADDRESS: Final[Query] = "SELECT * FROM ghostwatch.channel_address(%(channel)s)"
 HEARTBEAT: Final[Query] = (
     "SELECT * FROM ghostwatch.sidecar_heartbeat(%(worker)s, %(version)s, %(listening)s, %(problem)s)"
 )
+# Whoever has stopped cannot say so: has it been too long since a check succeeded?
+WATCH_CHECKS: Final[Query] = "SELECT ghostwatch.watch_checks() AS something_to_tell"
 
 # Wake-ups, and a wake-up to ourselves that proves that they arrive.
 LISTEN: Final[Query] = "LISTEN ghostwatch"

@@ -1,0 +1,50 @@
+"""A Bot API server on loopback, an outbox, and sidecars to empty it."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from tests.database import Database
+from tests.fake_telegram import TOKEN, FakeTelegram
+from tests.sidecar.process import Outbox, Sidecar, StartSidecar, environment_for
+
+
+@pytest.fixture
+def telegram() -> Iterator[FakeTelegram]:
+    """A Bot API server without limits."""
+    with FakeTelegram() as server:
+        yield server
+
+
+@pytest.fixture
+def outbox(database: Database) -> Outbox:
+    """An outbox without a pace, so that tests need not wait."""
+    made = Outbox(database)
+    made.set_pace()
+    return made
+
+
+@pytest.fixture
+def start_sidecar(database: Database, telegram: FakeTelegram, tmp_path: Path) -> Iterator[StartSidecar]:
+    """Starts sidecars on the test's database; whatever they print, the token is not in it."""
+    numbers = itertools.count(1)
+    started: list[Sidecar] = []
+    with ExitStack() as stack:
+
+        def start(dsn: str | None = None, *arguments: str, wait_for: str = "delivering", **settings: str) -> Sidecar:
+            log = tmp_path / f"sidecar-{next(numbers)}.log"
+            sidecar = Sidecar(dsn or database.dsn, log, environment_for(telegram, **settings), *arguments)
+            started.append(stack.enter_context(sidecar))
+            if wait_for:
+                sidecar.wait_until_it_says(wait_for)
+            return sidecar
+
+        yield start
+    secret = TOKEN.partition(":")[2]
+    for sidecar in started:
+        assert secret not in sidecar.output
