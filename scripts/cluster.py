@@ -72,6 +72,8 @@ class ServerTree:
     @classmethod
     def of_prefix(cls, prefix: Path) -> ServerTree:
         """A self-contained tree with bin, lib and share, as embedded servers have it."""
+        if not (prefix / "bin" / "postgres").exists():
+            raise ClusterError(f"no PostgreSQL server in {prefix}: bin/postgres is missing")
         share = prefix / "share" / "postgresql"
         return cls(prefix / "bin", prefix / "lib", share if share.is_dir() else prefix / "share")
 
