@@ -1,0 +1,300 @@
+"""Who may do what: read from the catalogue, and tried out as the roles themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, LiteralString
+
+import psycopg
+import pytest
+from psycopg import sql
+
+from tests.database import Database, install
+
+SIDECAR = {
+    "channel_address",
+    "channel_migrated",
+    "channel_topic_lost",
+    "claim_notifications",
+    "notification_failed",
+    "notification_retry",
+    "notification_sent",
+    "outbox_rest",
+    "sidecar_heartbeat",
+    "watch_checks",
+}
+INSTALLER = {"grant_sidecar", "grant_operator", "_require_grantable"}
+
+OPEN_TO_EVERYBODY: LiteralString = """
+    SELECT n.nspname, acl.privilege_type
+    FROM pg_namespace AS n
+    CROSS JOIN aclexplode(n.nspacl) AS acl
+    WHERE n.nspname IN ('ghostwatch', 'onboarding') AND acl.grantee = 0
+    UNION ALL
+    SELECT c.oid::regclass::text, acl.privilege_type
+    FROM pg_class AS c
+    CROSS JOIN aclexplode(c.relacl) AS acl
+    WHERE c.relnamespace::regnamespace::text IN ('ghostwatch', 'onboarding') AND acl.grantee = 0
+    UNION ALL
+    SELECT p.oid::regprocedure::text, acl.privilege_type
+    FROM pg_proc AS p
+    CROSS JOIN aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) AS acl
+    WHERE p.pronamespace::regnamespace::text IN ('ghostwatch', 'onboarding') AND acl.grantee = 0
+"""
+
+
+def functions(database: Database, role: str, schema: str = "ghostwatch") -> set[str]:
+    """The names of the functions and procedures that a role may execute."""
+    return {
+        name
+        for (name,) in database.rows(
+            """
+            SELECT p.proname FROM pg_proc AS p
+            WHERE p.pronamespace = %s::regnamespace AND has_function_privilege(%s, p.oid, 'EXECUTE')
+            """,
+            schema,
+            role,
+        )
+    }
+
+
+def tables(database: Database, role: str) -> dict[str, str]:
+    """What a role may do with each table and view, as initials: select, insert, update, delete, truncate."""
+    return dict(
+        database.rows(
+            """
+            SELECT c.relname, string_agg(left(lower(p.privilege), 1), '' ORDER BY p.place)
+            FROM pg_class AS c
+            CROSS JOIN unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE', 'TRUNCATE'])
+                WITH ORDINALITY AS p (privilege, place)
+            WHERE c.relnamespace = 'ghostwatch'::regnamespace
+                AND c.relkind IN ('r', 'v')
+                AND has_table_privilege(%s, c.oid, p.privilege)
+            GROUP BY c.relname
+            """,
+            role,
+        )
+    )
+
+
+def denied(connection: psycopg.Connection[Any], statement: LiteralString) -> None:
+    """The role may not do this."""
+    with pytest.raises(psycopg.errors.InsufficientPrivilege):
+        connection.execute(statement)
+
+
+@pytest.fixture
+def watched(database: Database) -> Database:
+    """A database with a contract of the superuser, an alert, and a notification about it."""
+    database.execute('CREATE TABLE "user" (id bigint PRIMARY KEY, created_at timestamptz)')
+    database.execute("CREATE TABLE meme (user_id bigint PRIMARY KEY)")
+    database.execute("SELECT ghostwatch.add_channel('admins', -1)")
+    database.execute("""SELECT ghostwatch.declare_contract('mine', '"user"')""")
+    database.execute("SELECT ghostwatch.declare_invariant('mine', 'meme', 'meme', 'user_id')")
+    database.execute("""INSERT INTO "user" VALUES (1, clock_timestamp() - interval '10 minutes')""")
+    database.execute("CALL ghostwatch.run_checks()")
+    return database
+
+
+@pytest.mark.both_kinds
+def test_nothing_is_open_to_everybody(database: Database) -> None:
+    assert database.rows(OPEN_TO_EVERYBODY) == []
+
+
+@pytest.mark.both_kinds
+def test_nothing_is_open_to_everybody_whatever_the_default_privileges(empty_database: Database, kind: str) -> None:
+    for objects in ("TABLES", "SEQUENCES", "ROUTINES", "SCHEMAS"):
+        empty_database.connection.execute(
+            sql.SQL("ALTER DEFAULT PRIVILEGES GRANT ALL ON {} TO public").format(sql.SQL(objects))
+        )
+    install(empty_database.server, empty_database.name, kind)
+    assert empty_database.rows(OPEN_TO_EVERYBODY) == []
+
+
+def test_a_role_without_grants_may_do_nothing(watched: Database, make_role: Callable[[], str]) -> None:
+    role = make_role()
+    assert functions(watched, role) == set()
+    assert tables(watched, role) == {}
+    denied(watched.connect(role), "SELECT * FROM ghostwatch.status")
+    denied(watched.connect(role), "CALL ghostwatch.run_checks()")
+
+
+def test_a_sidecar_may_deliver_and_nothing_else(watched: Database, make_role: Callable[[], str]) -> None:
+    role = make_role()
+    watched.execute("SELECT ghostwatch.grant_sidecar(%s)", role)
+    assert functions(watched, role) == SIDECAR
+    assert functions(watched, role, "onboarding") == set()
+    assert tables(watched, role) == {}
+
+    sidecar = watched.connect(role)
+    sidecar.execute("LISTEN ghostwatch")
+    claimed = sidecar.execute("SELECT notification_id FROM ghostwatch.claim_notifications('me')").fetchall()
+    assert len(claimed) == 1
+    sidecar.execute("SELECT ghostwatch.notification_sent(%s, 'me', 7)", claimed[0])
+    sidecar.execute("SELECT * FROM ghostwatch.sidecar_heartbeat('me', '1', true)")
+    assert watched.value("SELECT state FROM ghostwatch.notification") == "sent"
+
+    denied(sidecar, 'SELECT * FROM "user"')
+    for (table,) in watched.rows(
+        """
+        SELECT relname FROM pg_class
+        WHERE relnamespace = 'ghostwatch'::regnamespace AND relkind IN ('r', 'v', 'S')
+        """
+    ):
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            sidecar.execute(sql.SQL("SELECT FROM ghostwatch.{}").format(sql.Identifier(table)))
+    denied(sidecar, "UPDATE ghostwatch.alert SET state = 'resolved'")
+    denied(sidecar, "DELETE FROM ghostwatch.notification")
+    denied(sidecar, "SELECT ghostwatch.acknowledge(1, 'me')")
+    denied(sidecar, "SELECT ghostwatch.set_setting('paused', 'true')")
+    denied(sidecar, "SELECT ghostwatch.grant_operator(current_user)")
+    denied(sidecar, "SELECT ghostwatch.doctor()")
+    denied(sidecar, "CALL ghostwatch.run_checks()")
+
+
+def test_an_operator_has_contracts_of_its_own(watched: Database, make_role: Callable[[], str]) -> None:
+    role = make_role()
+    watched.execute("SELECT ghostwatch.grant_operator(%s)", role)
+    every = {
+        name for (name,) in watched.rows("SELECT proname FROM pg_proc WHERE pronamespace = 'ghostwatch'::regnamespace")
+    }
+    assert functions(watched, role) == every - SIDECAR - INSTALLER
+    views = {
+        name
+        for (name,) in watched.rows(
+            "SELECT relname FROM pg_class WHERE relnamespace = 'ghostwatch'::regnamespace AND relkind = 'v'"
+        )
+    }
+    granted = tables(watched, role)
+    assert {table for table, privileges in granted.items() if privileges == "s"} == views | {"installation"}
+    assert {privileges for table, privileges in granted.items() if table not in views | {"installation"}} == {"siud"}
+
+    operator = watched.connect(role)
+    watched.execute("CREATE TABLE account (id bigint PRIMARY KEY, created_at timestamptz)")
+    watched.connection.execute(sql.SQL("GRANT SELECT ON account, meme TO {}").format(sql.Identifier(role)))
+    operator.execute("SELECT ghostwatch.declare_contract('theirs', 'public.account')")
+    operator.execute("SELECT ghostwatch.declare_invariant('theirs', 'meme', 'meme', 'user_id')")
+    operator.execute("SELECT ghostwatch.declare_branch_family('theirs', 'k%', 'k')")
+    watched.execute("INSERT INTO account VALUES (1, clock_timestamp() - interval '10 minutes')")
+    operator.execute("CALL ghostwatch.run_checks()")
+    found = operator.execute("SELECT contract, error_count FROM ghostwatch.status ORDER BY contract").fetchall()
+    assert found == [("mine", 1), ("theirs", 1)]
+    operator.execute("SELECT ghostwatch.acknowledge(alert_id, 'me') FROM ghostwatch.alert")
+    operator.execute("SELECT ghostwatch.set_setting('batch_size', '7')")
+    operator.execute("SELECT ghostwatch.pause()")
+    operator.execute("SELECT * FROM ghostwatch.doctor()")
+
+    denied(operator, 'SELECT * FROM "user"')
+    denied(operator, "SELECT ghostwatch.claim_notifications('me')")
+    denied(operator, "SELECT ghostwatch.grant_sidecar(current_user)")
+    denied(operator, "UPDATE ghostwatch.installation SET version = '9'")
+
+
+def test_nobody_writes_what_runs_with_anothers_rights(watched: Database, make_role: Callable[[], str]) -> None:
+    role = make_role()
+    watched.execute("SELECT ghostwatch.grant_operator(%s)", role)
+    operator = watched.connect(role)
+
+    untouched = watched.rows(
+        "SELECT c.*, i.* FROM ghostwatch.contract AS c JOIN ghostwatch.invariant AS i USING (contract_id)"
+    )
+    for statement in (
+        "UPDATE ghostwatch.contract SET exempt_predicate = 'true'",
+        "UPDATE ghostwatch.invariant SET predicate = 'true'",
+        "DELETE FROM ghostwatch.invariant",
+        "DELETE FROM ghostwatch.contract",
+    ):
+        assert operator.execute(statement).rowcount == 0
+    denied(
+        operator,
+        """
+        INSERT INTO ghostwatch.invariant
+            (contract_id, name, related, related_key_column, error_after, watch_for, noun)
+        SELECT contract_id, 'evil', 'meme', 'user_id', '1 minute', '2 minutes', 'a row' FROM ghostwatch.contract
+        """,
+    )
+    denied(
+        operator,
+        "INSERT INTO ghostwatch.branch_family SELECT contract_id, 'k%', 'k' FROM ghostwatch.contract",
+    )
+    denied(
+        operator,
+        """
+        INSERT INTO ghostwatch.contract (name, owner, subject, key_column, born_at_column, search_path, noun)
+        SELECT 'evil', owner, subject, key_column, born_at_column, search_path, noun FROM ghostwatch.contract
+        """,
+    )
+    assert untouched == watched.rows(
+        "SELECT c.*, i.* FROM ghostwatch.contract AS c JOIN ghostwatch.invariant AS i USING (contract_id)"
+    )
+
+
+def test_declaring_again_does_not_lend_the_rights_of_who_does_it(
+    watched: Database, make_role: Callable[[], str]
+) -> None:
+    role = make_role()
+    watched.execute("SELECT ghostwatch.grant_operator(%s)", role)
+    watched.connection.execute(sql.SQL('GRANT SELECT ON "user", meme TO {}').format(sql.Identifier(role)))
+    operator = watched.connect(role)
+    operator.execute("""SELECT ghostwatch.declare_contract('theirs', '"user"')""")
+
+    watched.execute("""SELECT ghostwatch.declare_contract('theirs', '"user"', description => 'by the superuser')""")
+
+    assert watched.value("SELECT pg_get_userbyid(owner) FROM ghostwatch.contract WHERE name = 'theirs'") == role
+
+
+def test_grants_are_the_installers(database: Database, make_role: Callable[[], str]) -> None:
+    role = make_role()
+    for function in ("grant_sidecar", "grant_operator"):
+        for missing in ("nobody", None):
+            with pytest.raises(psycopg.Error) as caught:
+                database.connection.execute(
+                    sql.SQL("SELECT ghostwatch.{}(%s)").format(sql.Identifier(function)), [missing]
+                )
+            assert caught.value.sqlstate == "GW057"
+
+    database.execute("SELECT ghostwatch.grant_operator(%s)", role)
+    database.connection.execute(
+        sql.SQL("GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA ghostwatch TO {}").format(sql.Identifier(role))
+    )
+    with pytest.raises(psycopg.Error) as caught:
+        database.connect(role).execute("SELECT ghostwatch.grant_sidecar(current_user)")
+    assert caught.value.sqlstate == "GW058"
+    assert caught.value.diag.message_hint == "SET ROLE postgres;"
+
+
+@pytest.mark.both_kinds
+def test_definers_pin_their_search_path(database: Database) -> None:
+    assert (
+        database.rows(
+            """
+        SELECT p.oid::regprocedure::text, p.proconfig
+        FROM pg_proc AS p
+        WHERE p.pronamespace::regnamespace::text IN ('ghostwatch', 'onboarding')
+            AND p.prosecdef
+            AND p.proconfig IS DISTINCT FROM ARRAY['search_path=pg_catalog, pg_temp']
+        """
+        )
+        == []
+    )
+
+
+@pytest.mark.both_kinds
+def test_everything_is_described(database: Database) -> None:
+    assert (
+        database.rows(
+            """
+        SELECT p.oid::regprocedure::text
+        FROM pg_proc AS p
+        WHERE p.pronamespace::regnamespace::text IN ('ghostwatch', 'onboarding')
+            AND obj_description(p.oid, 'pg_proc') IS NULL
+        UNION ALL
+        SELECT c.oid::regclass::text
+        FROM pg_class AS c
+        WHERE c.relnamespace::regnamespace::text IN ('ghostwatch', 'onboarding')
+            AND c.relkind IN ('r', 'v')
+            AND obj_description(c.oid, 'pg_class') IS NULL
+        """
+        )
+        == []
+    )
