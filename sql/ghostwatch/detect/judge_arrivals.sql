@@ -13,8 +13,8 @@ AS $_judge_arrivals$
 -- Judges, once each, the subjects that have crossed their deadline since the last run: oldest first, at most one batch.
 -- Opens violations, counts per minute and branch family, and moves the watermark.
 -- Returns how many were judged, how many of them opened a violation, and whether more are waiting.
--- Declared SQL runs here, with the rights of who declared it: @plpgsql_check_options: security_warnings = false,
--- and gives a ghostwatch._batch, which no static check can tell: other_warnings = false
+-- Declared SQL runs here, with the rights of who declared it: @plpgsql_check_options: security_warnings = false
+-- and it gives a ghostwatch._batch, which no static check can tell: @plpgsql_check_options: other_warnings = false
 DECLARE
     progress ghostwatch.check_progress;
     batch_size constant integer := ghostwatch._setting('batch_size')::integer;
