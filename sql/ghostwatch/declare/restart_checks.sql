@@ -31,6 +31,7 @@ BEGIN
     DELETE FROM ghostwatch.branch_minute AS b
     WHERE b.invariant_id = _restart_checks.invariant_id
       AND b.minute >= date_trunc('minute', start_at);
+    PERFORM ghostwatch._restart_drift(invariant_id, start_at);
 END
 $_restart_checks$;
 

@@ -1,0 +1,36 @@
+CREATE FUNCTION ghostwatch._arm_rates(
+    baseline ghostwatch.drift_baseline,
+    arm text,
+    branch_family text,
+    OUT usual double precision,
+    OUT sought double precision,
+    OUT ghost_weight double precision,
+    OUT healthy_weight double precision,
+    OUT tolerance double precision
+)
+LANGUAGE sql
+IMMUTABLE
+PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $_arm_rates$
+    -- What an arm takes to be usual, what it looks for, and what it makes of a trial.
+    -- Takes the baseline, the arm and its branch family (empty for all; one without a history is measured by all).
+    -- Returns the rates p0 and p1, the weight of a trial in violation and of a healthy one, and the tolerance.
+    SELECT usual.rate, sought.rate, weights.ghost, weights.healthy, weights.tolerance
+    FROM (
+        SELECT coalesce(
+            (SELECT f.upper_rate FROM unnest((baseline).families) AS f WHERE f.branch_family = _arm_rates.branch_family),
+            (baseline).upper_rate
+        ) AS rate
+    ) AS usual
+    -- With many signups every hour differs significantly from the others; that is no news.
+    CROSS JOIN LATERAL (
+        SELECT ghostwatch._sought_rate(
+            arm, usual.rate, (baseline).branch_ceiling, least(usual.rate + 3 * (baseline).hour_deviation, 0.95)
+        ) AS rate
+    ) AS sought
+    CROSS JOIN LATERAL ghostwatch._cusum_weights(usual.rate, sought.rate) AS weights
+$_arm_rates$;
+
+COMMENT ON FUNCTION ghostwatch._arm_rates(ghostwatch.drift_baseline, text, text) IS
+'The rates p0 and p1 of an arm under a baseline, the weights of its trials and its tolerance.';

@@ -1,0 +1,113 @@
+CREATE FUNCTION ghostwatch._baseline(
+    rule ghostwatch.invariant,
+    history ghostwatch._hour_count[],
+    history_from timestamptz,
+    history_until timestamptz
+) RETURNS ghostwatch.drift_baseline
+LANGUAGE plpgsql
+IMMUTABLE
+PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $_baseline$
+-- What is usual, from what was counted.
+-- Takes the invariant's settings, the counts, and the stretch of time that they are of.
+-- Returns a baseline without a version.
+DECLARE
+    prior_weight constant double precision := 100;  -- trials that the declared rate, or the other branches', is worth
+    lowest_rate  constant double precision := 0.005;
+    highest_rate constant double precision := 0.9;  -- leaves the arms something to look for
+    baseline ghostwatch.drift_baseline;
+    arrived  bigint;
+    days     double precision;
+BEGIN
+    SELECT
+        coalesce(sum(h.arrived), 0),
+        coalesce(sum(h.matured), 0),
+        coalesce(sum(h.ghosts), 0),
+        greatest(extract(EPOCH FROM _baseline.history_until - min(h.hour)) / 86400, 1 / 24.0)
+    INTO arrived, baseline.matured, baseline.ghosts, days
+    FROM unnest(history) AS h;
+
+    baseline.invariant_id := rule.invariant_id;
+    baseline.history_from := history_from;
+    baseline.history_until := history_until;
+    baseline.expected_rate := rule.expected_rate;
+    baseline.days_per_false_alarm := rule.days_per_false_alarm;
+    baseline.branch_ceiling := rule.branch_ceiling;
+    baseline.usual_rate := (baseline.ghosts + prior_weight * rule.expected_rate) / (baseline.matured + prior_weight);
+    baseline.upper_rate := least(highest_rate, greatest(lowest_rate,
+        ghostwatch._wilson_upper(baseline.ghosts + prior_weight * rule.expected_rate, baseline.matured + prior_weight)));
+    baseline.signups_per_day := arrived / days;
+
+    -- Two streams: all trials, and the branch families, which share them out among themselves. Two arms at most see each.
+    baseline.threshold := ghostwatch._alarm_threshold(2, 2, baseline.signups_per_day, rule.days_per_false_alarm);
+
+    -- Hours differ by chance too; what counts is how much more they do (by two standard errors of such a variance).
+    baseline.hour_deviation := coalesce((
+        SELECT sqrt(greatest(0,
+            sum(h.matured * (h.ghosts / h.matured - average.rate) ^ 2) / sum(h.matured)
+            - count(*) * average.rate * (1 - average.rate) / sum(h.matured) * (1 + 2 * sqrt(2.0 / count(*)))
+        ))
+        FROM (
+            SELECT sum(h.matured)::double precision AS matured, sum(h.ghosts)::double precision AS ghosts
+            FROM unnest(history) AS h
+            GROUP BY h.hour
+            HAVING sum(h.matured) > 0
+        ) AS h
+        CROSS JOIN (SELECT baseline.ghosts / nullif(baseline.matured, 0)::double precision AS rate) AS average
+        GROUP BY average.rate
+    ), 0);
+
+    -- An hour of the day that was seen seldom is taken to be half like the average hour.
+    SELECT array_agg(
+        (coalesce(h.arrived, 0) + baseline.signups_per_day / 24) / (days + 1)
+        ORDER BY hour_of_day
+    )
+    INTO baseline.signups_by_hour
+    FROM generate_series(0, 23) AS hour_of_day
+    LEFT JOIN (
+        SELECT extract(HOUR FROM h.hour AT TIME ZONE 'UTC') AS hour_of_day, sum(h.arrived) AS arrived
+        FROM unnest(history) AS h
+        GROUP BY 1
+    ) AS h USING (hour_of_day);
+
+    -- A branch is measured by all the others: one that was broken from its first day would excuse itself.
+    -- Its own history counts where it is worse, but only up to half the ceiling.
+    SELECT coalesce(array_agg(
+        ROW(
+            family.branch_family,
+            family.matured,
+            family.ghosts,
+            greatest(pool.rate, least(own.rate, rule.branch_ceiling / 2)),
+            least(highest_rate, greatest(lowest_rate, pool.upper_rate, least(own.upper_rate, rule.branch_ceiling / 2)))
+        )::ghostwatch._family_rate
+        ORDER BY family.branch_family
+    ), '{}')
+    INTO baseline.families
+    FROM (
+        SELECT h.branch_family, sum(h.matured) AS matured, sum(h.ghosts) AS ghosts
+        FROM unnest(history) AS h
+        GROUP BY h.branch_family
+    ) AS family
+    CROSS JOIN LATERAL (
+        SELECT
+            baseline.ghosts - family.ghosts + prior_weight * rule.expected_rate AS ghosts,
+            baseline.matured - family.matured + prior_weight AS matured
+    ) AS others
+    CROSS JOIN LATERAL (
+        SELECT
+            others.ghosts / others.matured AS rate,
+            ghostwatch._wilson_upper(others.ghosts, others.matured) AS upper_rate
+    ) AS pool
+    CROSS JOIN LATERAL (
+        SELECT
+            (family.ghosts + prior_weight * pool.rate) / (family.matured + prior_weight) AS rate,
+            ghostwatch._wilson_upper(family.ghosts + prior_weight * pool.rate, family.matured + prior_weight) AS upper_rate
+    ) AS own;
+
+    RETURN baseline;
+END
+$_baseline$;
+
+COMMENT ON FUNCTION ghostwatch._baseline(ghostwatch.invariant, ghostwatch._hour_count[], timestamptz, timestamptz) IS
+'What is usual for an invariant, from counts per hour and branch family: a baseline without a version.';

@@ -1,0 +1,76 @@
+CREATE FUNCTION ghostwatch._current_baseline(
+    invariant_id integer,
+    as_of timestamptz,
+    history_until timestamptz
+) RETURNS ghostwatch.drift_baseline
+LANGUAGE plpgsql
+VOLATILE
+PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $_current_baseline$
+-- The baseline in force, made anew where that is due.
+-- Takes the invariant, whose check_progress row the caller has locked, the time of the run, and the moment before which
+-- trials count as history: the birth of the first one that is yet to be scored.
+-- Returns the baseline.
+DECLARE
+    longest_history constant interval := '28 days';
+    rule        ghostwatch.invariant;
+    latest      ghostwatch.drift_baseline;
+    baseline    ghostwatch.drift_baseline;
+    trials_seen bigint;
+    is_climbing boolean;
+    start_at    timestamptz;
+BEGIN
+    SELECT i.* INTO STRICT rule
+    FROM ghostwatch.invariant AS i
+    WHERE i.invariant_id = _current_baseline.invariant_id;
+
+    SELECT b.* INTO latest
+    FROM ghostwatch.drift_baseline AS b
+    WHERE b.invariant_id = rule.invariant_id
+    ORDER BY b.version DESC
+    LIMIT 1;
+
+    SELECT
+        coalesce(max(a.trials_seen), 0),
+        coalesce(bool_or((a.raised_at IS NOT NULL AND a.recovered_at IS NULL) OR a.score > latest.threshold / 2), false)
+    INTO trials_seen, is_climbing
+    FROM ghostwatch.drift_arm AS a
+    WHERE a.invariant_id = rule.invariant_id;
+
+    -- What may be a change must not become what is usual: frozen while an alert fires or is half on its way.
+    -- Otherwise once a day, sooner while there is little to go by, and at once when the settings have changed.
+    IF is_climbing OR NOT (
+        latest.version IS NULL
+        OR latest.made_at <= as_of - interval '1 day'
+        OR trials_seen >= 2 * latest.trials_seen + 100
+        OR (latest.days_per_false_alarm, latest.branch_ceiling) <> (rule.days_per_false_alarm, rule.branch_ceiling)
+    ) THEN
+        RETURN latest;
+    END IF;
+
+    SELECT greatest(p.history_from, as_of - longest_history) INTO start_at
+    FROM ghostwatch.check_progress AS p
+    WHERE p.invariant_id = rule.invariant_id;
+
+    baseline := ghostwatch._baseline(
+        rule,
+        ghostwatch._history(rule.invariant_id, start_at, date_trunc('minute', history_until)),
+        start_at,
+        date_trunc('minute', history_until)
+    );
+    baseline.version := coalesce(latest.version, 0) + 1;
+    baseline.made_at := as_of;
+    baseline.trials_seen := trials_seen;
+
+    INSERT INTO ghostwatch.drift_baseline VALUES (baseline.*);
+    DELETE FROM ghostwatch.drift_baseline AS b
+    WHERE b.invariant_id = rule.invariant_id
+        AND b.made_at < as_of - ghostwatch._setting('keep_branch_minutes')::interval;
+
+    RETURN baseline;
+END
+$_current_baseline$;
+
+COMMENT ON FUNCTION ghostwatch._current_baseline(integer, timestamptz, timestamptz) IS
+'The baseline in force of an invariant under the rule drift, made anew where that is due.';

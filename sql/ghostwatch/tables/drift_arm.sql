@@ -1,0 +1,34 @@
+CREATE TABLE ghostwatch.drift_arm (
+    invariant_id integer NOT NULL REFERENCES ghostwatch.invariant ON DELETE CASCADE,
+    arm text NOT NULL CHECK (arm IN ('slow', 'outage', 'branch')),
+    branch_family text NOT NULL,
+    trials_seen bigint NOT NULL DEFAULT 0,
+    score double precision NOT NULL DEFAULT 0,
+    minimum_at bigint NOT NULL DEFAULT 0,
+    since timestamptz,
+    raised_at timestamptz,
+    raised_since timestamptz,
+    raised_score double precision,
+    recovery double precision NOT NULL DEFAULT 0,
+    recovered_at timestamptz,
+    PRIMARY KEY (invariant_id, arm, branch_family)
+) WITH (fillfactor = 50);
+
+COMMENT ON TABLE ghostwatch.drift_arm IS
+'How far each arm of the rule drift has climbed: the state of a CUSUM over the trials of one invariant, or of one branch family of it.';
+COMMENT ON COLUMN ghostwatch.drift_arm.arm IS
+'slow: a rate somewhat higher. outage: a rate that says broken. branch: the same for one branch family.';
+COMMENT ON COLUMN ghostwatch.drift_arm.branch_family IS
+'The family whose trials it sees; empty for the arms that see all.';
+COMMENT ON COLUMN ghostwatch.drift_arm.score IS
+'The statistic S, in nats. It stands still while the arm is raised.';
+COMMENT ON COLUMN ghostwatch.drift_arm.minimum_at IS
+'How many trials had been seen when S last was 0.';
+COMMENT ON COLUMN ghostwatch.drift_arm.since IS
+'The birth of the first trial after that: the change-point, if there was a change. NULL until that trial comes.';
+COMMENT ON COLUMN ghostwatch.drift_arm.raised_at IS
+'The check run that last found S at the threshold; raised_since and raised_score are its change-point and S then.';
+COMMENT ON COLUMN ghostwatch.drift_arm.recovery IS
+'The reverse statistic since then, in nats: evidence that the rate is usual again.';
+COMMENT ON COLUMN ghostwatch.drift_arm.recovered_at IS
+'The check run that found enough of it; NULL while the arm is raised.';

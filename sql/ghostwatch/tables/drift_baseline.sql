@@ -1,0 +1,38 @@
+CREATE TABLE ghostwatch.drift_baseline (
+    invariant_id integer NOT NULL REFERENCES ghostwatch.invariant ON DELETE CASCADE,
+    version integer NOT NULL,
+    made_at timestamptz NOT NULL,
+    trials_seen bigint NOT NULL,
+    history_from timestamptz NOT NULL,
+    history_until timestamptz NOT NULL,
+    matured bigint NOT NULL,
+    ghosts bigint NOT NULL,
+    usual_rate double precision NOT NULL,
+    upper_rate double precision NOT NULL,
+    hour_deviation double precision NOT NULL,
+    signups_per_day double precision NOT NULL,
+    signups_by_hour double precision[] NOT NULL,
+    expected_rate double precision NOT NULL,
+    days_per_false_alarm double precision NOT NULL,
+    branch_ceiling double precision NOT NULL,
+    threshold double precision NOT NULL,
+    families ghostwatch._family_rate[] NOT NULL,
+    PRIMARY KEY (invariant_id, version)
+);
+
+COMMENT ON TABLE ghostwatch.drift_baseline IS
+'What is usual for an invariant under the rule drift, version by version; alerts name the version that they were decided by.';
+COMMENT ON COLUMN ghostwatch.drift_baseline.trials_seen IS
+'How many trials had been scored in all when this version was made.';
+COMMENT ON COLUMN ghostwatch.drift_baseline.matured IS
+'Trials counted in the history, leaving out minutes inside alerts; ghosts: those of them in violation.';
+COMMENT ON COLUMN ghostwatch.drift_baseline.usual_rate IS
+'Their rate, shrunk towards the declared expected_rate, which weighs as much as a hundred trials.';
+COMMENT ON COLUMN ghostwatch.drift_baseline.upper_rate IS
+'Wilson''s upper 90 % bound of it: the p0 that new trials are measured by.';
+COMMENT ON COLUMN ghostwatch.drift_baseline.hour_deviation IS
+'Standard deviation of the rate between hours, as far as it exceeds chance.';
+COMMENT ON COLUMN ghostwatch.drift_baseline.signups_by_hour IS
+'Trials expected in each hour of the day (UTC, from midnight).';
+COMMENT ON COLUMN ghostwatch.drift_baseline.threshold IS
+'The h at which an arm alarms, in nats.';
