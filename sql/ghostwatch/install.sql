@@ -93,6 +93,7 @@
 \ir alert/drift/restart_drift.sql
 \ir alert/drift/arm_rates.sql
 \ir alert/drift/new_arm.sql
+\ir alert/drift/walk.sql
 \ir alert/drift/walk_arm.sql
 \ir alert/drift/score_trials.sql
 \ir alert/drift/drift_condition.sql

@@ -13,18 +13,18 @@ AS $_baseline$
 -- Takes the invariant's settings, the counts, and the stretch of time that they are of.
 -- Returns a baseline without a version.
 DECLARE
-    prior_weight constant double precision := 100;  -- trials that the declared rate, or the other branches', is worth
-    lowest_rate  constant double precision := 0.005;
-    highest_rate constant double precision := 0.9;  -- leaves the arms something to look for
+    prior_weight constant double precision := 100.0::double precision;  -- trials that the declared rate, or the other branches', is worth
+    lowest_rate  constant double precision := 0.005::double precision;
+    highest_rate constant double precision := 0.9::double precision;  -- leaves the arms something to look for
     baseline ghostwatch.drift_baseline;
     arrived  bigint;
     days     double precision;
 BEGIN
     SELECT
-        coalesce(sum(h.arrived), 0),
-        coalesce(sum(h.matured), 0),
-        coalesce(sum(h.ghosts), 0),
-        greatest(extract(EPOCH FROM _baseline.history_until - min(h.hour)) / 86400, 1 / 24.0)
+        coalesce(sum(h.arrived), 0)::bigint,
+        coalesce(sum(h.matured), 0)::bigint,
+        coalesce(sum(h.ghosts), 0)::bigint,
+        greatest(extract(EPOCH FROM _baseline.history_until - min(h.hour)) / 86400, 1 / 24.0)::double precision
     INTO arrived, baseline.matured, baseline.ghosts, days
     FROM unnest(history) AS h;
 

@@ -17,12 +17,12 @@ DECLARE
     above_the_mean constant boolean := events > trials * alpha / (alpha + beta);
     k         bigint := CASE WHEN above_the_mean THEN events ELSE events - 1 END;
     log_first double precision;
-    term      double precision := 1;
-    total     double precision := 0;
+    term      double precision := 1::double precision;
+    total     double precision := 0::double precision;
     tail      double precision;
 BEGIN
     IF events <= 0 THEN
-        RETURN 1;
+        RETURN 1::double precision;
     END IF;
 
     -- The probability of exactly k, from which its neighbours follow by a ratio.

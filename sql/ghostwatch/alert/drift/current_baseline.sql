@@ -13,7 +13,8 @@ AS $_current_baseline$
 -- trials count as history: the birth of the first one that is yet to be scored.
 -- Returns the baseline.
 DECLARE
-    longest_history constant interval := '28 days';
+    longest_history constant interval := interval '28 days';
+    kept_for        constant interval := ghostwatch._setting('keep_branch_minutes')::interval;
     rule        ghostwatch.invariant;
     latest      ghostwatch.drift_baseline;
     baseline    ghostwatch.drift_baseline;
@@ -66,7 +67,7 @@ BEGIN
     INSERT INTO ghostwatch.drift_baseline VALUES (baseline.*);
     DELETE FROM ghostwatch.drift_baseline AS b
     WHERE b.invariant_id = rule.invariant_id
-        AND b.made_at < as_of - ghostwatch._setting('keep_branch_minutes')::interval;
+        AND b.made_at < as_of - kept_for;
 
     RETURN baseline;
 END

@@ -19,8 +19,8 @@ DECLARE
     condition  ghostwatch._condition;
 BEGIN
     SELECT
-        count(*) FILTER (WHERE v.state = 'warn'),
-        count(*) FILTER (WHERE v.state = 'error')
+        (count(*) FILTER (WHERE v.state = 'warn'))::integer,
+        (count(*) FILTER (WHERE v.state = 'error'))::integer
     INTO condition.warn_count, condition.error_count
     FROM ghostwatch.violation AS v
     WHERE v.invariant_id = _drift_condition.invariant_id AND v.state IN ('warn', 'error');

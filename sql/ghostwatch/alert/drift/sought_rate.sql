@@ -14,7 +14,7 @@ AS $_sought_rate$
 -- Takes the arm (slow, outage or branch), the usual rate (at most 0.9), the ceiling of a branch, and the rate up to which the arm must stay quiet.
 -- Returns a rate above all of these whose tolerance is at least quiet_below.
 DECLARE
-    highest CONSTANT double precision := 0.999;
+    highest CONSTANT double precision := 0.999::double precision;
     lower  double precision;
     upper  double precision := highest;
     middle double precision;

@@ -1,11 +1,10 @@
 CREATE FUNCTION ghostwatch._walk_arm(
-    INOUT arm ghostwatch.drift_arm,
+    arm ghostwatch.drift_arm,
     baseline ghostwatch.drift_baseline,
     born_at timestamptz[],
     violated boolean[],
-    as_of timestamptz,
-    OUT turns integer[]
-)
+    as_of timestamptz
+) RETURNS ghostwatch._walk
 LANGUAGE plpgsql
 IMMUTABLE
 PARALLEL SAFE
@@ -14,7 +13,7 @@ AS $_walk_arm$
 -- Takes an arm over a batch of trials: up to the threshold while it is down; while it is raised, up to the evidence
 -- that lets it down again, and so on.
 -- Takes the arm, the baseline, the trials in order of birth and the time of the run.
--- Returns the arm, and the places of the trials (from 1) at which it was raised and let down, in turn.
+-- Returns the arm as it is then, and where it was raised and let down.
 DECLARE
     enough_to_recover constant double precision := ln(20);
     rates    record;
@@ -22,9 +21,10 @@ DECLARE
     is_up    boolean;
     walked   integer := 0;
     part     boolean[] := violated;
+    walk     ghostwatch._walk;
 BEGIN
     SELECT r.* INTO rates FROM ghostwatch._arm_rates(baseline, arm.arm, arm.branch_family) AS r;
-    turns := '{}';
+    walk.turns := '{}';
 
     WHILE cardinality(part) > 0 LOOP
         is_up := arm.raised_at IS NOT NULL AND arm.recovered_at IS NULL;
@@ -56,7 +56,7 @@ BEGIN
         part := violated[walked + 1:];
         CONTINUE WHEN step.alarm_at IS NULL;
 
-        turns := turns || walked;
+        walk.turns := walk.turns || walked;
         IF is_up THEN
             arm.recovered_at := as_of;
             arm.score := 0;
@@ -70,6 +70,9 @@ BEGIN
             arm.recovered_at := NULL;
         END IF;
     END LOOP;
+
+    walk.arm := arm;
+    RETURN walk;
 END
 $_walk_arm$;
 
