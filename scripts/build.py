@@ -6,8 +6,8 @@ The wheel's build runs it too (see the build hook at the end).
 
 from __future__ import annotations
 
+import os
 import re
-import shutil
 import tomllib
 from pathlib import Path
 
@@ -44,16 +44,17 @@ def flatten(script: Path) -> str:
 
 def build() -> list[Path]:
     """Writes dist/ and the package's copy of the plain scripts; returns what it wrote."""
-    shutil.rmtree(DIST, ignore_errors=True)
-    shutil.rmtree(PACKAGE_DATA, ignore_errors=True)
-    DIST.mkdir()
-    PACKAGE_DATA.mkdir()
+    DIST.mkdir(exist_ok=True)
+    PACKAGE_DATA.mkdir(exist_ok=True)
 
     current = version()
     written: list[Path] = []
 
     def write(target: Path, text: str) -> None:
-        target.write_text(text.replace("@version@", current), encoding="utf-8")
+        # Replaced in one go: a demo or test beside this one may be reading it.
+        unfinished = target.with_name(f".{target.name}.{os.getpid()}")
+        unfinished.write_text(text.replace("@version@", current), encoding="utf-8")
+        unfinished.replace(target)
         written.append(target)
 
     for name, source in EXTENSIONS.items():
@@ -68,6 +69,9 @@ def build() -> list[Path]:
         write(DIST / f"{name}.sql", header + body + PLAIN_FOOTER)
         # `ghostwatch install` opens the transaction itself.
         write(PACKAGE_DATA / f"{name}.sql", body)
+
+    for stale in {*DIST.glob("[!.]*"), *PACKAGE_DATA.glob("[!.]*")} - {*written}:
+        stale.unlink(missing_ok=True)
     return written
 
 
