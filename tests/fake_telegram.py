@@ -56,8 +56,12 @@ def refusal(code: int, description: str, **parameters: int) -> dict[str, Any]:
     return answer | ({"parameters": parameters} if parameters else {})
 
 
+class Slow:
+    """The answer comes when the test calls release()."""
+
+
 class Hang:
-    """Instead of an answer: silence, until the client gives up or the server is told to go on."""
+    """Instead of an answer: silence, until the client gives up."""
 
 
 class Drop:
@@ -68,7 +72,7 @@ class Garbage:
     """Instead of an answer: a proxy's page that is no JSON."""
 
 
-Answer = dict[str, Any] | type[Hang] | type[Drop] | type[Garbage]
+Answer = dict[str, Any] | type[Slow] | type[Hang] | type[Drop] | type[Garbage]
 
 
 @dataclass
@@ -132,7 +136,7 @@ class FakeTelegram:
             self._scripted += [(matches, answer) for answer in answers]
 
     def release(self) -> None:
-        """Lets every call that hangs go on."""
+        """Lets every call that is slow or hangs go on."""
         self._released.set()
 
     def sent(self, chat_id: int | None = None) -> list[Request]:
@@ -185,9 +189,9 @@ class FakeTelegram:
             decided = answer if isinstance(answer, dict) else self._decide(token, method, fields)
             self.requests.append(Request(method, fields, time.monotonic(), decided))
             self._changed.notify_all()
-        if answer is Hang:
+        if answer is Hang or answer is Slow:
             self._released.wait(60)
-        return decided if answer is None else answer
+        return decided if answer is None or answer is Slow else answer
 
     def _decide(self, token: str, method: str, fields: dict[str, Any]) -> dict[str, Any]:
         if token != self.token:

@@ -23,9 +23,9 @@ def telegram() -> Iterator[FakeTelegram]:
 
 @pytest.fixture
 def outbox(database: Database) -> Outbox:
-    """An outbox without a pace, so that tests need not wait."""
+    """An outbox to fill."""
     made = Outbox(database)
-    made.set_pace()
+    made.prepare()
     return made
 
 

@@ -72,9 +72,13 @@ class Outbox:
 
     def __init__(self, database: Database) -> None:
         self.database = database
-        database.execute("CREATE TABLE public.account (id bigint PRIMARY KEY, created_at timestamptz NOT NULL)")
-        database.execute("CREATE TABLE public.greeting (account_id bigint NOT NULL)")
-        database.execute("SELECT ghostwatch.declare_contract('onboarding', 'public.account', noun => 'new users')")
+
+    def prepare(self) -> None:
+        """A contract to have alerts about, and no pace, so that tests need not wait."""
+        self.database.execute("CREATE TABLE public.account (id bigint PRIMARY KEY, created_at timestamptz NOT NULL)")
+        self.database.execute("CREATE TABLE public.greeting (account_id bigint NOT NULL)")
+        self.database.execute("SELECT ghostwatch.declare_contract('onboarding', 'public.account', noun => 'new users')")
+        self.set_pace()
 
     def add_channel(self, name: str = "admins", chat_id: int = -1001, thread_id: int | None = None) -> None:
         """A channel."""

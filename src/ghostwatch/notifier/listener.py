@@ -66,6 +66,7 @@ class Listener:
                     await self._prove(connection)
                     heard_before = self.listening = True
                     self._condition.well()
+                    log.info("NOTIFY wakes this sidecar")
                     backoff.succeeded()
                     # What was written before we listened has no other herald.
                     self._wake()

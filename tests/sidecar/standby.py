@@ -1,0 +1,46 @@
+"""A streaming replica of a throw-away server."""
+
+from __future__ import annotations
+
+import shutil
+import time
+
+from scripts.cluster import Cluster
+
+
+class Standby(Cluster):
+    """Follows a primary until it is promoted; a context manager like any other cluster."""
+
+    def __init__(self, primary: Cluster) -> None:
+        super().__init__(tree=primary.tree)
+        self._primary = primary
+
+    def create(self) -> None:
+        """Copies the primary while it is down for a moment, which needs no tool of the primary's version."""
+        self._copy_tree()
+        self._give_to_server(self.directory)
+        self._primary.stop()
+        shutil.copytree(self._primary.data, self.data)
+        self._primary.start()
+        (self.data / "standby.signal").touch()
+        self._settings["primary_conninfo"] = self._primary.dsn().replace("'", "''")
+        self._configure()
+        for path in (self.data, *self.data.rglob("*")):
+            self._give_to_server(path)
+
+    def promote(self) -> None:
+        """Makes it take writes."""
+        self._run("pg_ctl", "promote", "--pgdata", str(self.data), "--wait", "--silent")
+
+    def wait_until_it_has_replayed_all(self) -> None:
+        """Waits until it has what the primary has."""
+        with self._primary.connect() as primary, self.connect() as standby:
+            (position,) = primary.execute("SELECT pg_current_wal_lsn()").fetchone() or ("",)
+            for _ in range(200):
+                (caught_up,) = standby.execute(
+                    "SELECT pg_last_wal_replay_lsn() >= %s::pg_lsn", [position]
+                ).fetchone() or (False,)
+                if caught_up:
+                    return
+                time.sleep(0.05)
+        raise AssertionError("the standby does not follow")
