@@ -10,21 +10,42 @@ from ghostwatch.errors import CommandError
 
 
 def install(dsn: str, *, onboarding: bool = False) -> list[str]:
-    """Installs ghostwatch in one transaction and returns what it did, line by line."""
+    """Installs ghostwatch in one transaction and returns what it did, line by line.
+
+    onboarding: install the onboarding contract too, or only it where ghostwatch is there already.
+    """
     try:
         with psycopg.connect(dsn, application_name="ghostwatch install") as connection:
-            connection.execute(_script("ghostwatch"))
+            if not (onboarding and _is_installed(connection)):
+                connection.execute(_script("ghostwatch"))
             if onboarding:
                 connection.execute(_script("ghostwatch_onboarding"))
+                # The script's own search path ends here: the contract remembers the one it is declared with.
+                connection.execute("SET LOCAL search_path TO DEFAULT")
+                findings = connection.execute("SELECT object, finding, advice FROM onboarding.adopt()").fetchall()
+            else:
+                findings = []
             found = connection.execute(
-                "SELECT version, current_database(), current_user FROM ghostwatch.installation"
+                "SELECT version, current_database(), installed_by FROM ghostwatch.installation"
             ).fetchone()
-            adopted = _adopt(connection) if onboarding else []
     except psycopg.Error as error:
         raise CommandError(_explain(error)) from error
     assert found is not None
     version, database, owner = found
-    return [f"ghostwatch {version} installed in database {database}, owned by {owner}", *adopted]
+    return [
+        f"ghostwatch {version} installed in database {database}, owned by {owner}",
+        *(_finding(*finding) for finding in findings),
+    ]
+
+
+def _is_installed(connection: psycopg.Connection) -> bool:
+    row = connection.execute("SELECT to_regclass('ghostwatch.installation')").fetchone()
+    return row != (None,)
+
+
+def _finding(thing: str, finding: str, advice: str | None) -> str:
+    line = f"{thing}: {finding}"
+    return f"{line}\n    {advice}" if advice else line
 
 
 def _script(name: str) -> bytes:
@@ -32,12 +53,6 @@ def _script(name: str) -> bytes:
         return (files("ghostwatch") / "sql" / f"{name}.sql").read_bytes()
     except FileNotFoundError:
         raise CommandError(f"the script {name}.sql has not been built; run: make dist") from None
-
-
-def _adopt(connection: psycopg.Connection) -> list[str]:
-    """Creates the bot's tables where they are missing and declares the contract over them."""
-    connection.execute("SET LOCAL search_path TO DEFAULT")
-    return [" ".join(map(str, row)) for row in connection.execute("SELECT * FROM onboarding.adopt()")]
 
 
 def _explain(error: psycopg.Error) -> str:

@@ -41,6 +41,35 @@ def test_install_finds_the_database_as_psql_does(empty_database: Database) -> No
     assert empty_database.value("SELECT count(*) FROM ghostwatch.installation") == 1
 
 
+def test_install_with_onboarding(empty_database: Database) -> None:
+    """Both parts arrive in one transaction, the bot's tables are there, and their contract is declared."""
+    finished = ghostwatch("install", "--onboarding", "--dsn", empty_database.dsn)
+    assert (finished.returncode, finished.stderr) == (0, "")
+    assert 'public."user": created' in finished.stdout
+    assert "None" not in finished.stdout
+    assert empty_database.value("SELECT kind FROM onboarding.installation") == "plain"
+    assert empty_database.value("SELECT count(*) FROM ghostwatch.contract WHERE name = 'onboarding'") == 1
+    assert empty_database.value("SELECT count(*) FROM public.user") == 0
+
+
+def test_onboarding_can_be_added_later(empty_database: Database) -> None:
+    """Where ghostwatch is there already, as whichever kind, only the second part is installed."""
+    empty_database.execute("CREATE EXTENSION ghostwatch")
+    finished = ghostwatch("install", "--onboarding", "--dsn", empty_database.dsn)
+    assert (finished.returncode, finished.stderr) == (0, "")
+    assert empty_database.value("SELECT kind FROM ghostwatch.installation") == "extension"
+    assert empty_database.value("SELECT kind FROM onboarding.installation") == "plain"
+
+
+def test_tables_that_cannot_be_adopted_stop_the_whole_installation(empty_database: Database) -> None:
+    """Nothing is installed where onboarding refuses the tables it finds; the error lists what is wrong."""
+    empty_database.execute('CREATE TABLE public."user" (id bigint PRIMARY KEY)')
+    finished = ghostwatch("install", "--onboarding", "--dsn", empty_database.dsn)
+    assert finished.returncode == 1
+    assert "GW103" in finished.stderr
+    assert empty_database.value("SELECT to_regnamespace('ghostwatch') IS NULL")
+
+
 def test_install_twice_is_refused(database: Database) -> None:
     """The database's message, detail and hint reach the user, without a traceback."""
     finished = ghostwatch("install", "--dsn", database.dsn)
