@@ -56,6 +56,7 @@
 \ir detect/born_between.sql
 \ir detect/family_expression.sql
 \ir detect/judgement.sql
+\ir detect/related_query.sql
 \ir detect/subject_query.sql
 \ir detect/life_state.sql
 \ir detect/oldest_birth_to_come.sql
@@ -185,5 +186,14 @@
 \ir operate/row_security.sql
 
 -- enforce: refuse what breaks a contract at COMMIT
+\ir enforce/enforcement_name.sql
+\ir enforce/enforcement_schema.sql
+\ir enforce/judge_at_commit.sql
+\ir enforce/write_enforcement_function.sql
+\ir enforce/remove_enforcement.sql
+\ir enforce/install_enforcement.sql
+\ir enforce/enforcement_follows_contract.sql
+\ir enforce/enforcement_follows_invariant.sql
+\ir enforce/enforce.sql
 
 \ir grants.sql

@@ -10,7 +10,6 @@ AS $_subject_query$
 -- The one query that judges subjects; whoever judges, for whatever reason, goes through it.
 -- from_item: SQL that yields the subjects to judge as s.
 -- OFFSET 0 has the branch looked up once per subject, though the family names it many times.
--- LIMIT 1 makes the related row an index look-up per subject, never a hash of the whole table.
 SELECT format(
     E'SELECT s.%1$I::text AS subject_key, %2$s AS born_at, %3$s AS branch_family,\n'
     '    coalesce(_branch.value LIKE ANY (%4$L::text[]), false) AS exempt_by_branch,\n'
@@ -18,9 +17,7 @@ SELECT format(
     '    coalesce(_related.satisfied, false) AS satisfied\n'
     'FROM %6$s\n'
     'CROSS JOIN LATERAL (SELECT (\n%7$s\n)::text AS value OFFSET 0) AS _branch\n'
-    'LEFT JOIN LATERAL (\n'
-    '    SELECT true AS satisfied FROM %8$s AS r WHERE r.%9$I = s.%1$I%11$s AND (\n%10$s\n) LIMIT 1\n'
-    ') AS _related ON true',
+    'LEFT JOIN LATERAL (\n%8$s\n) AS _related ON true',
     (clause).key_column,
     ghostwatch._born_at_expression(clause),
     ghostwatch._family_expression((clause).contract_id, '_branch.value'),
@@ -28,10 +25,7 @@ SELECT format(
     coalesce((clause).exempt_predicate, 'false'),
     from_item,
     coalesce((clause).branch_expression, 'NULL'),
-    (clause).related,
-    (clause).related_key_column,
-    coalesce((clause).predicate, 'true'),
-    ghostwatch._key_cast((clause).subject, (clause).key_column, (clause).related, (clause).related_key_column)
+    ghostwatch._related_query(clause)
 )
 $_subject_query$;
 
