@@ -54,6 +54,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action=_PrintVersion, nargs=0, help="print the version and stop")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     _add_install(commands)
+    _add_status(commands)
+    _add_doctor(commands)
     _add_notify(commands)
     _add_send_test(commands)
     return parser
@@ -99,6 +101,48 @@ def _install(options: argparse.Namespace) -> int:
     for line in install(dsn(options.dsn), onboarding=options.onboarding):
         print(line)
     return 0
+
+
+def _add_json(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_true", help="print JSON, as the database gives it")
+
+
+def _add_status(commands: Subcommands) -> None:
+    parser = commands.add_parser(
+        "status",
+        help="show how every invariant stands",
+        description="Shows every invariant: its state, how many violations are open, how far behind its checks are, "
+        "and when one last succeeded (SELECT * FROM ghostwatch.status).",
+    )
+    _add_dsn(parser)
+    _add_json(parser)
+    parser.set_defaults(run=_status)
+
+
+def _status(options: argparse.Namespace) -> int:
+    from ghostwatch.report import status
+    from ghostwatch.settings import dsn
+
+    return status(dsn(options.dsn), as_json=options.json)
+
+
+def _add_doctor(commands: Subcommands) -> None:
+    parser = commands.add_parser(
+        "doctor",
+        help="find what is wrong, or could become so, and what to type",
+        description="Examines the installation: schedule, checks, tables, indexes, clocks, transactions, delivery and "
+        "privileges (SELECT * FROM ghostwatch.doctor()). Changes nothing. Exits with 1 if it finds an error.",
+    )
+    _add_dsn(parser)
+    _add_json(parser)
+    parser.set_defaults(run=_doctor)
+
+
+def _doctor(options: argparse.Namespace) -> int:
+    from ghostwatch.report import doctor
+    from ghostwatch.settings import dsn
+
+    return doctor(dsn(options.dsn), as_json=options.json)
 
 
 def _add_notify(commands: Subcommands) -> None:

@@ -6,7 +6,7 @@ from importlib.resources import files
 
 import psycopg
 
-from ghostwatch.errors import CommandError
+from ghostwatch.errors import CommandError, explain
 
 
 def install(dsn: str, *, onboarding: bool = False) -> list[str]:
@@ -29,7 +29,7 @@ def install(dsn: str, *, onboarding: bool = False) -> list[str]:
                 "SELECT version, current_database(), installed_by FROM ghostwatch.installation"
             ).fetchone()
     except psycopg.Error as error:
-        raise CommandError(_explain(error)) from error
+        raise CommandError(explain(error)) from error
     assert found is not None
     version, database, owner = found
     return [
@@ -53,13 +53,3 @@ def _script(name: str) -> bytes:
         return (files("ghostwatch") / "sql" / f"{name}.sql").read_bytes()
     except FileNotFoundError:
         raise CommandError(f"the script {name}.sql has not been built; run: make dist") from None
-
-
-def _explain(error: psycopg.Error) -> str:
-    """The database's message with its detail and hint, which say what to do about it."""
-    diagnostics = error.diag
-    if diagnostics.message_primary is None:
-        return str(error).strip()
-    parts = [f"{diagnostics.message_primary} ({diagnostics.sqlstate})"]
-    parts += [f"  {part}" for part in (diagnostics.message_detail, diagnostics.message_hint) if part]
-    return "\n".join(parts)

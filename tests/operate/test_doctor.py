@@ -70,7 +70,7 @@ def test_the_schedule_is_seen_whole(cron_home: Database, make_role: Callable[[],
 
     job = cron_home.value("SELECT ghostwatch.schedule()")
     [finding] = cron_home.rows("SELECT verdict, finding, advice FROM ghostwatch.doctor() WHERE check_name = 'schedule'")
-    assert finding == ("ok", "pg_cron runs the checks as postgres at * * * * *; last at never yet.", None)
+    assert finding == ("ok", "pg_cron runs the checks as postgres at * * * * *; not yet.", None)
 
     # What pg_cron itself notes of a run that could not connect.
     cron_home.execute(

@@ -41,7 +41,7 @@ BEGIN
             SELECT
                 'clocks',
                 'warning',
-                format('The youngest row of %s was born %s from now. It is judged when that comes.', watched.subject, youngest - as_of),
+                format('The youngest row of %s was born %s from now. It is judged when that comes.', watched.subject, date_trunc('second', youngest - as_of)),
                 format(
                     'SELECT ghostwatch.declare_contract(%L, %L, capture => true, …); -- or set the clocks of the application''s servers%s',
                     watched.name, watched.subject, ', or the time_zone (now ' || watched.time_zone || ')'

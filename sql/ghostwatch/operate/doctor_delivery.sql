@@ -15,10 +15,10 @@ BEGIN
         'sidecar',
         CASE WHEN s.seen_at < alive_from OR s.problem IS NOT NULL OR NOT s.listening THEN 'warning' ELSE 'ok' END,
         CASE
-            WHEN s.seen_at < alive_from THEN format('Sidecar %s was last seen at %s.', s.worker, s.seen_at)
+            WHEN s.seen_at < alive_from THEN format('Sidecar %s was last seen at %s.', s.worker, s.seen_at::timestamptz(0))
             WHEN s.problem IS NOT NULL THEN format('Sidecar %s: %s', s.worker, s.problem)
             WHEN NOT s.listening THEN format('Sidecar %s hears no NOTIFY and finds its work by polling.', s.worker)
-            ELSE format('Sidecar %s (version %s) is at work since %s.', s.worker, s.version, s.started_at)
+            ELSE format('Sidecar %s (version %s) is at work since %s.', s.worker, s.version, s.started_at::timestamptz(0))
         END,
         CASE
             WHEN s.seen_at < alive_from THEN 'Start it again, or ignore it if it was stopped on purpose.'
@@ -39,7 +39,7 @@ BEGIN
         CASE WHEN c.disabled_at IS NULL THEN 'ok' ELSE 'error' END,
         CASE
             WHEN c.disabled_at IS NULL THEN format('Channel %s is open, from %s upwards.', c.name, c.min_severity)
-            ELSE format('Channel %s is closed since %s: %s', c.name, c.disabled_at, c.disabled_reason)
+            ELSE format('Channel %s is closed since %s: %s', c.name, c.disabled_at::timestamptz(0), c.disabled_reason)
         END,
         CASE
             WHEN c.disabled_at IS NOT NULL THEN format('When it is put right: SELECT ghostwatch.enable_channel(%L);', c.name)
@@ -59,10 +59,10 @@ BEGIN
         concat_ws(
             ' ',
             CASE
-                WHEN waiting.total > 0 THEN format('%s notifications wait, the oldest since %s%s.', waiting.total, waiting.since, ' (' || waiting.reason || ')')
+                WHEN waiting.total > 0 THEN format('%s notifications wait, the oldest since %s%s.', waiting.total, waiting.since::timestamptz(0), ' (' || waiting.reason || ')')
                 ELSE 'No notification waits.'
             END,
-            CASE WHEN waiting.events > 0 THEN format('%s events wait, the oldest since %s.', waiting.events, waiting.events_since) END,
+            CASE WHEN waiting.events > 0 THEN format('%s events wait, the oldest since %s.', waiting.events, waiting.events_since::timestamptz(0)) END,
             CASE WHEN waiting.given_up > 0 THEN format('%s notifications were given up.', waiting.given_up) END
         ),
         CASE

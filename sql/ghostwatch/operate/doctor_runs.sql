@@ -46,7 +46,7 @@ BEGIN
     SELECT
         'checks',
         'error',
-        format('The check of %s.%s fails since %s: %s', c.contract, c.invariant, p.failing_since, p.last_error),
+        format('The check of %s.%s fails since %s: %s', c.contract, c.invariant, p.failing_since::timestamptz(0), p.last_error),
         CASE
             WHEN p.last_error_state = '57014' THEN
                 'It runs into statement_timeout. See the doctor on indexes, or give it more time.'
@@ -71,7 +71,7 @@ BEGIN
     SELECT
         'backlog',
         'warning',
-        format('%s.%s is catching up: judged up to %s, %s behind.', s.contract, s.invariant, p.horizon, s.watermark_lag),
+        format('%s.%s is catching up: judged up to %s, %s behind.', s.contract, s.invariant, p.horizon::timestamptz(0), date_trunc('second', s.watermark_lag)),
         'CALL ghostwatch.run_checks(); -- only to hurry: every run works off some of it'
     FROM ghostwatch.status AS s
     INNER JOIN ghostwatch._clause AS c

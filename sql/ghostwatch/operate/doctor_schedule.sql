@@ -13,7 +13,7 @@ BEGIN
     SELECT
         'schedule',
         'warning',
-        format('Check runs are paused since %s, by %s.', s.changed_at, s.changed_by),
+        format('Check runs are paused since %s, by %s.', s.changed_at::timestamptz(0), s.changed_by),
         'SELECT ghostwatch.resume();'
     FROM ghostwatch.settings AS s
     WHERE s.name = 'paused'
@@ -36,7 +36,7 @@ BEGIN
             'schedule',
             'ok',
             format('pg_cron lives in %s; its jobs cannot be seen from here.', coalesce('database ' || cron.database, 'another database')),
-            'SELECT ghostwatch.schedule(); says which statement to run there.';
+            'SELECT ghostwatch.schedule(); -- says which statement to run there';
     ELSIF NOT has_schema_privilege('cron', 'USAGE') THEN
         RETURN QUERY
         SELECT
@@ -51,8 +51,8 @@ BEGIN
             CASE WHEN NOT j.active THEN 'warning' WHEN latest.status = 'failed' THEN 'error' ELSE 'ok' END,
             CASE
                 WHEN NOT j.active THEN format('Job %s of role %s is switched off.', j.jobid, j.username)
-                WHEN latest.status = 'failed' THEN format('Job %s of role %s failed at %s: %s', j.jobid, j.username, latest.start_time, latest.return_message)
-                ELSE format('pg_cron runs the checks as %s at %s; last at %s.', j.username, j.schedule, coalesce(latest.start_time::text, 'never yet'))
+                WHEN latest.status = 'failed' THEN format('Job %s of role %s failed at %s: %s', j.jobid, j.username, latest.start_time::timestamptz(0), latest.return_message)
+                ELSE format('pg_cron runs the checks as %s at %s; %s.', j.username, j.schedule, coalesce('last at ' || latest.start_time::timestamptz(0), 'not yet'))
             END,
             CASE
                 WHEN NOT j.active THEN format('SET ROLE %I; SELECT ghostwatch.schedule(%L);', j.username, j.schedule)

@@ -10,7 +10,7 @@ BEGIN
     SELECT
         'settings',
         'ok',
-        format('%s is %s (default %s), set by %s at %s.', s.name, s.value, s.default_value, s.changed_by, s.changed_at),
+        format('%s is %s (default %s), set by %s at %s.', s.name, s.value, s.default_value, s.changed_by, s.changed_at::timestamptz(0)),
         format('To undo: SELECT ghostwatch.reset_setting(%L);', s.name)
     FROM ghostwatch.settings AS s
     WHERE s.value <> s.default_value

@@ -35,7 +35,7 @@ BEGIN
         'warning',
         format(
             'Process %s (%s, %s) has a transaction open since %s. The watermarks wait for it.',
-            a.pid, a.usename, coalesce(nullif(a.application_name, ''), a.state), a.xact_start
+            a.pid, a.usename, coalesce(nullif(a.application_name, ''), a.state), a.xact_start::timestamptz(0)
         ),
         format('SELECT pg_terminate_backend(%s);', a.pid)
     FROM pg_stat_activity AS a
@@ -50,7 +50,7 @@ BEGIN
     SELECT
         'late commits',
         'warning',
-        format('Transaction %L of %s is prepared since %s and neither committed nor rolled back. The watermarks wait for it.', p.gid, p.owner, p.prepared),
+        format('Transaction %L of %s is prepared since %s and neither committed nor rolled back. The watermarks wait for it.', p.gid, p.owner, p.prepared::timestamptz(0)),
         format('ROLLBACK PREPARED %1$L; -- or COMMIT PREPARED %1$L;', p.gid)
     FROM pg_prepared_xacts AS p
     WHERE p.database = current_database()

@@ -1,0 +1,154 @@
+"""What `ghostwatch status` and `ghostwatch doctor` print. The database says it; this only lays it out."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections import Counter
+from dataclasses import dataclass
+from typing import Any, Final, LiteralString
+
+import psycopg
+from rich.console import Console
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from ghostwatch.errors import CommandError, explain
+
+Row = dict[str, Any]
+
+# What a reader wants to know of times is how long ago, by the database's own clock.
+STATUS: Final[LiteralString] = """
+    SELECT
+        to_jsonb(s),
+        date_trunc('second', s.watermark_lag)::text,
+        coalesce(date_trunc('second', ghostwatch._clock() - s.last_success_at) || ' ago', 'never')
+    FROM ghostwatch.status AS s
+    ORDER BY s.contract, s.invariant
+"""
+DOCTOR: Final[LiteralString] = "SELECT to_jsonb(d) FROM ghostwatch.doctor() AS d"
+
+STYLES: Final = {
+    "ok": "green",
+    "warn": "yellow",
+    "warning": "yellow",
+    "catching up": "yellow",
+    "paused": "yellow",
+    "never checked": "yellow",
+}
+# Below this many columns a table of invariants would be mostly line breaks.
+NARROW: Final = 64
+
+
+def status(dsn: str, *, as_json: bool) -> int:
+    """Prints how every invariant stands. Returns the exit code."""
+    rows = _read(dsn, STATUS)
+    if as_json:
+        _print_json([row for row, *_ in rows])
+        return 0
+    invariants = [Invariant.of(*row) for row in rows]
+    console = _console()
+    if not invariants:
+        console.print("No invariant is declared.")
+        _print_advice(console, "SELECT ghostwatch.declare_contract('onboarding', 'your_table');")
+    elif console.width < NARROW:
+        _print_blocks(console, invariants)
+    else:
+        _print_table(console, invariants)
+    return 0
+
+
+def doctor(dsn: str, *, as_json: bool) -> int:
+    """Prints what the doctor finds, the worst first. Returns the exit code: 1 if there is an error."""
+    findings: list[Row] = [row for (row,) in _read(dsn, DOCTOR)]
+    if as_json:
+        _print_json(findings)
+    else:
+        _print_findings(_console(), findings)
+    return int(any(finding["verdict"] == "error" for finding in findings))
+
+
+@dataclass(frozen=True)
+class Invariant:
+    """One line of the status, in words."""
+
+    name: str
+    state: str
+    warn: str
+    error: str
+    behind: str
+    checked: str
+    remark: str
+
+    @classmethod
+    def of(cls, row: Row, behind: str, checked: str) -> Invariant:
+        """From what the database says."""
+        name = f"{row['contract']}.{row['invariant']}"
+        return cls(name, row["state"], str(row["warn_count"]), str(row["error_count"]), behind, checked, row["remark"])
+
+
+def _read(dsn: str, query: LiteralString) -> list[tuple[Any, ...]]:
+    try:
+        with psycopg.connect(dsn, application_name="ghostwatch") as connection:
+            connection.read_only = True
+            return connection.execute(query).fetchall()
+    except (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedFunction, psycopg.errors.InvalidSchemaName):
+        raise CommandError("ghostwatch is not installed in this database; run: ghostwatch install") from None
+    except psycopg.Error as error:
+        raise CommandError(explain(error)) from error
+
+
+def _print_json(rows: list[Row]) -> None:
+    json.dump(rows, sys.stdout, ensure_ascii=False, indent=2)
+    print()
+
+
+def _console() -> Console:
+    """Lines are only broken for a terminal; whatever reads a pipe wants them whole."""
+    return Console(highlight=False, markup=False, width=None if sys.stdout.isatty() else 1000)
+
+
+def _styled(word: str) -> Text:
+    return Text(word, STYLES.get(word, "bold red"))
+
+
+def _print_table(console: Console, invariants: list[Invariant]) -> None:
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    table.add_column("invariant", overflow="fold")
+    table.add_column("state", no_wrap=True)
+    for heading in ("warn", "error", "behind", "checked"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for one in invariants:
+        table.add_row(one.name, _styled(one.state), one.warn, one.error, one.behind, one.checked)
+    console.print(table)
+    for one in invariants:
+        if one.remark:
+            console.print(f"\n{one.name}: {one.remark}")
+
+
+def _print_blocks(console: Console, invariants: list[Invariant]) -> None:
+    for one in invariants:
+        console.print(one.name, _styled(one.state))
+        _print_indented(console, f"{one.warn} warn, {one.error} error; {one.behind} behind, checked {one.checked}")
+        if one.remark:
+            _print_indented(console, one.remark)
+
+
+def _print_findings(console: Console, findings: list[Row]) -> None:
+    for finding in findings:
+        console.print(_styled(finding["verdict"]), finding["check_name"])
+        _print_indented(console, finding["finding"])
+        if finding["advice"]:
+            _print_advice(console, finding["advice"])
+    count = Counter(finding["verdict"] for finding in findings)
+    console.print(f"\n{count['error']} errors, {count['warning']} warnings, {count['ok']} ok")
+
+
+def _print_indented(console: Console, line: str) -> None:
+    console.print(Padding(line, (0, 0, 0, 2), expand=False))
+
+
+def _print_advice(console: Console, advice: str) -> None:
+    """Not broken into lines: what is to be typed must be there to be copied."""
+    console.print(Text(f"  → {advice}", "cyan"), soft_wrap=True)

@@ -1,0 +1,132 @@
+"""`ghostwatch status` and `ghostwatch doctor`, run as a person and as a script would."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import pty
+import re
+import struct
+import subprocess
+import sys
+import termios
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.database import Database
+
+COMMAND = Path(sys.executable).with_name("ghostwatch")
+
+
+def ghostwatch(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """Runs the command into a pipe."""
+    return subprocess.run([COMMAND, *arguments], capture_output=True, text=True, check=False)
+
+
+def on_terminal(columns: int, *arguments: str) -> list[str]:
+    """Runs the command on a terminal of that width; returns its lines, without colours."""
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 50, columns, 0, 0))
+    environment = {name: value for name, value in os.environ.items() if name != "COLUMNS"}
+    with subprocess.Popen([COMMAND, *arguments], stdout=theirs, env=environment | {"TERM": "xterm"}):
+        os.close(theirs)
+        written = b""
+        try:
+            while part := os.read(ours, 65536):
+                written += part
+        except OSError:  # the other end is closed
+            pass
+    os.close(ours)
+    return re.sub(r"\x1b\[[0-9;]*m", "", written.decode()).splitlines()
+
+
+@pytest.fixture
+def watched(database: Database) -> Database:
+    """A database with one invariant that is in violation and one whose check fails."""
+    database.execute("CREATE TABLE account (id bigint PRIMARY KEY, created_at timestamptz)")
+    database.execute("CREATE TABLE greeting (account_id bigint PRIMARY KEY)")
+    database.execute("CREATE TABLE letter (account_id bigint PRIMARY KEY)")
+    database.execute("SELECT ghostwatch.declare_contract('welcome', 'account')")
+    database.execute("SELECT ghostwatch.declare_invariant('welcome', 'greeting', 'greeting', 'account_id')")
+    database.execute("SELECT ghostwatch.declare_invariant('welcome', 'letter', 'letter', 'account_id')")
+    database.execute("DROP TABLE letter")
+    database.execute("INSERT INTO account VALUES (1, clock_timestamp() - interval '10 minutes')")
+    database.execute("CALL ghostwatch.run_checks()")
+    return database
+
+
+def test_status_without_invariants_says_how_to_begin(database: Database) -> None:
+    finished = ghostwatch("status", "--dsn", database.dsn)
+    assert (finished.returncode, finished.stderr) == (0, "")
+    assert "No invariant is declared." in finished.stdout
+    assert "SELECT ghostwatch.declare_contract(" in finished.stdout
+
+
+def test_status_as_json_is_the_view(watched: Database) -> None:
+    finished = ghostwatch("status", "--json", "--dsn", watched.dsn)
+    assert finished.returncode == 0
+    printed = json.loads(finished.stdout)
+    assert [(row["invariant"], row["state"], row["error_count"]) for row in printed] == [
+        ("greeting", "error", 1),
+        ("letter", "failing", 0),
+    ]
+    columns = watched.rows(
+        "SELECT attname FROM pg_attribute WHERE attrelid = 'ghostwatch.status'::regclass AND attnum > 0"
+    )
+    assert set(printed[0]) == {name for (name,) in columns}
+
+
+def test_status_is_a_table_where_there_is_room(watched: Database) -> None:
+    heading, first, second, *_ = on_terminal(80, "status", "--dsn", watched.dsn)
+    assert heading.split() == ["invariant", "state", "warn", "error", "behind", "checked"]
+    assert first.split()[:4] == ["welcome.greeting", "error", "0", "1"]
+    assert second.split()[:4] == ["welcome.letter", "failing", "0", "0"]
+
+
+def test_status_is_blocks_where_there_is_none(watched: Database) -> None:
+    lines = on_terminal(40, "status", "--dsn", watched.dsn)
+    assert "welcome.greeting error" in lines
+    assert "welcome.letter failing" in lines
+    assert max(map(len, lines)) <= 40
+
+
+def test_doctor_fails_where_there_is_an_error(watched: Database) -> None:
+    finished = ghostwatch("doctor", "--dsn", watched.dsn)
+    assert finished.returncode == 1
+    assert finished.stdout.startswith("error ")
+    assert "→ SELECT ghostwatch.add_channel('admins', chat_id => -1001234567890);\n" in finished.stdout
+
+    printed = json.loads(ghostwatch("doctor", "--json", "--dsn", watched.dsn).stdout)
+    assert {row["verdict"] for row in printed} == {"error", "warning", "ok"}
+    assert set(printed[0]) == {"check_name", "verdict", "finding", "advice"}
+
+
+def test_doctor_succeeds_where_there_is_none(database: Database) -> None:
+    database.execute("SELECT ghostwatch.add_channel('admins', -1)")
+    database.execute("SELECT * FROM ghostwatch.sidecar_heartbeat('me', '1', true)")
+    finished = ghostwatch("doctor", "--dsn", database.dsn)
+    assert finished.returncode == 0
+    assert "\n0 errors, 0 warnings, " in finished.stdout
+
+
+def test_doctor_leaves_statements_whole_on_a_narrow_terminal(watched: Database) -> None:
+    lines = on_terminal(40, "doctor", "--dsn", watched.dsn)
+    assert "  → SELECT ghostwatch.add_channel('admins', chat_id => -1001234567890);" in lines
+    assert all(len(line) <= 40 for line in lines if "→" not in line)
+
+
+@pytest.mark.parametrize("command", ["status", "doctor"])
+def test_a_database_without_ghostwatch_is_one_clear_line(empty_database: Database, command: str) -> None:
+    finished = ghostwatch(command, "--dsn", empty_database.dsn)
+    assert finished.returncode == 1
+    assert finished.stderr == "ghostwatch: ghostwatch is not installed in this database; run: ghostwatch install\n"
+
+
+@pytest.mark.parametrize("command", ["status", "doctor"])
+def test_no_right_to_look_is_one_clear_line(database: Database, make_role: Callable[[], str], command: str) -> None:
+    finished = ghostwatch(command, "--dsn", database.server.dsn(database.name, make_role()))
+    assert finished.returncode == 1
+    assert finished.stderr == "ghostwatch: permission denied for schema ghostwatch (42501)\n"
