@@ -10,6 +10,7 @@ AS $_doctor_clocks$
 DECLARE
     as_of        constant timestamptz := ghostwatch._clock();
     watched      record;
+    birth        text;
     youngest     timestamptz;
     is_well      boolean := true;
 BEGIN
@@ -17,23 +18,31 @@ BEGIN
         SELECT
             c.name,
             c.subject,
+            n.nspname,
+            r.relname,
             c.born_at_column,
             c.time_zone
         FROM ghostwatch.contract AS c
         INNER JOIN pg_class AS r
             ON r.oid = c.subject
             AND r.relkind IN ('r', 'p')
+        INNER JOIN pg_namespace AS n
+            ON n.oid = r.relnamespace
         WHERE c.owner = quote_ident(current_user)::regrole
             AND ghostwatch._index_advice(c.subject, c.born_at_column, ARRAY['btree']::name[], false) IS NULL
         ORDER BY c.name
     LOOP
         EXECUTE format(
-            'SELECT max(s.%1$I)%2$s FROM %3$s AS s WHERE s.%1$I < ''infinity''',
+            'SELECT max(s.%1$I)::text FROM %2$I.%3$I AS s WHERE s.%1$I < ''infinity''',
             watched.born_at_column,
-            ' AT TIME ZONE ' || quote_literal(watched.time_zone),
-            watched.subject
+            watched.nspname,
+            watched.relname
         )
-        INTO youngest;
+        INTO birth;
+        youngest := CASE
+            WHEN watched.time_zone IS NULL THEN birth::timestamptz
+            ELSE birth::timestamp AT TIME ZONE watched.time_zone
+        END;
 
         IF youngest > as_of THEN
             is_well := false;

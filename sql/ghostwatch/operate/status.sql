@@ -38,8 +38,8 @@ SELECT
     present.paused,
     concat_ws(
         '; ',
-        'failing since ' || p.failing_since::timestamptz(0) || ': ' || p.last_error,
-        'catching up with what became due since ' || (p.catching_up_since + c.deadline)::timestamptz(0),
+        'failing since ' || date_trunc('second', p.failing_since) || ': ' || p.last_error,
+        'catching up with what became due since ' || date_trunc('second', p.catching_up_since + c.deadline),
         ghostwatch._baseline_remark(c.invariant_id, present.as_of)
     ) AS remark
 FROM ghostwatch._clause AS c

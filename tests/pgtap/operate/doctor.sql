@@ -1,5 +1,5 @@
 BEGIN;
-SELECT plan(31);
+SELECT plan(32);
 SET LOCAL timezone = 'UTC';
 SET LOCAL ghostwatch.clock = '2026-01-01 12:00+00';
 
@@ -144,6 +144,14 @@ SELECT results_eq(
         'SELECT ghostwatch.declare_contract(''welcome'', ''app."Account"'', capture => true, …); -- or set the clocks of the application''s servers'
     ) $$,
     'a birth in the future'
+);
+
+ALTER TABLE app."Account" ALTER "born At" TYPE timestamp USING "born At" AT TIME ZONE 'UTC';
+UPDATE ghostwatch.contract SET time_zone = 'America/New_York';
+SELECT matches(
+    pg_temp.said('clocks'),
+    'was born 05:02:00 from now.*or set the clocks of the application''s servers, or the time_zone \(now America/New_York\)$',
+    'a time zone that was declared wrongly looks like a clock that is hours ahead'
 );
 
 -- Checks that fail or lag.
