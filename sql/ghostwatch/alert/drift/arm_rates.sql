@@ -17,16 +17,22 @@ AS $_arm_rates$
     -- Takes the baseline, the arm and its branch family (empty for all; one without a history is measured by all).
     -- Returns the rates p0 and p1, the weight of a trial in violation and of a healthy one, and the tolerance.
     SELECT usual.rate, sought.rate, weights.ghost, weights.healthy, weights.tolerance
+    -- A branch that reaches the ceiling is broken whatever the others do, so that its tolerance stays below the ceiling.
     FROM (
-        SELECT coalesce(
+        SELECT
+            CASE WHEN arm = 'branch' THEN 0.75 * (baseline).branch_ceiling ELSE 0.9 END AS usual,
+            CASE WHEN arm = 'branch' THEN (baseline).branch_ceiling ELSE 0.95 END AS tolerance
+    ) AS highest
+    CROSS JOIN LATERAL (
+        SELECT least(highest.usual, coalesce(
             (SELECT f.upper_rate FROM unnest((baseline).families) AS f WHERE f.branch_family = _arm_rates.branch_family),
             (baseline).upper_rate
-        ) AS rate
+        )) AS rate
     ) AS usual
     -- With many signups every hour differs significantly from the others; that is no news.
     CROSS JOIN LATERAL (
         SELECT ghostwatch._sought_rate(
-            arm, usual.rate, (baseline).branch_ceiling, least(usual.rate + 3 * (baseline).hour_deviation, 0.95)
+            arm, usual.rate, (baseline).branch_ceiling, least(highest.tolerance, usual.rate + 3 * (baseline).hour_deviation)
         ) AS rate
     ) AS sought
     CROSS JOIN LATERAL ghostwatch._cusum_weights(usual.rate, sought.rate) AS weights

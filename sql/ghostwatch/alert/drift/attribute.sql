@@ -20,7 +20,7 @@ AS $_attribute$
     -- Which door the ghosts came through.
     -- Takes per branch family the trials since the change-point and how many are in violation, and the usual rate.
     -- Returns, the largest excess first: how many more than usual, the chance that a family fares so badly if it is like
-    -- the others (after Holm; NULL for fewer than five trials), and whether that makes the family worth naming.
+    -- the others (after Holm; NULL where it or the others have fewer than five trials), and whether that makes the family worth naming.
     WITH family AS (
         SELECT
             f.branch_family,
@@ -44,7 +44,7 @@ AS $_attribute$
                 ORDER BY f.branch_family
             )) AS corrected
         FROM family AS f
-        WHERE f.trials >= 5
+        WHERE f.trials >= 5 AND f.other_trials >= 5
     )
     SELECT
         f.branch_family,

@@ -124,7 +124,8 @@ BEGIN
             E'SELECT b.branch_family, sum(b.matured) AS matured, sum(b.ghosts) AS ghosts\n'
             'FROM ghostwatch.branch_minute AS b\n'
             'WHERE b.invariant_id = %s AND b.minute >= %L\n'
-            'GROUP BY ROLLUP (b.branch_family)',
+            'GROUP BY ROLLUP (b.branch_family)\n'
+            'ORDER BY b.branch_family',
             invariant_id, since
         )
     ));

@@ -11,7 +11,8 @@ PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $_sought_rate$
 -- The rate that an arm looks for.
--- Takes the arm (slow, outage or branch), the usual rate (at most 0.9), the ceiling of a branch, and the rate up to which the arm must stay quiet.
+-- Takes the arm (slow, outage or branch), the usual rate (at most 0.9, of a branch below the ceiling), the ceiling of a branch,
+-- and the rate up to which the arm must stay quiet.
 -- Returns a rate above all of these whose tolerance is at least quiet_below.
 DECLARE
     highest CONSTANT double precision := 0.999::double precision;
@@ -23,7 +24,7 @@ BEGIN
         WHEN 'slow' THEN least(0.95, greatest(2 * usual, usual + 0.15))
         -- Half the way to 1 where the usual rate is already so high that the fixed rates would not lie above it.
         WHEN 'outage' THEN greatest(CASE WHEN usual < 0.3 THEN 0.8 ELSE 0.9 END, (1 + usual) / 2)
-        WHEN 'branch' THEN least(0.95, greatest(branch_ceiling, (1 + usual) / 2))
+        WHEN 'branch' THEN least(0.95, branch_ceiling)
     END;
 
     -- The tolerance grows with the rate sought; bisection finds the lowest one whose tolerance is high enough.
