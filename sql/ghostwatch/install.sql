@@ -196,4 +196,11 @@
 \ir enforce/enforcement_follows_invariant.sql
 \ir enforce/enforce.sql
 
+-- prove: assertions for the tests of an application, with pgTAP
+\ir prove/assert.sql
+\ir prove/subject_findings.sql
+\ir prove/contract_holds.sql
+\ir prove/clause_holds.sql
+\ir prove/contract_exempts.sql
+
 \ir grants.sql
