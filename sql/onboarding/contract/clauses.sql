@@ -22,13 +22,13 @@ AS $_clauses$
         ('telegram_profile', 'public.user_tg', 'id'::name, NULL::name,
             NULL,
             NULL::interval, NULL::interval, 'a Telegram profile',
-            'The name, username and language that Telegram told us are saved. Without them nobody can say who the user is or how to greet them.'),
+            'We save the name, username and language that Telegram tells us. Without them nobody can say who the user is or how to greet them.'),
         ('active_user', 'public."user"', 'id', NULL,
             'r.last_active_at IS NOT NULL AND NOT EXISTS ('
             'SELECT FROM public.user_deep_link_log AS l '
             'WHERE l.user_id = s.id AND l.created_at > r.last_active_at + interval ''1 minute'')',
             NULL, NULL, 'a date of last activity',
-            'The user counts as active since their last /start. Without it they look as if they had left, and broadcasts pass them over.'),
+            'A user counts as active from their last /start on. Without that date they look as if they had left, and broadcasts pass them over.'),
         ('kept_deep_link', 'public.user_tg', 'id', NULL,
             'r.deep_link IS NOT DISTINCT FROM coalesce('
             '(SELECT l.deep_link FROM public.user_deep_link_log AS l '
@@ -39,27 +39,27 @@ AS $_clauses$
             'OR (r.deep_link ~ ''^[sm]_[0-9]+_[0-9]+$'' AND NOT EXISTS ('
             'SELECT FROM public.user_deep_link_log AS l WHERE l.user_id = s.id AND l.deep_link = r.deep_link))',
             NULL, NULL, 'the deep link they came by',
-            'The link the user came by is saved with their profile; one that shares a meme stays for ever, so that whoever shared it is rewarded.'),
+            'We keep the link a user came by; one that shares a meme stays for ever. Without it whoever shared the meme goes unrewarded.'),
         ('user_info', 'onboarding.user_info', 'user_id', 'refreshed_at',
             NULL,
             NULL, NULL, 'a cached user info',
-            'What every reply asks first (type, language, memes so far) is at hand. Without it the first replies are slow or in the wrong language.'),
+            'What every reply asks first (type, language, memes so far) is kept at hand. Without it the first replies are slow or in the wrong language.'),
         ('start_logged', 'public.user_deep_link_log', 'user_id', 'created_at',
             NULL,
             NULL, NULL, 'a logged start',
-            'Every /start is logged, with or without a link. Without it campaigns and invitations are counted wrong.'),
+            'Every /start is logged, with or without a link. Without that, campaigns and invitations are counted wrong.'),
         ('start_announced', 'ghostwatch.event', 'subject_key', 'created_at',
             'r.kind = ''user_started''',
             NULL, NULL, 'an announcement to the admins',
-            'The admin chat is told that the user started the bot. Without it nobody sees who comes, and through which link. Announcements are kept for a day; of older users this cannot be said.'),
+            'The admin chat is told of every start. Without that, nobody sees who comes, and by which link. Announcements are kept for a day; of older users this cannot be said.'),
         ('languages', 'public.user_language', 'user_id', NULL,
             NULL,
             NULL, NULL, 'a language',
-            'The user has at least one language to get memes in. Without one the bot finds no meme for them: this is how users turned into ghosts.'),
+            'A user needs at least one language to get memes in. Without one the bot finds no meme for them: this is how users became ghosts.'),
         ('first_meme', 'public.user_meme_reaction', 'user_id', 'sent_at',
             NULL,
             '1 minute', '5 minutes', 'a first meme',
-            'The user was sent a first meme. Some never tap the language button; many at once mean that a path into the bot is broken.')
+            'A new user should be sent a meme within minutes. Some never tap the language button; many at once mean that a path into the bot is broken.')
 $_clauses$;
 
 COMMENT ON FUNCTION onboarding._clauses() IS

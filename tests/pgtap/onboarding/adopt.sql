@@ -1,0 +1,108 @@
+BEGIN;
+SELECT plan(19);
+
+SET LOCAL client_min_messages = warning;
+
+-- Over nothing.
+CREATE TEMPORARY TABLE adopted AS SELECT * FROM onboarding.adopt();
+SELECT bag_eq(
+    $$ SELECT object FROM adopted WHERE finding = 'created' $$,
+    $$ VALUES ('public."user"'), ('public.user_tg'), ('public.user_language'), ('public.user_deep_link_log'), ('public.user_meme_reaction') $$,
+    'what is missing is created'
+);
+SELECT is_empty($$ SELECT FROM adopted WHERE advice LIKE 'CREATE INDEX%' OR advice LIKE 'GRANT%' $$, 'and complete');
+SELECT bag_eq(
+    $$ SELECT name FROM ghostwatch.invariant $$,
+    $$ VALUES ('telegram_profile'), ('active_user'), ('kept_deep_link'), ('user_info'), ('start_logged'), ('start_announced'), ('languages'), ('first_meme') $$,
+    'the contract has eight clauses'
+);
+SELECT is_empty(
+    $$ SELECT FROM ghostwatch.invariant WHERE length(description) < 40 OR noun = replace(name, '_', ' ') $$,
+    'each says why it exists, and what is missing without it'
+);
+SELECT results_eq(
+    $$ SELECT warn_after, error_after, watch_for FROM ghostwatch.invariant WHERE name = 'first_meme' $$,
+    $$ VALUES ('1 minute'::interval, '5 minutes'::interval, '25 minutes'::interval) $$,
+    'the first meme has its time'
+);
+SELECT is(
+    (SELECT count(*) FROM ghostwatch.invariant WHERE error_after = '0'), 7::bigint, 'what start() does is due at once'
+);
+SELECT results_eq(
+    $$ SELECT link, onboarding.branch_family(link) FROM unnest(ARRAY['kitchen', 'kitchen2', 'giveaway_77', 'giveaway', 's_1_2', 'sx1', 'sc_x', NULL]) AS link $$,
+    $$ VALUES ('kitchen', 'kitchen'), ('kitchen2', 'other'), ('giveaway_77', 'giveaway_*'), ('giveaway', 'other'), ('s_1_2', 's_*'),
+        ('sx1', 'other'), ('sc_x', 'sc_*'), (NULL, 'none') $$,
+    'links are counted by family'
+);
+
+-- Again.
+DELETE FROM onboarding.blocked_branch WHERE pattern = 'tapps%';
+SELECT bag_eq(
+    $$ SELECT object, finding FROM onboarding.adopt() WHERE object LIKE 'public%' AND finding NOT LIKE 'has columns%' $$,
+    $$
+        VALUES ('public."user"', 'found'), ('public.user_tg', 'found'), ('public.user_language', 'found'),
+            ('public.user_deep_link_log', 'found'), ('public.user_meme_reaction', 'found')
+    $$,
+    'a second time everything is found'
+);
+SELECT is((SELECT count(*) FROM onboarding.blocked_branch), 1::bigint, 'and a rule that the owner deleted stays deleted');
+
+-- What an application keeps elsewhere, or in several transactions.
+SELECT ok(
+    (SELECT finding FROM onboarding.adopt(leave_out => '{user_info,start_announced}') WHERE object = 'contract onboarding')
+        LIKE 'declared with 6 invariants%',
+    'clauses can be left out'
+);
+SELECT is_empty($$ SELECT FROM ghostwatch.invariant WHERE name IN ('user_info', 'start_announced') $$, 'and are gone');
+SELECT throws_ok(
+    $$ SELECT * FROM onboarding.adopt(leave_out => '{horoscope}') $$, 'GW104', 'the onboarding contract has no clause horoscope', 'an unknown clause'
+);
+SELECT lives_ok($$ SELECT * FROM onboarding.adopt(due_after => '1 minute') $$, 'an application with many transactions gets a minute');
+SELECT is((SELECT count(*) FROM ghostwatch.invariant WHERE error_after = '1 minute'), 7::bigint, 'for each clause of start()');
+
+-- Who is exempt.
+SET LOCAL ghostwatch.clock = '2026-01-01 12:00+00';
+INSERT INTO public."user" (id, type, created_at, blocked_bot_at) VALUES
+    (1, 'user', '2026-01-01 11:50+00', NULL), (2, 'banned', '2026-01-01 11:50+00', NULL), (3, 'waitlist', '2026-01-01 11:50+00', NULL),
+    (4, 'blocked_bot', '2026-01-01 11:50+00', NULL), (5, 'user', '2026-01-01 11:50+00', '2026-01-01 11:55+00'),
+    (6, 'user', '2026-01-01 11:50+00', NULL), (7, 'user', '2026-01-01 11:50+00', NULL);
+INSERT INTO public.user_tg (id, first_name, deep_link) VALUES (6, 'Anna', 'likefollowbot'), (7, 'Anna', 'tapps_x');
+SELECT results_eq(
+    $$ SELECT u.id, v.state FROM public."user" AS u, LATERAL ghostwatch.violations_of('onboarding', u.id::text) AS v WHERE v.invariant = 'first_meme' ORDER BY 1 $$,
+    $$ VALUES (1::bigint, 'broken'), (2, 'exempt'), (3, 'exempt'), (4, 'exempt'), (5, 'exempt'), (6, 'exempt'), (7, 'broken') $$,
+    'banned, waiting and blocked users are exempt, and those of a blocked branch: of one that is still in the table'
+);
+INSERT INTO onboarding.blocked_branch VALUES ('tapps%', 'again');
+SELECT ghostwatch.contract_exempts('onboarding', '7', 'the table of blocked branches counts at once');
+
+-- In words.
+SELECT is(
+    (SELECT explanation FROM ghostwatch.violations_of('onboarding', '1') WHERE invariant = 'languages'),
+    'Broken: does not have a language; it was due by 2026-01-01 11:51:00 UTC. A user needs at least one language to get memes in. '
+    'Without one the bot finds no meme for them: this is how users became ghosts.',
+    'support staff read what is wrong and what follows'
+);
+SELECT onboarding.start(8, 'Anna');
+SELECT results_eq(
+    $$ SELECT invariant, explanation FROM ghostwatch.violations_of('onboarding', '8') $$,
+    $$ VALUES
+        ('telegram_profile', 'Fine: has a Telegram profile.'),
+        ('active_user', 'Fine: has a date of last activity.'),
+        ('kept_deep_link', 'Fine: has the deep link they came by.'),
+        ('start_logged', 'Fine: has a logged start.'),
+        ('languages', 'Fine: has a language.'),
+        ('first_meme', 'Does not have a first meme yet; it is due by 2026-01-01 12:01:00 UTC.'),
+        ('user_info', 'Fine: has a cached user info.'),
+        ('start_announced', 'Fine: has an announcement to the admins.')
+    $$,
+    'and what is fine'
+);
+
+-- The rules begin anew only with the contract.
+SELECT ghostwatch.drop_contract('onboarding');
+DELETE FROM onboarding.blocked_branch;
+SELECT count(*) FROM onboarding.adopt();
+SELECT is((SELECT count(*) FROM onboarding.blocked_branch), 2::bigint, 'a contract that is adopted anew begins with the shipped rules');
+
+SELECT * FROM finish();
+ROLLBACK;
