@@ -1,0 +1,88 @@
+"""Much at once, to a server that answers 429 as Telegram does."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.database import Database
+from tests.fake_telegram import FakeTelegram
+from tests.sidecar.process import Outbox, Sidecar, environment_for
+
+CHANNELS = 20
+ALERTS = 500
+EVENTS = 10_000
+# The server's minute lasts ten seconds, and the sidecar is told a pace that is too fast for it.
+SCALE = 6
+
+
+@pytest.mark.timeout(240)
+def test_ten_thousand_events_and_five_hundred_alerts(database: Database, outbox: Outbox, tmp_path: Path) -> None:
+    """Everything arrives, alerts before events, oldest first, and memory stays flat."""
+    outbox.set_pace(chat_interval="20 milliseconds", per_minute=1000, per_second=1000)
+    for number in range(CHANNELS):
+        outbox.add_channel(f"channel_{number:02}", -1000 - number)
+    database.execute(
+        """
+        SELECT ghostwatch.declare_invariant('onboarding', format('invariant_%%s', n), 'public.greeting', 'account_id')
+        FROM generate_series(1, %s) AS n
+        """,
+        ALERTS,
+    )
+    database.execute(
+        """
+        INSERT INTO ghostwatch.alert
+            (kind, invariant_id, contract, invariant, rule, severity, opened_at, changed_at, error_count)
+        SELECT 'violations', i.invariant_id, 'onboarding', i.name, i.rule, 'error', now(), now(), 1
+        FROM ghostwatch.invariant AS i
+        ORDER BY i.invariant_id
+        """
+    )
+    database.execute(
+        """
+        SELECT ghostwatch._tell(a.alert_id, 'opened', now() + a.alert_id * interval '1 microsecond', c.channel_id)
+        FROM ghostwatch.alert AS a
+        INNER JOIN ghostwatch.channel AS c
+            ON c.name = format('channel_%%s', to_char(a.alert_id %% %s, 'FM00'))
+        ORDER BY a.alert_id
+        """,
+        CHANNELS,
+    )
+    database.execute(
+        """
+        SELECT count(ghostwatch.post_event('user_started', n::text,
+            jsonb_build_object('name', 'User ' || n, 'branch', 'branch_' || n %% 5, 'new', true)))
+        FROM generate_series(1, %s) AS n
+        """,
+        EVENTS,
+    )
+    with (
+        FakeTelegram(scale=SCALE) as telegram,
+        Sidecar(database.dsn, tmp_path / "log", environment_for(telegram)) as sidecar,
+    ):
+        telegram.wait_for_messages(CHANNELS, seconds=30)
+        at_first = resident_mib(sidecar)
+        telegram.wait_for(lambda: outbox.waiting() == 0, seconds=120)
+        assert resident_mib(sidecar) - at_first < 10
+        refused = [request for request in telegram.requests if not request.ok]
+        assert {request.answer["error_code"] for request in refused} == {429}
+
+        for number in range(CHANNELS):
+            texts = [request.text for request in telegram.sent(-1000 - number)]
+            alerts = [int(text.rsplit("alert ", 1)[1]) for text in texts if "alert " in text]
+            events = [text for text in texts if "user started" in text]
+            assert alerts == [alert for alert in range(1, ALERTS + 1) if alert % CHANNELS == number]
+            assert texts == [*texts[: len(alerts)], *events]
+            assert len(events) <= 3
+            told = [int(n.replace(",", "")) for text in events for n in re.findall(r"started: ([\d,]+)", text)]
+            assert sum(told) == EVENTS
+
+
+def resident_mib(sidecar: Sidecar) -> float:
+    """The process's resident memory."""
+    status = Path(f"/proc/{sidecar.process.pid}/status").read_text(encoding="ascii")
+    match = re.search(r"VmRSS:\s+(\d+) kB", status)
+    assert match is not None
+    return int(match[1]) / 1024

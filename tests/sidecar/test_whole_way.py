@@ -1,0 +1,47 @@
+"""From a signup to the text in the chat, with nothing replaced but Telegram itself."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from scripts.cluster import Cluster
+from tests.fake_telegram import FakeTelegram, parse_html
+from tests.sidecar.process import Sidecar, environment_for
+
+
+@pytest.mark.pg_cron
+@pytest.mark.own_server
+@pytest.mark.timeout(240)
+def test_a_ghost_becomes_a_message(cron_cluster: Cluster, telegram: FakeTelegram, tmp_path: Path) -> None:
+    """Signup row, pg_cron's own job, alert, NOTIFY, the sidecar as a process and as its own role, HTTP, text."""
+    with cron_cluster.connect("bot") as connection:
+        connection.execute("CREATE ROLE sidecar LOGIN")
+        connection.execute("SELECT ghostwatch.grant_sidecar('sidecar')")
+        connection.execute("SELECT FROM onboarding.adopt()")
+        connection.execute("SELECT ghostwatch.add_channel('admins', -1001, events => false)")
+        # Everything but the meme, six minutes ago.
+        connection.execute("SELECT set_config('ghostwatch.clock', (now() - interval '6 minutes')::text, false)")
+        connection.execute(
+            "SELECT FROM onboarding.start(6001480, 'Anna', language_code => 'en', deep_link => 'kitchen')"
+        )
+        connection.execute("SELECT set_config('ghostwatch.clock', '', false)")
+
+        dsn = cron_cluster.dsn("bot", user="sidecar")
+        with Sidecar(dsn, tmp_path / "log", environment_for(telegram, poll_every="10m")) as sidecar:
+            sidecar.wait_until_it_says("NOTIFY wakes this sidecar")
+            connection.execute("SELECT ghostwatch.schedule()")
+            (message,) = telegram.wait_for_messages(1, seconds=90)
+            assert sidecar.stop() == 0
+
+        heading, count, through, sample, foot = parse_html(message.text).splitlines()
+        assert heading == "👻 onboarding · first_meme · ERROR"
+        assert count == "1 new users without a first meme for over 5 min"
+        assert through == "through kitchen: 1 of 1"
+        assert sample == "sample: 6001480"
+        (alert_id,) = connection.execute("SELECT alert_id FROM ghostwatch.alert").fetchone() or (0,)
+        assert foot.endswith(f"alert {alert_id}")
+        assert connection.execute("SELECT status FROM cron.job_run_details ORDER BY runid LIMIT 1").fetchone() == (
+            "succeeded",
+        )
