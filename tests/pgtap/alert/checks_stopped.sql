@@ -1,6 +1,6 @@
 BEGIN;
 \ir fixture.psql
-SELECT plan(26);
+SELECT plan(27);
 
 SELECT ghostwatch.add_channel('admins', -1001);
 
@@ -11,6 +11,7 @@ CREATE FUNCTION pg_temp.succeeded(at text) RETURNS void
 LANGUAGE sql AS $$ UPDATE ghostwatch.check_progress SET last_success_at = ('2026-01-01 ' || at || '+00')::timestamptz $$;
 
 SELECT pg_temp.clock('12:00');
+SELECT pg_temp.ghost('0', 'recovered', 'none', '11:50');
 SELECT is(ghostwatch.watch_checks(), false, 'checks that never ran have not stopped');
 SELECT pg_temp.succeeded('14:02');
 SELECT pg_temp.clock('14:05');
@@ -31,7 +32,7 @@ SELECT pg_temp.clock('16:40');
 SELECT is(ghostwatch.watch_checks(), false, 'hours later it is the same incident');
 SELECT pg_temp.ghost('1', 'error', 'kitchen', '16:30');
 SELECT pg_temp.ghost('2', 'expired', 'kitchen', '15:00');
-UPDATE ghostwatch.violation SET closed_at = opened_at, close_reason = 'expired' WHERE state = 'expired';
+UPDATE ghostwatch.violation SET closed_at = '2026-01-01 16:40+00', close_reason = 'expired' WHERE state IN ('expired', 'recovered');
 UPDATE ghostwatch.check_progress SET catching_up_since = '2026-01-01 14:02+00';
 SELECT is(pg_temp.run('16:40'), false, 'what the checks find on their return makes no burst');
 SELECT results_eq(
@@ -50,6 +51,11 @@ UPDATE ghostwatch.check_progress SET catching_up_since = NULL;
 SELECT pg_temp.clock('16:41');
 SELECT is(ghostwatch.watch_checks(), true, 'then there is something to tell');
 SELECT is(pg_temp.messages(), '{opened,recap}', 'in one recap');
+SELECT is(
+    (SELECT n.payload FROM ghostwatch.notification AS n WHERE n.reason = 'recap'),
+    '{}',
+    'which takes the place of no message about the outage itself'
+);
 SELECT results_eq(
     $$SELECT state, resolved_at, evidence -> 'recap' FROM ghostwatch.alert WHERE kind = 'checks_stopped'$$,
     $$SELECT

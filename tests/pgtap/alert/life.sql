@@ -1,6 +1,6 @@
 BEGIN;
 \ir fixture.psql
-SELECT plan(35);
+SELECT plan(36);
 
 SELECT ghostwatch.add_channel('admins', -1001);
 
@@ -67,6 +67,7 @@ SELECT pg_temp.deliver('12:12');
 UPDATE ghostwatch.violation SET state = 'recovered', closed_at = '2026-01-01 12:12+00', close_reason = 'row_came' WHERE subject_key = '2';
 SELECT pg_temp.run('12:13');
 SELECT is((pg_temp.alert()).severity, 'error', 'an error absorbs the warnings that are left of it');
+SELECT is(((pg_temp.alert()).warn_count, (pg_temp.alert()).peak_count)::text, '(5,6)', 'and so is the most that were open at once');
 SELECT pg_temp.ghost('1', 'error', 'kitchen', '11:58');
 SELECT pg_temp.run('12:14');
 SELECT is(pg_temp.messages(), '{opened,escalated}', 'so that errors coming and going are no new messages');

@@ -51,6 +51,7 @@ SELECT results_eq(
 );
 
 -- A new channel hears what is firing.
+SELECT pg_temp.deliver('12:00');
 SELECT ghostwatch.add_channel('late', -1003);
 SELECT is(pg_temp.messages(channel => 'late'), '{opened}', 'a new channel is told what is firing');
 SELECT ghostwatch.add_channel('late', -1003, events => false);

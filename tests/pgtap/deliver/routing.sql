@@ -67,13 +67,16 @@ SELECT pg_temp.deliver('14:12');
 SELECT pg_temp.ghost('3', 'warn', 'none', '15:58');
 SELECT pg_temp.run('16:00');
 UPDATE ghostwatch.notification SET state = 'claimed' WHERE state = 'pending' AND reason = 'opened';
+SELECT pg_temp.ghost('4', 'warn', 'none', '15:58');
+SELECT pg_temp.run('16:04:30');
 SELECT pg_temp.ghost('3', 'error', 'none', '15:58');
 SELECT pg_temp.run('16:05');
 SELECT is(pg_temp.messages('{claimed}'), '{opened}', 'a message in the hands of a sidecar is not taken back');
 SELECT is(pg_temp.messages('{pending}'), '{escalated}', 'the next one waits behind it');
 
 -- A sidecar gets what it needs
-UPDATE ghostwatch.notification SET state = 'sent', message_id = 77, sent_at = '2026-01-01 16:05+00' WHERE state = 'claimed';
+UPDATE ghostwatch.notification SET state = 'sent', message_id = 77, sent_at = '2026-01-01 16:05+00'
+WHERE state = 'claimed';
 SELECT set_config('ghostwatch.clock', '2026-01-01 16:05+00', true);
 SELECT results_eq(
     $$SELECT c.reason, c.reply_to_message_id FROM ghostwatch.claim_notifications('w', 10) AS c WHERE c.channel = 'admins'$$,
@@ -83,7 +86,7 @@ SELECT results_eq(
 SELECT results_eq(
     $$SELECT n.state, n.next_attempt_at FROM ghostwatch.notification AS n JOIN ghostwatch.channel AS c USING (channel_id)
       WHERE c.name = 'admins' AND n.reason = 'updated' AND n.alert_id = (pg_temp.alert()).alert_id$$,
-    $$VALUES ('pending', timestamptz '2026-01-01 16:06+00')$$,
+    $$VALUES ('pending', timestamptz '2026-01-01 16:05:30+00')$$,
     'the first message will show the escalation too'
 );
 
