@@ -19,7 +19,7 @@ BEGIN
     FROM ghostwatch.alert AS a
     WHERE a.kind = _advance_alert.kind
         AND coalesce(a.invariant_id, 0) = coalesce(_advance_alert.invariant_id, 0)
-    ORDER BY a.alert_id DESC
+    ORDER BY a.resolved_at DESC NULLS FIRST
     LIMIT 1;
 
     IF latest.state = 'firing' AND condition.firing THEN

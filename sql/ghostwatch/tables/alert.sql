@@ -30,7 +30,8 @@ CREATE TABLE ghostwatch.alert (
 -- checks_stopped belongs to no invariant; NULLs would not exclude each other.
 CREATE UNIQUE INDEX alert_firing ON ghostwatch.alert (kind, coalesce(invariant_id, 0))
 WHERE state = 'firing';
-CREATE INDEX alert_latest ON ghostwatch.alert (kind, coalesce(invariant_id, 0), alert_id);
+-- The firing one, or else the one resolved last: all that the life of an alert asks for, in one look-up.
+CREATE INDEX alert_latest ON ghostwatch.alert (kind, coalesce(invariant_id, 0), resolved_at DESC NULLS FIRST);
 CREATE INDEX alert_resolved_at ON ghostwatch.alert (resolved_at)
 WHERE state = 'resolved';
 

@@ -66,11 +66,11 @@ SELECT results_eq(
 );
 SELECT is(
     (
-        SELECT ghostwatch._told_alerts(n.notification_id) #>> '{0,kind}'
+        SELECT jsonb_path_query_array(ghostwatch._told_alerts(n.notification_id), '$[*].kind')
         FROM ghostwatch.notification AS n
         WHERE n.reason = 'recap'
     ),
-    'violations',
+    '["violations"]',
     'and tells the alert that was kept for it'
 );
 SELECT is(

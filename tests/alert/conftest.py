@@ -1,0 +1,18 @@
+"""The bot whose alerts are watched, and the channel that hears of them."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.database import Database
+from tests.detection.bot import Bot
+
+
+@pytest.fixture
+def bot(database: Database) -> Bot:
+    """The tables of a bot at noon, its contract declared, a channel to tell, and one run behind it."""
+    bot = Bot.create(database)
+    bot.declare()
+    database.execute("SELECT ghostwatch.add_channel('admins', -1001)")
+    bot.run()
+    return bot
