@@ -33,8 +33,9 @@ BEGIN
                   HINT = format('SELECT ghostwatch.declare_contract(''onboarding'', %L)', subject);
     END IF;
 
+    -- Asked before the row is locked: row security hides the contracts of others from whoever would lock them.
+    PERFORM ghostwatch._require_contract_owner(c.contract_id) FROM ghostwatch.contract AS c WHERE c.name = declare_contract.name;
     SELECT c.* INTO before FROM ghostwatch.contract AS c WHERE c.name = declare_contract.name FOR UPDATE;
-    PERFORM ghostwatch._require_contract_owner(before.contract_id);
 
     key_type := ghostwatch._column_type(subject, key_column);
     born_at_type := ghostwatch._column_type(subject, born_at_column);

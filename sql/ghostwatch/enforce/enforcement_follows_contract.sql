@@ -1,6 +1,8 @@
 CREATE FUNCTION ghostwatch._enforcement_follows_contract()
 RETURNS trigger
 LANGUAGE plpgsql
+VOLATILE
+PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $_enforcement_follows_contract$
 -- Keeps the trigger on the subjects as the contract says: there, on another table, or gone.

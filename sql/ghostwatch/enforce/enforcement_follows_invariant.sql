@@ -1,6 +1,8 @@
 CREATE FUNCTION ghostwatch._enforcement_follows_invariant()
 RETURNS trigger
 LANGUAGE plpgsql
+VOLATILE
+PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $_enforcement_follows_invariant$
 -- Writes the function that enforces a contract anew when one of its invariants comes, changes or goes.

@@ -29,7 +29,7 @@ BEGIN
             'schedule',
             'ok',
             'There is no pg_cron on this server; the sidecar can run the checks.',
-            'GHOSTWATCH_RUN_CHECKS_EVERY=60 ghostwatch notify';
+            'GHOSTWATCH_RUN_CHECKS_EVERY=1m ghostwatch notify';
     ELSIF NOT cron.here THEN
         RETURN QUERY
         SELECT

@@ -21,7 +21,7 @@ BEGIN
         USING
             ERRCODE = 'GW054',
             DETAIL = 'pg_cron is not among the shared_preload_libraries.',
-            HINT = 'Install pg_cron, or let the sidecar run the checks: GHOSTWATCH_RUN_CHECKS_EVERY=60 ghostwatch notify';
+            HINT = 'Install pg_cron, or let the sidecar run the checks: GHOSTWATCH_RUN_CHECKS_EVERY=1m ghostwatch notify';
     END IF;
 
     IF NOT cron.here AND cron.database = current_database() THEN

@@ -1,0 +1,50 @@
+"""One object per file, the file named after it, and what every function must say of itself."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from scripts.build import EXTENSIONS, ROOT
+
+CREATED = re.compile(r"^CREATE (FUNCTION|PROCEDURE|VIEW|TYPE|TABLE) \w+\.(\w+)", re.M)
+FILES = sorted(path.relative_to(ROOT) for path in (ROOT / "sql").glob("*/*/**/*.sql"))
+ROUTINES = [path for path in FILES if re.search(r"^CREATE (FUNCTION|PROCEDURE)", (ROOT / path).read_text(), re.M)]
+
+
+def read(path: Path) -> str:
+    """The file's text."""
+    return (ROOT / path).read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("path", FILES, ids=str)
+def test_a_file_holds_one_object_and_is_named_after_it(path: Path) -> None:
+    names = [name.lstrip("_") for _, name in CREATED.findall(read(path))]
+    assert names in ([path.stem.lstrip("_")], [])
+
+
+@pytest.mark.parametrize("path", ROUTINES, ids=str)
+def test_a_routine_says_what_it_is(path: Path) -> None:
+    text = read(path)
+    ((kind, name),) = CREATED.findall(text)
+    if re.search(r"^AS \$", text, re.M):
+        assert text.count(f"${name}$") == 2, "the dollar tag is the routine's name"
+        assert re.search(rf"AS \${name}\$\n\s*--", text), "it begins with a comment that says what it does"
+    assert re.search(rf"^COMMENT ON {kind} \w+\.{name}\b", text, re.M), "its description follows"
+    if kind == "FUNCTION":
+        assert re.search(r"^(IMMUTABLE|STABLE|VOLATILE)$", text, re.M), "its volatility is said"
+        assert re.search(r"^PARALLEL (SAFE|RESTRICTED|UNSAFE)$", text, re.M), "its parallel safety is said"
+    if re.search(r"^SECURITY DEFINER$", text, re.M):
+        assert re.search(r"^-- A definer.*\nSECURITY DEFINER\nSET search_path = pg_catalog, pg_temp$", text, re.M), (
+            "a definer says why, and pins its search path"
+        )
+
+
+@pytest.mark.parametrize("name", EXTENSIONS)
+def test_the_manifest_names_every_file(name: str) -> None:
+    folder = EXTENSIONS[name]
+    named = re.findall(r"^\\ir (\S+)$", (folder / "install.sql").read_text(encoding="utf-8"), re.M)
+    present = [str(path.relative_to(folder)) for path in folder.rglob("*.sql")]
+    assert sorted(named) == sorted(set(present) - {"install.sql", "extension_only.sql"})
