@@ -1,6 +1,6 @@
 -- What declare and detect refuse: each mistake has a code of its own, and the hint is what to type.
 BEGIN;
-SELECT plan(35);
+SELECT plan(36);
 
 CREATE TABLE public.account (
     id bigint PRIMARY KEY,
@@ -118,6 +118,7 @@ SET ROLE another;
 SELECT throws_ok($$ SELECT ghostwatch.declare_contract('c', 'public.account') $$, 'GW008', NULL, 'declaring another role''s contract again');
 SELECT throws_ok($$ SELECT ghostwatch.drop_contract('c') $$, 'GW008', NULL, 'dropping another role''s contract');
 SELECT throws_ok($$ SELECT * FROM ghostwatch.ghost_summary('c', 'i') $$, 'GW020', NULL, 'running another role''s expressions');
+SELECT throws_ok($$ SELECT ghostwatch.enforce('c', 'warn') $$, 'GW073', NULL, 'enforcing another role''s contract');
 RESET ROLE;
 
 SELECT * FROM finish();
