@@ -1,0 +1,149 @@
+"""The contract is worth something only if it notices each step that start() could leave out."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import count
+from typing import Any, LiteralString, cast
+
+import pytest
+from psycopg import Connection
+
+from ghostwatch.testing import each_branch
+from ghostwatch.testing.plugin import AssertContract
+from scripts.cluster import Server
+from tests.database import Database
+
+SIGNATURE = "onboarding.start(bigint, text, text, text, boolean, text, text)"
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """A start() that leaves out one of its steps, and what the contract should name."""
+
+    name: str
+    step: int
+    clause: str
+
+
+MUTANTS = [
+    Mutant("no profile", 1, "telegram_profile"),
+    Mutant("no user", 2, "active_user"),
+    Mutant("no link kept", 3, "kept_deep_link"),
+    Mutant("no cache", 4, "user_info"),
+    Mutant("no log", 5, "start_logged"),
+    Mutant("no event", 6, "start_announced"),
+    Mutant("no languages", 7, "languages"),
+]
+INTACT = Mutant("intact", 0, "")
+
+
+def without_step(source: str, step: int) -> str:
+    """The source of start() without one of its steps."""
+    if step == 0:
+        return source
+    if step == 3:
+        # The link stands in the statement of the profile: it is what is left out there.
+        mutated, found = re.subn(r"\blink, moment\b", "NULL, moment", source, count=1)
+    else:
+        mutated, found = re.subn(
+            rf"^    -- {step}\..*?(?=^    -- \d\. |^END)", "", source, flags=re.DOTALL | re.MULTILINE
+        )
+    assert found == 1, f"start() has no step {step} that a test could leave out"
+    return mutated
+
+
+@pytest.fixture(scope="module")
+def mutants(server: Server, templates: dict[str, str]) -> Iterator[Connection[Any]]:
+    """A bot whose tables know no foreign keys, so that every half-made user is possible, with all mutants."""
+    with Database.create(server, "mutants", templates["extension"], "extension") as database:
+        database.execute("SELECT FROM onboarding.adopt()")
+        for table in ("user_language", "user_deep_link_log", "user_meme_reaction"):
+            database.execute(cast(LiteralString, f"ALTER TABLE {table} DROP CONSTRAINT {table}_user_id_fkey"))
+        source = database.value("SELECT pg_get_functiondef(%s::regprocedure)", SIGNATURE)
+        for mutant in (INTACT, *MUTANTS):
+            schema = f"mutant_{mutant.step}"
+            copy = without_step(source, mutant.step).replace("FUNCTION onboarding.", f"FUNCTION {schema}.")
+            database.execute(cast(LiteralString, f"CREATE SCHEMA {schema}"))
+            database.execute(cast(LiteralString, copy))
+        yield database.connection
+
+
+_user_ids = count(1)
+
+
+def start(connection: Connection[Any], mutant: Mutant, deep_link: str | None, *, known: bool) -> int:
+    """Starts the bot through a mutant for a user whom it has never seen, or who came before there was a contract."""
+    user_id = next(_user_ids)
+    if known:
+        connection.execute(
+            """INSERT INTO public."user" (id, type, created_at) VALUES (%s, 'user', now() - interval '1 year')""",
+            [user_id],
+        )
+    connection.execute(
+        cast(LiteralString, f"SELECT mutant_{mutant.step}.start(%s, 'Anna', deep_link => %s)"),
+        [user_id, deep_link],
+    )
+    # A user of a year ago should have had their first meme.
+    connection.execute("INSERT INTO public.user_meme_reaction (user_id, meme_id) VALUES (%s, 1)", [user_id])
+    return user_id
+
+
+@each_branch
+@pytest.mark.parametrize("known", [False, True], ids=["new", "known"])
+def test_an_intact_copy_keeps_the_contract(
+    mutants: Connection[Any], assert_contract: AssertContract, known: bool, deep_link: str | None
+) -> None:
+    """What the other tests see is the mutation and nothing else."""
+    user_id = start(mutants, INTACT, deep_link, known=known)
+    assert_contract("onboarding", user_id, connection=mutants)
+
+
+@each_branch
+@pytest.mark.parametrize("known", [False, True], ids=["new", "known"])
+@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)
+def test_every_mutant_is_caught(
+    mutants: Connection[Any],
+    assert_contract: AssertContract,
+    mutant: Mutant,
+    known: bool,
+    deep_link: str | None,
+) -> None:
+    """The broken clause is named; a user who is not even there is named as such."""
+    user_id = start(mutants, mutant, deep_link, known=known)
+
+    if mutant.step == 3 and deep_link is None:
+        # Where there is no link, keeping none is right: this mutant does what start() does.
+        assert_contract("onboarding", user_id, connection=mutants)
+        return
+
+    if mutant.step == 2 and not known:
+        named = f"has no row with the key '{user_id}'"
+    else:
+        named = f"{mutant.clause}: Broken"
+    with pytest.raises(pytest.fail.Exception, match=named):
+        assert_contract("onboarding", user_id, connection=mutants)
+
+
+def test_a_returning_user_who_is_not_made_active_is_caught(
+    mutants: Connection[Any], assert_contract: AssertContract
+) -> None:
+    """Also where the user once was active."""
+    user_id = start(mutants, INTACT, None, known=False)
+    mutants.execute("""UPDATE public."user" SET last_active_at = now() - interval '1 day' WHERE id = %s""", [user_id])
+    mutants.execute("SELECT mutant_2.start(%s, 'Anna')", [user_id])
+    with pytest.raises(pytest.fail.Exception, match="active_user: Broken"):
+        assert_contract("onboarding", user_id, connection=mutants)
+
+
+def test_a_user_who_stays_blocked_is_caught(mutants: Connection[Any], assert_contract: AssertContract) -> None:
+    """They are exempt, so what they lack is named and not taken for fine."""
+    user_id = start(mutants, INTACT, None, known=False)
+    mutants.execute("DELETE FROM public.user_language WHERE user_id = %s", [user_id])
+    mutants.execute(
+        """UPDATE public."user" SET type = 'blocked_bot', blocked_bot_at = now() WHERE id = %s""", [user_id]
+    )
+    with pytest.raises(pytest.fail.Exception, match="languages: .*exempt"):
+        assert_contract("onboarding", user_id, connection=mutants)
