@@ -27,16 +27,19 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Leaves out, saying so, what the server under test cannot do."""
     in_container = "GHOSTWATCH_TEST_IMAGE" in os.environ
-    remote = in_container or "GHOSTWATCH_TEST_DSN" in os.environ
-    has_cron = remote or ServerTree.find().has_module("pg_cron")
-    can_dump = in_container or ServerTree.find().can_dump()
+    elsewhere = in_container or "GHOSTWATCH_TEST_DSN" in os.environ
+    obstacles = {
+        "pg_cron": not (elsewhere or ServerTree.find().has_module("pg_cron"))
+        and "the server under test has no pg_cron",
+        "pg_dump": not (in_container or ServerTree.find().can_dump())
+        and "no pg_dump here that knows the server under test",
+        "own_server": elsewhere and "the server under test runs elsewhere",
+        "container": not in_container and "make test-containers builds the images and runs it",
+    }
     for item in items:
-        if item.get_closest_marker("pg_cron") and not has_cron:
-            item.add_marker(pytest.mark.skip(reason="the server under test has no pg_cron"))
-        if item.get_closest_marker("pg_dump") and not can_dump:
-            item.add_marker(pytest.mark.skip(reason="no pg_dump here that knows the server under test"))
-        if item.get_closest_marker("own_server") and remote:
-            item.add_marker(pytest.mark.skip(reason="the server under test runs elsewhere"))
+        for marker, obstacle in obstacles.items():
+            if obstacle and item.get_closest_marker(marker):
+                item.add_marker(pytest.mark.skip(reason=obstacle))
 
 
 @pytest.fixture(scope="session")

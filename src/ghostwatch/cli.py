@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 ENVIRONMENT = """environment:
   GHOSTWATCH_DSN                   database, unless the PG* variables say it
+  GHOSTWATCH_PASSWORD_FILE         file with the password of the database's role
   GHOSTWATCH_TELEGRAM_TOKEN_FILE   file with the bot's token (or GHOSTWATCH_TELEGRAM_TOKEN: the token)
   GHOSTWATCH_TELEGRAM_API_URL      a Bot API server of your own (https://api.telegram.org)
   GHOSTWATCH_TELEGRAM_BUTTONS      1: buttons under firing alerts; the token must have no other reader (0)

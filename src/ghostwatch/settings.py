@@ -22,7 +22,10 @@ UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 
 def dsn(given: str | None = None) -> str:
     """The connection string: given, else GHOSTWATCH_DSN, else empty, for libpq to read the PG* variables."""
-    return given or os.environ.get("GHOSTWATCH_DSN", "")
+    reader = _Reader(os.environ)
+    text = reader.dsn(given)
+    reader.refuse_mistakes()
+    return text
 
 
 @dataclass(frozen=True)
@@ -75,8 +78,7 @@ class Settings:
             log_level=reader.read("LOG_LEVEL", _one_of("debug", "info", "warning", "error"), "info"),
             log_format=reader.read("LOG_FORMAT", _one_of("text", "json"), "text" if sys.stderr.isatty() else "json"),
         )
-        if reader.mistakes:
-            raise CommandError("\n            ".join(reader.mistakes))
+        reader.refuse_mistakes()
         return settings
 
 
@@ -86,6 +88,11 @@ class _Reader:
     def __init__(self, environment: Mapping[str, str]) -> None:
         self._environment = environment
         self.mistakes: list[str] = []
+
+    def refuse_mistakes(self) -> None:
+        """Raises one CommandError that names them all, a line each."""
+        if self.mistakes:
+            raise CommandError("\n            ".join(self.mistakes))
 
     def read(self, name: str, parse: Callable[[str], T], default: D) -> T | D:
         """The variable GHOSTWATCH_<name>, or the default where it is not set or empty."""
@@ -98,12 +105,13 @@ class _Reader:
         return default
 
     def dsn(self, given: str | None) -> str:
-        """The connection string; empty where the PG* variables say it all."""
-        from psycopg.conninfo import conninfo_to_dict
+        """The connection string, with the password from its file; empty where the PG* variables say it all."""
+        from psycopg.conninfo import make_conninfo
 
         text = given or self._environment.get("GHOSTWATCH_DSN", "")
+        password = self._content_of("PASSWORD_FILE")
         try:
-            conninfo_to_dict(text)
+            return make_conninfo(text, password=password)
         except Exception:
             # What libpq says of it may quote a password.
             self.mistakes.append(
@@ -120,12 +128,10 @@ class _Reader:
                 "GHOSTWATCH_TELEGRAM_TOKEN and GHOSTWATCH_TELEGRAM_TOKEN_FILE are both set: keep one of them"
             )
         if path:
-            try:
-                direct = Path(path).read_text(encoding="utf-8").strip()
-            except (OSError, UnicodeDecodeError) as error:
-                reason = getattr(error, "strerror", None) or "it is not text"
-                self.mistakes.append(f"GHOSTWATCH_TELEGRAM_TOKEN_FILE={path!r} cannot be read: {reason}")
+            content = self._content_of("TELEGRAM_TOKEN_FILE")
+            if content is None:
                 return None
+            direct = content
         if not direct:
             if needed:
                 self.mistakes.append(
@@ -137,6 +143,18 @@ class _Reader:
             self.mistakes.append("the bot token is malformed: it is a number, a colon, then letters, digits, _ and -")
             return None
         return direct
+
+    def _content_of(self, name: str) -> str | None:
+        """What the file says that the variable GHOSTWATCH_<name> names; None where it is not set or unreadable."""
+        path = self._environment.get(f"GHOSTWATCH_{name}", "").strip()
+        if not path:
+            return None
+        try:
+            return Path(path).read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            reason = getattr(error, "strerror", None) or "it is not text"
+            self.mistakes.append(f"GHOSTWATCH_{name}={path!r} cannot be read: {reason}")
+            return None
 
 
 def _duration(text: str) -> float:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import zipfile
+import venv
 from pathlib import Path
 
 import pytest
+from psycopg.conninfo import conninfo_to_dict
 
+from ghostwatch.settings import Settings
 from scripts.build import DIST, ROOT, version
 from tests.database import Database
 
@@ -98,16 +100,47 @@ def test_version() -> None:
     assert ghostwatch("--version").stdout == f"ghostwatch {version()}\n"
 
 
-def test_wheel_carries_the_scripts(tmp_path: Path) -> None:
-    """What `pip install` brings is enough for `ghostwatch install`."""
+def test_wheel_is_enough(empty_database: Database, tmp_path: Path) -> None:
+    """In an environment with nothing but the wheel, the command explains itself and installs both parts."""
     subprocess.run(
         [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", tmp_path, ROOT],
         check=True,
         capture_output=True,
     )
     (wheel,) = tmp_path.glob("*.whl")
-    with zipfile.ZipFile(wheel) as archive:
-        assert {"ghostwatch/sql/ghostwatch.sql", "ghostwatch/sql/ghostwatch_onboarding.sql"} <= set(archive.namelist())
+    home = tmp_path / "environment"
+    venv.create(home, with_pip=True)
+    subprocess.run(
+        [home / "bin" / "pip", "install", "--quiet", "--constraint", ROOT / "requirements-dev.txt", wheel],
+        check=True,
+        capture_output=True,
+    )
+
+    def run(*arguments: str) -> str:
+        finished = subprocess.run(
+            [home / "bin" / "ghostwatch", *arguments], cwd=tmp_path, capture_output=True, text=True, check=False
+        )
+        assert finished.returncode == 0, finished.stderr
+        return finished.stdout
+
+    for command in ("notify", "install", "status", "doctor", "send-test"):
+        assert command in run("--help")
+        assert run(command, "--help").startswith(f"usage: ghostwatch {command} ")
+    assert "contract onboarding" in run("install", "--onboarding", "--dsn", empty_database.dsn)
+
+
+def test_password_comes_from_a_file(empty_database: Database, tmp_path: Path) -> None:
+    """The password is read where it is used, and a file that cannot be read is named."""
+    path = tmp_path / "password"
+    environment = {"GHOSTWATCH_DSN": empty_database.dsn, "GHOSTWATCH_PASSWORD_FILE": str(path)}
+
+    finished = ghostwatch("install", **environment)
+    assert finished.returncode == 1
+    assert f"GHOSTWATCH_PASSWORD_FILE='{path}' cannot be read: No such file or directory" in finished.stderr
+
+    path.write_text("a b'c\n", encoding="utf-8")
+    settings = Settings.from_environment(environment, needs_token=False)
+    assert conninfo_to_dict(settings.dsn) == {**conninfo_to_dict(empty_database.dsn), "password": "a b'c"}
 
 
 @pytest.mark.own_server

@@ -1,0 +1,70 @@
+"""What the images promise."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+
+import pytest
+
+pytestmark = pytest.mark.container
+
+
+def run(image: str, *arguments: str, options: tuple[str, ...] = ()) -> subprocess.CompletedProcess[str]:
+    """Runs the image once, on a read-only file system and without any capability."""
+    return subprocess.run(
+        ["docker", "run", "--rm", "--network=none", "--read-only", "--cap-drop=ALL", *options, image, *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.fixture
+def sidecar() -> str:
+    """The sidecar's image."""
+    return os.environ["GHOSTWATCH_TEST_SIDECAR_IMAGE"]
+
+
+@pytest.fixture
+def postgres() -> str:
+    """The server's image."""
+    return os.environ["GHOSTWATCH_TEST_IMAGE"]
+
+
+def test_sidecar_runs_as_nobody_special_and_needs_no_writable_file(sidecar: str) -> None:
+    assert run(sidecar, "-u", options=("--entrypoint=id",)).stdout == "10001\n"
+    assert run(sidecar, "--version").stdout.startswith("ghostwatch ")
+
+
+def test_sidecar_says_what_it_lacks(sidecar: str) -> None:
+    finished = run(sidecar)
+    assert finished.returncode == 1
+    assert "GHOSTWATCH_TELEGRAM_TOKEN_FILE" in finished.stderr
+
+
+def test_postgres_runs_as_its_own_user(postgres: str) -> None:
+    assert run(postgres, "id", "-un").stdout == "postgres\n"
+
+
+def test_postgres_wants_a_password(postgres: str) -> None:
+    finished = run(postgres)
+    assert finished.returncode == 1
+    assert "POSTGRES_PASSWORD_FILE" in finished.stderr
+
+
+def test_a_first_start_that_fails_is_not_taken_for_a_finished_one(postgres: str) -> None:
+    """The second start begins anew instead of running a server that is half set up."""
+    volume = f"ghostwatch-test-{os.getpid()}"
+    options = (
+        f"--volume={volume}:/var/lib/postgresql/data",
+        "--tmpfs=/tmp",
+        "--tmpfs=/var/run/postgresql",
+        "--env=POSTGRES_PASSWORD=unused",
+        "--env=POSTGRES_DB=not;a\"name'",
+    )
+    try:
+        assert run(postgres, options=options).returncode != 0
+        assert run(postgres, "find", "/var/lib/postgresql/data", "-mindepth", "1", options=options).stdout == ""
+    finally:
+        subprocess.run(["docker", "volume", "rm", "--force", volume], capture_output=True, check=True)
