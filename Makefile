@@ -1,6 +1,6 @@
 # What can be done here. `make help` lists it.
 .DEFAULT_GOAL := help
-.PHONY: help setup dist install lint test test-containers test-majors demo bench clean
+.PHONY: help setup dist install lint test test-containers test-majors demo docs bench clean
 
 PYTHON := .venv/bin/python
 
@@ -30,6 +30,9 @@ test-majors: setup dist ## run every test that needs no pg_cron on PostgreSQL 14
 
 demo: setup dist ## show an incident from signup to message on a throw-away server (KEEP=1 leaves it running)
 	@$(PYTHON) -m scripts.demo $(if $(KEEP),--keep)
+
+docs: setup ## renew the tables in docs/ that come from the database
+	@$(PYTHON) -m scripts.generate_docs
 
 bench: setup dist ## run every benchmark in tests/bench
 	@scripts/bench

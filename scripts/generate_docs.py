@@ -1,0 +1,60 @@
+"""Writes the tables in docs/ that the database knows best. `make docs` runs it; a test fails when one is stale."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final, LiteralString
+
+import psycopg
+
+from scripts.build import ROOT, build
+from scripts.cluster import Cluster
+
+# Which part of which document comes from which query: the column names are the table's head.
+TABLES: Final[dict[str, dict[str, LiteralString]]] = {
+    "operating.md": {
+        "settings": """
+            SELECT
+                '`' || name || '`' AS setting,
+                default_value AS "default",
+                description AS "what it is for"
+            FROM ghostwatch.settings
+        """,
+    },
+}
+
+
+def render(document: str, text: str, connection: psycopg.Connection[Any]) -> str:
+    """The document's text with its generated parts as the database has them now."""
+    for part, query in TABLES[document].items():
+        begin, end = f"<!-- generated: {part} -->\n", "<!-- end -->\n"
+        before, found, rest = text.partition(begin)
+        _, also_found, after = rest.partition(end)
+        assert found and also_found, f"docs/{document} has no place for {part}"
+        text = before + begin + _table(connection.execute(query)) + end + after
+    return text
+
+
+def _table(cursor: psycopg.Cursor[Any]) -> str:
+    assert cursor.description is not None
+    head = [column.name for column in cursor.description]
+    return "".join(_line(row) for row in [head, ["---"] * len(head), *cursor.fetchall()])
+
+
+def _line(values: Sequence[object]) -> str:
+    escaped = (str(value).replace("|", r"\|") for value in values)
+    return f"| {' | '.join(escaped)} |\n"
+
+
+def main() -> None:
+    """Brings every document up to date."""
+    build()
+    with Cluster() as cluster, cluster.connect() as connection:
+        connection.execute("CREATE EXTENSION ghostwatch")
+        for document in TABLES:
+            path = ROOT / "docs" / document
+            path.write_text(render(document, path.read_text(encoding="utf-8"), connection), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
