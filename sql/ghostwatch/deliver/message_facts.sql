@@ -15,13 +15,16 @@ AS $_message_facts$
             'warn_after', extract(EPOCH FROM invariant.warn_after),
             'error_after', extract(EPOCH FROM invariant.error_after),
             'watch_for', extract(EPOCH FROM invariant.watch_for),
-            'runbook_url', invariant.runbook_url
+            'runbook_url', invariant.runbook_url,
+            'silence', to_jsonb(silence)
         )
     FROM ghostwatch.alert
     LEFT JOIN ghostwatch.invariant
         ON invariant.invariant_id = alert.invariant_id
     LEFT JOIN ghostwatch.contract
         ON contract.contract_id = invariant.contract_id
+    LEFT JOIN ghostwatch.silence
+        ON silence.silence_id = alert.silence_id
     WHERE alert.alert_id = _message_facts.alert_id
 $_message_facts$;
 
