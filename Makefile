@@ -3,6 +3,8 @@
 .PHONY: help setup dist install lint test test-containers test-majors demo docs bench clean
 
 PYTHON := .venv/bin/python
+# Much of the suite waits for servers and clocks, so two tests at once cost little more than one.
+export PYTEST_ADDOPTS ?= --numprocesses 2 --dist worksteal
 
 help: ## list what can be made
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 16

@@ -79,7 +79,7 @@ def empty_database(server: Server) -> Iterator[Database]:
 
 
 @pytest.fixture
-def cron_cluster(tmp_path: Path) -> Iterator[Cluster]:
+def cron_cluster() -> Iterator[Cluster]:
     """A server of its own, whose pg_cron lives in the database 'bot' with both extensions."""
     with Cluster(cron_database="bot") as cluster:
         cluster.create_database("bot")

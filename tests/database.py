@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -95,7 +96,7 @@ def install(server: Server, database: str, kind: str) -> None:
 @contextmanager
 def make_templates(server: Server) -> Iterator[dict[str, str]]:
     """Installs each kind once; tests clone the result."""
-    names = {kind: f"template_{kind}" for kind in KINDS}
+    names = {kind: f"template_{os.getpid()}_{kind}" for kind in KINDS}
     for kind, name in names.items():
         server.drop_database(name)
         server.create_database(name)
