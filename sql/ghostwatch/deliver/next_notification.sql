@@ -8,8 +8,7 @@ STABLE
 PARALLEL SAFE
 ROWS 1
 AS $_next_notification$
-    -- What a chat is to be told next: alerts before events, oldest first, each incident in order
-    -- (an edit waits for its incident's messages, and holds up none of them).
+    -- What a chat is to be told next: alerts before events, oldest first, each incident in order.
     -- Takes the chat and the time; returns no row while one of its messages is in some sidecar's hands,
     -- since two at once could arrive in either order.
     SELECT candidate.*
@@ -26,9 +25,9 @@ AS $_next_notification$
             WHERE earlier.alert_id = candidate.alert_id
                 AND earlier.channel_id = candidate.channel_id
                 AND earlier.state IN ('pending', 'claimed')
-                -- An edit shows the present whenever it comes; nothing needs to wait for it.
+                -- An edit is silent and shows the present whenever it comes: it waits for the rest, nothing for it.
                 AND earlier.reason <> 'updated'
-                AND earlier.notification_id < candidate.notification_id
+                AND (earlier.notification_id < candidate.notification_id OR candidate.reason = 'updated')
         )
         AND NOT EXISTS (
             SELECT

@@ -21,6 +21,8 @@ AS $outbox_rest$
         ON chat.chat_id = channel.chat_id
     WHERE notification.state IN ('pending', 'claimed')
         AND channel.disabled_at IS NULL
+        -- What is kept for a recap has no time yet.
+        AND isfinite(notification.next_attempt_at)
 $outbox_rest$;
 
 COMMENT ON FUNCTION ghostwatch.outbox_rest() IS

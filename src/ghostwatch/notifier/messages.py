@@ -9,7 +9,7 @@ from __future__ import annotations
 import html
 import logging
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -189,7 +189,7 @@ def number(value: float) -> str:
     return f"{value:,.0f}"
 
 
-def through(branches: list[Mapping[str, Any]]) -> list[str]:
+def through(branches: Sequence[Mapping[str, Any]]) -> list[str]:
     """Which way the violations came: the telling families, and all others together.
 
     The families come in order, the most telling first. Those that the rule names are named; without

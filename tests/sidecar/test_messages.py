@@ -1,0 +1,353 @@
+"""What messages say, and that they can always be sent."""
+
+from __future__ import annotations
+
+import logging
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ghostwatch.notifier.messages import Renderer, between, clock, duration, percent, through
+from tests.fake_telegram import parse_html
+
+NOW = datetime(2026, 1, 2, 14, 30, tzinfo=UTC)
+BRANCHES = [
+    {"family": "kitchen", "ghosts": 12, "matured": 12},
+    {"family": "none", "ghosts": 1, "matured": 60},
+    {"family": "s_*", "ghosts": 1, "matured": 36},
+]
+
+
+def notification(reason: str = "opened", payload: dict[str, Any] | None = None, **alert: Any) -> dict[str, Any]:
+    """A row of claim_notifications(), as JSON brings it."""
+    known = {
+        "alert_id": 42,
+        "kind": "violations",
+        "contract": "onboarding",
+        "invariant": "first_meme",
+        "rule": "every",
+        "state": "firing",
+        "severity": "error",
+        "opened_at": "2026-01-02T14:02:00+00:00",
+        "resolved_at": None,
+        "reopened_count": 0,
+        "acknowledged_at": None,
+        "acknowledged_by": None,
+        "acknowledge_comment": None,
+        "warn_count": 3,
+        "error_count": 14,
+        "peak_count": 17,
+        "sample_keys": ["6001480", "6002980", "6002990"],
+        "branches": BRANCHES,
+        "evidence": {},
+        "contract_noun": "new users",
+        "invariant_noun": "a first meme",
+        "warn_after": 60,
+        "error_after": 300,
+        "watch_for": 1500,
+        "runbook_url": None,
+        "quiet_since": None,
+        "silence": None,
+    }
+    return {"reason": reason, "payload": payload or {}, "alert": known | alert}
+
+
+def told(row: dict[str, Any], templates: Path | None = None) -> str:
+    """The message as the reader sees it; its HTML is such that Telegram takes it."""
+    text = Renderer(templates).render(row, NOW)
+    assert parse_html(text.html) == text.plain
+    return text.plain
+
+
+def test_every() -> None:
+    """What happened, how much, through which door, who for instance, since when, and which alert."""
+    assert told(notification()).splitlines() == [
+        "👻 onboarding · first_meme · ERROR",
+        "14 new users without a first meme for over 5 min, 3 more for 1–5 min",
+        "through kitchen: 12 of 12 · all others: 2 of 96",
+        "sample: 6001480, 6002980, 6002990",
+        "since 14:02 UTC · alert 42",
+    ]
+
+
+def test_warn() -> None:
+    """Nobody is over the deadline of errors yet."""
+    assert told(notification(severity="warn", error_count=0)).splitlines()[:2] == [
+        "👻 onboarding · first_meme · WARN",
+        "3 new users without a first meme for 1–5 min",
+    ]
+
+
+def test_drift() -> None:
+    """The rate, since when, what is usual, what is still quiet, and how often this is a false alarm."""
+    evidence = {
+        "rate": 44 / 142,
+        "since": "2026-01-02T13:48:00+00:00",
+        "usual_rate": 0.09,
+        "tolerance": 0.155,
+        "ghosts": 44,
+        "matured": 142,
+        "days_per_false_alarm": 90,
+    }
+    branches = [
+        {"family": "kitchen", "ghosts": 36, "matured": 36, "named": True},
+        {"family": "none", "ghosts": 8, "matured": 106, "named": False},
+    ]
+    row = notification(rule="drift", evidence=evidence, branches=branches, sample_keys=[])
+    assert told(row).splitlines() == [
+        "👻 onboarding · first_meme · DRIFT",
+        "ghost rate 31 % since 13:48 UTC, usually 9 % (quiet below 15.5 %)",
+        "44 of 142 new users; kitchen: 36 of 36, all others: 8 of 106",
+        "expected false alarms at this setting: one in 90 days · alert 42",
+    ]
+    for branch in branches:
+        branch["named"] = False
+    assert "spread over all branches" in told(row)
+
+
+@pytest.mark.parametrize(
+    ("reason", "alert", "says"),
+    [
+        ("escalated", {}, "it was a warning, now it is an error"),
+        ("reopened", {"reopened_count": 2}, "it is back, for the 2nd time"),
+        ("reopened", {"reopened_count": 11}, "it is back, for the 11th time"),
+        ("repeated", {}, "still firing after 28 min"),
+        ("silence_ended", {}, "the silence has ended, and it is still firing"),
+        ("updated", {"quiet_since": "2026-01-02T14:20:00+00:00"}, "quiet since 14:20 UTC"),
+        (
+            "updated",
+            {"silence": {"ends_at": "2026-01-02T15:00:00+00:00", "created_by": "anna", "comment": "deploying"}},
+            "silent until 15:00 UTC by anna: deploying",
+        ),
+        ("opened", {"runbook_url": "https://wiki/ghosts"}, "what to do"),
+        (
+            "opened",
+            {"evidence": {"catching_up_since": "2026-01-02T11:00:00+00:00"}},
+            "checks have come as far as 11:00",
+        ),
+        (
+            "updated",
+            {
+                "acknowledged_by": "anna",
+                "acknowledged_at": "2026-01-02T14:10:00+00:00",
+                "acknowledge_comment": "on it",
+            },
+            "anna is on it since 14:10 UTC: on it",
+        ),
+    ],
+)
+def test_steps_of_an_incident(reason: str, alert: dict[str, Any], says: str) -> None:
+    """Each says what is new."""
+    assert says in told(notification(reason, **alert))
+
+
+def test_resolved() -> None:
+    """How it ended, how long it lasted, and how often it came back; whatever message shows it."""
+    alert: dict[str, Any] = {
+        "state": "resolved",
+        "resolved_at": "2026-01-02T14:31:00+00:00",
+        "reopened_count": 2,
+        "evidence": {"ending": {"row_came": 12, "expired": 5}},
+    }
+    for reason in ("resolved", "updated", "opened"):
+        assert told(notification(reason, **alert)).splitlines() == [
+            "✅ onboarding · first_meme · RESOLVED",
+            "12 got a first meme late · 5 never did",
+            "14:02–14:31 UTC (29 min) · came back 2× · alert 42",
+        ]
+
+
+@pytest.mark.parametrize(
+    ("alert_kind", "evidence", "says"),
+    [
+        ("check_failing", {"last_error": "division by <zero>"}, "last error: division by <zero>"),
+        ("checks_stopped", {"last_success_at": "2026-01-02T13:00:00+00:00"}, "has succeeded since 13:00 UTC"),
+        ("no_signups", {"last_born_at": "2026-01-02T13:00:00+00:00"}, "no new users since 13:00 UTC"),
+    ],
+)
+def test_other_kinds(alert_kind: str, evidence: dict[str, Any], says: str) -> None:
+    """Each in its own words, and each has an end."""
+    assert says in told(notification(kind=alert_kind, rule=None, evidence=evidence))
+    over = told(
+        notification("resolved", kind=alert_kind, rule=None, state="resolved", resolved_at="2026-01-02T14:20:00+00:00")
+    )
+    assert "RESOLVED" in over
+    assert len(over.splitlines()) == 3
+
+
+def test_few_events_are_told_one_by_one() -> None:
+    """Who, what, new or not, type, deep link, language."""
+    event = {
+        "kind": "user_started",
+        "subject_key": "42",
+        "payload": {
+            "name": "Anna <3",
+            "username": "anna",
+            "user_type": "user",
+            "deep_link": "kitchen",
+            "branch": "kitchen",
+            "language": "ru",
+            "new": True,
+        },
+    }
+    payload = {
+        "events": [event],
+        "counts": [],
+        "first_at": "2026-01-02T14:02:00+00:00",
+        "last_at": "2026-01-02T14:02:30+00:00",
+    }
+    row = {"reason": "events", "payload": payload, "alert": None}
+    assert told(row).splitlines() == [
+        "👋 Anna <3 @anna (42) · user started · new · user · kitchen · ru",
+        "14:02 UTC",
+    ]
+
+
+def test_many_events_are_counted() -> None:
+    """How many, how many of them new, and which branch, the largest first."""
+    counts = [
+        {"kind": "user_started", "branch": "none", "new": True, "count": 9000},
+        {"kind": "user_started", "branch": "none", "new": False, "count": 100},
+        {"kind": "user_started", "branch": "kitchen", "new": True, "count": 900},
+    ]
+    payload = {
+        "events": [],
+        "counts": counts,
+        "first_at": "2026-01-02T14:02:00+00:00",
+        "last_at": "2026-01-02T14:03:30+00:00",
+    }
+    assert told({"reason": "events", "payload": payload, "alert": None}).splitlines() == [
+        "👋 user started: 10,000, 9,900 of them new",
+        "no link: 9,100",
+        "kitchen: 900",
+        "14:02–14:03 UTC",
+    ]
+
+
+def test_a_digest_names_every_alert_and_how_it_stands() -> None:
+    """What was kept back in the quiet hours."""
+    firing = notification()["alert"]
+    resolved = firing | {"alert_id": 43, "state": "resolved", "resolved_at": "2026-01-02T14:20:00+00:00"}
+    lines = told({"reason": "digest", "payload": {"alerts": [firing, resolved]}, "alert": None}).splitlines()
+    assert lines[0] == "🌙 while it was quiet"
+    assert lines[1].startswith("👻 onboarding · first_meme · ERROR")
+    assert lines[2].startswith("✅ onboarding · first_meme · RESOLVED")
+    assert lines[3] == "2 alerts, 1 still firing"
+
+
+def test_a_long_message_loses_whole_lines_and_says_how_many() -> None:
+    """The last line, which names the alert, stays."""
+    event = {"kind": "user_started", "subject_key": "42", "payload": {"name": "<x>" * 100, "new": True}}
+    payload = {
+        "events": [event] * 40,
+        "counts": [],
+        "first_at": "2026-01-02T14:02:00+00:00",
+        "last_at": "2026-01-02T14:02:00+00:00",
+    }
+    text = told({"reason": "events", "payload": payload, "alert": None})
+    assert len(text) <= 3500
+    *events, more, last = text.splitlines()
+    assert more == f"+{40 - len(events)} more"
+    assert last == "14:02 UTC"
+
+
+@given(
+    name=st.text(max_size=2000),
+    branches=st.lists(
+        st.fixed_dictionaries(
+            {"family": st.text(max_size=70), "ghosts": st.integers(0, 9), "matured": st.integers(9, 99)}
+        ),
+        max_size=60,
+    ),
+    counts=st.tuples(st.integers(0, 10**9), st.integers(0, 10**9)),
+)
+def test_whatever_users_call_themselves_it_can_be_sent(
+    name: str, branches: list[dict[str, Any]], counts: tuple[int, int]
+) -> None:
+    """Valid HTML of bounded length."""
+    row = notification(
+        sample_keys=[name] * 5, branches=branches, warn_count=counts[0], error_count=counts[1], contract=name
+    )
+    text = Renderer().render(row, NOW)
+    visible = parse_html(text.html)
+    assert len(visible.encode("utf-16-le", "surrogatepass")) // 2 <= 4096
+    assert len(text.html.encode("utf-8", "surrogatepass")) < 32768
+
+
+def test_a_template_of_ones_own_replaces_the_built_in_one(tmp_path: Path) -> None:
+    """Whole, or a block of it; values are escaped there too."""
+    (tmp_path / "drift.html").write_text("<i>{{ alert.contract }}</i> is drifting")
+    (tmp_path / "every.html").write_text(
+        '{% extends "built-in/every.html" %}{% block foot %}ask {{ "<Anna>" }}{% endblock %}'
+    )
+    assert told(notification(rule="drift", contract="<a>"), tmp_path) == "<a> is drifting"
+    assert told(notification(), tmp_path).splitlines()[-1] == "ask <Anna> · alert 42"
+    assert told(notification(kind="check_failing", rule=None), tmp_path).startswith("🛠")
+
+
+@pytest.mark.parametrize("broken", ["{% if %}", "{{ alert.error_count | nonsense }}", "{{ 1 / 0 }}"])
+def test_a_template_that_fails_falls_back_and_says_so_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, broken: str
+) -> None:
+    """The alert is told in any case."""
+    (tmp_path / "every.html").write_text(broken)
+    renderer = Renderer(tmp_path)
+    with caplog.at_level(logging.WARNING):
+        for _ in range(3):
+            assert "14 new users" in renderer.render(notification(), NOW).plain
+    assert [record.message.startswith("template every.html failed") for record in caplog.records] == [True]
+
+
+def test_an_alert_without_the_facts_of_its_message_is_told_all_the_same() -> None:
+    """Only the essentials, but never nothing."""
+    text = told(notification(rule="drift", evidence={}))
+    assert "onboarding · first_meme · ERROR" in text
+    assert "alert 42" in text
+
+
+def test_words_for_numbers() -> None:
+    """As people write them."""
+    assert [duration(s) for s in (0, 45, 60, 90, 300, 4800, 90000, 86400 + 60)] == [
+        "0 s", "45 s", "1 min", "1 min 30 s", "5 min", "1 h 20 min", "1 d 1 h", "1 d",
+    ]  # fmt: skip
+    assert duration(timedelta(minutes=29)) == "29 min"
+    assert [percent(p) for p in (0.31, 0.155, 0.0904, 1, 0.004)] == ["31 %", "15.5 %", "9 %", "100 %", "0.4 %"]
+    assert between(60, 300) == " for 1–5 min"
+    assert between(60, 3600) == " for 1 min to 1 h"
+    assert clock("2026-01-02T14:02:59.5+00:00", NOW) == "14:02"
+    assert clock("2026-01-01T23:02:00+00:00", NOW) == "1 Jan 23:02"
+    assert through(BRANCHES) == ["kitchen: 12 of 12", "all others: 2 of 96"]
+    assert through([]) == []
+
+
+def test_the_end_of_an_outage_of_the_checks_is_told_as_a_recap() -> None:
+    """From when to when, what was found for each invariant, and which alerts came of it."""
+    found = {
+        "contract": "onboarding",
+        "invariant": "first_meme",
+        "found": 34,
+        "open": 4,
+        "expired": 10,
+        "recovered": 20,
+    }
+    row = notification(
+        "recap",
+        {"alerts": [notification()["alert"] | {"alert_id": 43}]},
+        kind="checks_stopped",
+        state="resolved",
+        resolved_at="2026-01-02T14:20:00+00:00",
+        evidence={"last_success_at": "2026-01-02T13:00:00+00:00", "recap": [found]},
+    )
+    lines = told(row).splitlines()
+    assert lines[:2] == [
+        "📋 while checks were off, 13:00–14:20 UTC",
+        "onboarding · first_meme: 34 found now, 10 of them too late to help, 4 open",
+    ]
+    assert lines[2].startswith("👻 onboarding · first_meme · ERROR")
+    assert lines[3:] == ["1 alert, 1 still firing · alert 42"]
+    row["alert"]["evidence"]["recap"] = []
+    assert "nobody was missed" in told(row)
