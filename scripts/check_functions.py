@@ -30,8 +30,8 @@ FINDINGS = """
 def main() -> int:
     """Prints every finding; returns 1 if there is one."""
     with Cluster() as cluster, cluster.connect() as connection:
-        # pg_cron, for what calls it.
-        for extension in ("pg_cron", "ghostwatch", "ghostwatch_onboarding", "plpgsql_check"):
+        # pg_cron and pgTAP, for what calls them.
+        for extension in ("pg_cron", "pgtap", "ghostwatch", "ghostwatch_onboarding", "plpgsql_check"):
             connection.execute(f"CREATE EXTENSION {extension}".encode())
         # The bot's tables, which onboarding.start() fills.
         connection.execute("SELECT onboarding.adopt()")
