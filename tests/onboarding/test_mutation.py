@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import count
-from typing import Any, LiteralString, cast
+from typing import Any
 
 import pytest
 from psycopg import Connection
@@ -61,13 +61,13 @@ def mutants(server: Server, templates: dict[str, str]) -> Iterator[Connection[An
     with Database.create(server, "mutants", templates["extension"], "extension") as database:
         database.execute("SELECT FROM onboarding.adopt()")
         for table in ("user_language", "user_deep_link_log", "user_meme_reaction"):
-            database.execute(cast(LiteralString, f"ALTER TABLE {table} DROP CONSTRAINT {table}_user_id_fkey"))
+            database.execute(f"ALTER TABLE {table} DROP CONSTRAINT {table}_user_id_fkey")
         source = database.value("SELECT pg_get_functiondef(%s::regprocedure)", SIGNATURE)
         for mutant in (INTACT, *MUTANTS):
             schema = f"mutant_{mutant.step}"
             copy = without_step(source, mutant.step).replace("FUNCTION onboarding.", f"FUNCTION {schema}.")
-            database.execute(cast(LiteralString, f"CREATE SCHEMA {schema}"))
-            database.execute(cast(LiteralString, copy))
+            database.execute(f"CREATE SCHEMA {schema}")
+            database.execute(copy)
         yield database.connection
 
 
@@ -83,7 +83,7 @@ def start(connection: Connection[Any], mutant: Mutant, deep_link: str | None, *,
             [user_id],
         )
     connection.execute(
-        cast(LiteralString, f"SELECT mutant_{mutant.step}.start(%s, 'Anna', deep_link => %s)"),
+        f"SELECT mutant_{mutant.step}.start(%s, 'Anna', deep_link => %s)",
         [user_id, deep_link],
     )
     # A user of a year ago should have had their first meme.
@@ -119,10 +119,8 @@ def test_every_mutant_is_caught(
         assert_contract("onboarding", user_id, connection=mutants)
         return
 
-    if mutant.step == 2 and not known:
-        named = f"has no row with the key '{user_id}'"
-    else:
-        named = f"{mutant.clause}: Broken"
+    nobody = mutant.step == 2 and not known
+    named = f"has no row with the key '{user_id}'" if nobody else f"{mutant.clause}: Broken"
     with pytest.raises(pytest.fail.Exception, match=named):
         assert_contract("onboarding", user_id, connection=mutants)
 
@@ -145,5 +143,5 @@ def test_a_user_who_stays_blocked_is_caught(mutants: Connection[Any], assert_con
     mutants.execute(
         """UPDATE public."user" SET type = 'blocked_bot', blocked_bot_at = now() WHERE id = %s""", [user_id]
     )
-    with pytest.raises(pytest.fail.Exception, match="languages: .*exempt"):
+    with pytest.raises(pytest.fail.Exception, match=r"languages: .*exempt"):
         assert_contract("onboarding", user_id, connection=mutants)
