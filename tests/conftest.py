@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import itertools
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
+from psycopg import sql
 
 from scripts.build import build
 from scripts.cluster import Cluster, Server, ServerTree
@@ -75,6 +76,23 @@ def empty_database(server: Server) -> Iterator[Database]:
     """A fresh database with nothing installed."""
     with Database.create(server, f"test_{os.getpid()}_{next(_numbers)}", "template1", "none") as made:
         yield made
+
+
+@pytest.fixture(scope="session")
+def make_role(server: Server) -> Iterator[Callable[[], str]]:
+    """Makes login roles without any privilege, and drops them after the databases that knew them."""
+    made: list[str] = []
+
+    def make() -> str:
+        # In need of quotes, so that a forgotten one shows.
+        name = f"Role {os.getpid()} {next(_numbers)}"
+        server.execute(sql.SQL("CREATE ROLE {} LOGIN").format(sql.Identifier(name)))
+        made.append(name)
+        return name
+
+    yield make
+    for name in made:
+        server.execute(sql.SQL("DROP ROLE {}").format(sql.Identifier(name)))
 
 
 @pytest.fixture

@@ -1,35 +1,13 @@
-"""Roles and the database in which pg_cron lives."""
+"""The database in which pg_cron lives."""
 
 from __future__ import annotations
 
-import itertools
-import os
 from collections.abc import Callable, Iterator
 
 import pytest
-from psycopg import sql
 
 from scripts.cluster import Server
 from tests.database import Database
-
-_numbers = itertools.count(1)
-
-
-@pytest.fixture(scope="session")
-def make_role(server: Server) -> Iterator[Callable[[], str]]:
-    """Makes login roles without any privilege, and drops them after the databases that knew them."""
-    made: list[str] = []
-
-    def make() -> str:
-        # In need of quotes, so that a forgotten one shows.
-        name = f"Role {os.getpid()} {next(_numbers)}"
-        server.execute(sql.SQL("CREATE ROLE {} LOGIN").format(sql.Identifier(name)))
-        made.append(name)
-        return name
-
-    yield make
-    for name in made:
-        server.execute(sql.SQL("DROP ROLE {}").format(sql.Identifier(name)))
 
 
 @pytest.fixture
