@@ -22,13 +22,9 @@ BEGIN
     FROM ghostwatch._hold_back(told, channel, as_of) AS h
     RETURNING n.notification_id, n.state, n.next_attempt_at INTO entered;
 
-    IF entered.state = 'suppressed' THEN
-        RETURN false;
-    END IF;
-
     -- Messages are rendered from the state at sending time: what still waits (Telegram was unreachable, say)
-    -- would tell this very state, so one message with all the times takes the place of them all. A recap also
-    -- tells what was kept for it.
+    -- would tell this very state, so one message with all the times takes the place of them all, even if that one
+    -- is suppressed. A recap also tells what was kept for it.
     WITH waiting AS (
         UPDATE ghostwatch.notification AS n
         SET
@@ -55,7 +51,7 @@ BEGIN
         WHERE n.notification_id = entered.notification_id;
     END IF;
 
-    RETURN entered.next_attempt_at <= as_of;
+    RETURN entered.state = 'pending' AND entered.next_attempt_at <= as_of;
 END
 $_queue_message$;
 

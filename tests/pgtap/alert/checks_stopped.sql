@@ -1,6 +1,6 @@
 BEGIN;
 \ir fixture.psql
-SELECT plan(27);
+SELECT plan(28);
 
 SELECT ghostwatch.add_channel('admins', -1001);
 
@@ -40,6 +40,7 @@ SELECT results_eq(
     $$VALUES ('pending', timestamptz 'infinity')$$,
     'it is kept'
 );
+SELECT is(ghostwatch.outbox_rest(), NULL, 'and keeps no sidecar from its rest');
 SELECT pg_temp.succeeded('16:40');
 SELECT ghostwatch.watch_checks();
 SELECT is(

@@ -1,6 +1,6 @@
 BEGIN;
 \ir ../alert/fixture.psql
-SELECT plan(20);
+SELECT plan(23);
 
 SELECT ghostwatch.add_channel('admins', -1001, quiet_from => '22:00', quiet_until => '08:00', quiet_time_zone => 'Europe/Berlin');
 CREATE FUNCTION pg_temp.quiet_until(at timestamptz) RETURNS timestamptz
@@ -18,6 +18,27 @@ SELECT is(
     'quiet hours need not go over midnight'
 );
 SELECT ghostwatch.remove_channel('lunch');
+
+-- An outage of the checks that ends at night
+UPDATE ghostwatch.channel SET quiet_errors = true;
+UPDATE ghostwatch.check_progress SET last_success_at = '2026-01-01 20:40+00', catching_up_since = '2026-01-01 20:40+00';
+SELECT ghostwatch._decide_checks_stopped('2026-01-01 20:50+00');
+SELECT pg_temp.deliver('20:50');
+SELECT pg_temp.ghost('0', 'error', 'none', '20:30');
+SELECT pg_temp.run('20:58');
+SELECT is(pg_temp.messages('{pending}'), '{opened}', 'what the checks find as they come back is kept for the recap');
+UPDATE ghostwatch.check_progress SET last_success_at = '2026-01-01 21:01+00', catching_up_since = NULL;
+SELECT ghostwatch._decide_checks_stopped('2026-01-01 21:01+00');
+SELECT is(pg_temp.messages('{pending}'), '{digest}', 'which waits for the digest if it comes at night');
+SELECT is(
+    (SELECT jsonb_path_query_array(ghostwatch._told_alerts(n.notification_id), '$[*].kind') FROM ghostwatch.notification AS n WHERE n.reason = 'digest'),
+    '["violations", "checks_stopped"]',
+    'and so does all that it would have told'
+);
+DELETE FROM ghostwatch.alert;
+DELETE FROM ghostwatch.violation;
+DELETE FROM ghostwatch.notification;
+UPDATE ghostwatch.channel SET quiet_errors = false;
 SELECT ghostwatch.add_channel('awake', -1003);
 
 -- A warning at night
