@@ -38,6 +38,7 @@ def test_a_long_transaction_holds_the_watermarks(database: Database) -> None:
     assert advice == f"SELECT pg_terminate_backend({idle.info.backend_pid});"
 
     database.connection.execute(advice.encode())
+    database.execute("SELECT pg_terminate_backend(%s, 10000)", idle.info.backend_pid)  # waits until it is gone
     assert said(database, "late commits") == []
 
 
