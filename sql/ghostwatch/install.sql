@@ -10,6 +10,7 @@
 \ir tables/branch_family.sql
 \ir tables/check_progress.sql
 \ir tables/judged.sql
+\ir tables/arrival.sql
 \ir tables/violation.sql
 \ir tables/branch_minute.sql
 \ir tables/family_rate.sql
@@ -24,8 +25,9 @@
 \ir tables/event.sql
 \ir tables/sidecar.sql
 
--- what every room needs: the time, and the settings
+-- what every room needs: the time, the settings, and the clauses of contracts
 \ir operate/clock.sql
+\ir detect/clause.sql
 \ir operate/setting_defaults.sql
 \ir operate/setting.sql
 \ir operate/settings.sql
@@ -37,6 +39,8 @@
 \ir declare/contract_id.sql
 \ir declare/invariant_id.sql
 \ir declare/require_contract_owner.sql
+\ir declare/contract_trigger_schema.sql
+\ir declare/remove_contract_trigger.sql
 \ir declare/column_type.sql
 \ir declare/key_cast.sql
 \ir declare/check_expression.sql
@@ -50,10 +54,19 @@
 \ir declare/drop_contract.sql
 
 -- detect: who breaks it
-\ir detect/clause.sql
 \ir detect/clock_changes.sql
+\ir detect/due_up_to.sql
+\ir detect/written_birth.sql
 \ir detect/born_at_expression.sql
+\ir detect/birth_column.sql
 \ir detect/born_between.sql
+\ir detect/subjects_born.sql
+\ir detect/subject_by_key.sql
+\ir detect/capture/capture_name.sql
+\ir detect/capture/install_capture.sql
+\ir detect/capture/remove_capture.sql
+\ir detect/capture/seed_arrivals.sql
+\ir detect/capture/forget_arrivals.sql
 \ir detect/family_expression.sql
 \ir detect/judgement.sql
 \ir detect/related_query.sql
@@ -61,6 +74,7 @@
 \ir detect/life_state.sql
 \ir detect/oldest_birth_to_come.sql
 \ir detect/batch.sql
+\ir detect/judge_batch.sql
 \ir detect/judge_arrivals.sql
 \ir detect/recheck_violations.sql
 \ir detect/check_outcome.sql
@@ -187,10 +201,8 @@
 
 -- enforce: refuse what breaks a contract at COMMIT
 \ir enforce/enforcement_name.sql
-\ir enforce/enforcement_schema.sql
 \ir enforce/judge_at_commit.sql
 \ir enforce/write_enforcement_function.sql
-\ir enforce/remove_enforcement.sql
 \ir enforce/install_enforcement.sql
 \ir enforce/enforcement_follows_contract.sql
 \ir enforce/enforcement_follows_invariant.sql

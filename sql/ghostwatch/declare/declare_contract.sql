@@ -9,7 +9,8 @@ CREATE FUNCTION ghostwatch.declare_contract(
     time_zone text DEFAULT NULL,
     lateness interval DEFAULT '2 minutes',
     description text DEFAULT NULL,
-    noun text DEFAULT NULL
+    noun text DEFAULT NULL,
+    capture boolean DEFAULT false
 ) RETURNS void
 LANGUAGE plpgsql
 VOLATILE
@@ -17,7 +18,7 @@ PARALLEL UNSAFE
 AS $declare_contract$
 -- Declares what every row of a table must come to have, or changes such a declaration; idempotent.
 -- The search path of this session is kept with the contract, so that names in its expressions keep their meaning.
--- Raises GW002 to GW006, GW008 to GW011 and GW016.
+-- Raises GW002 to GW006, GW008 to GW012, GW016 and GW017.
 DECLARE
     before ghostwatch.contract;
     after ghostwatch.contract;
@@ -87,12 +88,12 @@ BEGIN
 
     INSERT INTO ghostwatch.contract AS c (
         name, subject, key_column, born_at_column, branch_expression, exempt_predicate, exempt_branches,
-        time_zone, lateness, search_path, noun, description
+        time_zone, lateness, capture, search_path, noun, description
     )
     VALUES (
         declare_contract.name, declare_contract.subject, declare_contract.key_column, declare_contract.born_at_column,
         declare_contract.branch_expression, declare_contract.exempt_predicate, coalesce(declare_contract.exempt_branches, '{}'),
-        declare_contract.time_zone, ghostwatch._fixed_length(declare_contract.lateness),
+        declare_contract.time_zone, ghostwatch._fixed_length(declare_contract.lateness), coalesce(declare_contract.capture, false),
         (SELECT string_agg(quote_ident(p.schema_name), ', ' ORDER BY p.position) || ', pg_temp'
          FROM unnest('pg_catalog'::name || current_schemas(false)) WITH ORDINALITY AS p (schema_name, position)
          WHERE p.schema_name NOT LIKE 'pg\_temp%'),
@@ -107,17 +108,25 @@ BEGIN
         exempt_branches = excluded.exempt_branches,
         time_zone = excluded.time_zone,
         lateness = excluded.lateness,
+        capture = excluded.capture,
         search_path = excluded.search_path,
         noun = excluded.noun,
         description = excluded.description
     RETURNING c.contract_id INTO its_contract_id;
 
-    -- Where other rows are read, or are read or judged otherwise, what was found before means nothing.
     SELECT c.* INTO after FROM ghostwatch.contract AS c WHERE c.contract_id = its_contract_id;
-    IF (before.subject, before.key_column, before.born_at_column, before.time_zone, before.branch_expression,
+    IF before.capture AND (NOT after.capture OR (before.subject, before.key_column) <> (after.subject, after.key_column)) THEN
+        PERFORM ghostwatch._remove_capture(its_contract_id);
+    END IF;
+    IF after.capture THEN
+        PERFORM ghostwatch._install_capture(its_contract_id);
+    END IF;
+
+    -- Where other rows are read, or are read or judged otherwise, what was found before means nothing.
+    IF (before.subject, before.key_column, before.born_at_column, before.time_zone, before.capture, before.branch_expression,
         before.exempt_predicate, before.exempt_branches)
        IS DISTINCT FROM
-       (after.subject, after.key_column, after.born_at_column, after.time_zone, after.branch_expression,
+       (after.subject, after.key_column, after.born_at_column, after.time_zone, after.capture, after.branch_expression,
         after.exempt_predicate, after.exempt_branches) THEN
         PERFORM ghostwatch._restart_checks(i.invariant_id)
         FROM ghostwatch.invariant AS i
@@ -126,10 +135,11 @@ BEGIN
 END
 $declare_contract$;
 
-COMMENT ON FUNCTION ghostwatch.declare_contract(text, regclass, name, name, text, text, text[], text, interval, text, text) IS
+COMMENT ON FUNCTION ghostwatch.declare_contract(text, regclass, name, name, text, text, text[], text, interval, text, text, boolean) IS
 'Declares what every row of a subject table must come to have; declaring again changes it.
 name: of the contract. subject: the table whose rows are watched. key_column: its key. born_at_column: its time of birth, timestamptz or timestamp.
 branch_expression: SQL over the alias s giving the path the subject came by. exempt_predicate: boolean SQL over s; such subjects are not judged.
 exempt_branches: LIKE patterns of branches that are not judged. time_zone: in which a timestamp without time zone is read (default: this session''s).
 lateness: how far a birth time may lie before the start of its transaction (clocks that differ). noun: what messages call the subjects, in the plural.
-Raises GW002 (not a table), GW003 (no such column), GW004 to GW006 (an expression is not valid), GW008 (belongs to another role), GW009 (key cannot be compared), GW010 (no time of birth), GW011 (no such time zone), GW012 (lateness), GW016 (no name).';
+capture: a trigger notes arrivals by the database''s clock, so that neither an index on the birth time nor the application''s clocks matter.
+Raises GW002 (not a table), GW003 (no such column), GW004 to GW006 (an expression is not valid), GW008 (belongs to another role), GW009 (key cannot be compared), GW010 (no time of birth), GW011 (no such time zone), GW012 (lateness), GW016 (no name), GW017 (capture on what is no table).';

@@ -18,6 +18,8 @@ BEGIN
         PERFORM ghostwatch.drop_invariant(drop_contract.name, its_invariant);
     END LOOP;
 
+    -- Before the row is gone: it says who owns the function of the trigger.
+    PERFORM ghostwatch._remove_capture(its_contract_id);
     DELETE FROM ghostwatch.contract AS c WHERE c.contract_id = its_contract_id;
 END
 $drop_contract$;

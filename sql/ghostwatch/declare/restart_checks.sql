@@ -9,12 +9,11 @@ AS $_restart_checks$
 -- Begins the checks of an invariant anew, watch_for back, so that declaring shows the present at once.
 -- Waits for a check of it that is under way.
 DECLARE
+    clause ghostwatch._clause;
     start_at timestamptz;
 BEGIN
-    SELECT ghostwatch._clock() - i.watch_for
-    INTO start_at
-    FROM ghostwatch.invariant AS i
-    WHERE i.invariant_id = _restart_checks.invariant_id;
+    SELECT c.* INTO clause FROM ghostwatch._clause AS c WHERE c.invariant_id = _restart_checks.invariant_id;
+    start_at := ghostwatch._clock() - clause.watch_for;
 
     INSERT INTO ghostwatch.check_progress AS p (invariant_id, watermark, horizon)
     VALUES (_restart_checks.invariant_id, start_at, start_at)
@@ -32,6 +31,10 @@ BEGIN
     WHERE b.invariant_id = _restart_checks.invariant_id
       AND b.minute >= date_trunc('minute', start_at);
     PERFORM ghostwatch._restart_drift(invariant_id, start_at);
+
+    IF clause.capture THEN
+        PERFORM ghostwatch._seed_arrivals(clause, start_at);
+    END IF;
 END
 $_restart_checks$;
 

@@ -6,9 +6,9 @@ IMMUTABLE
 PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 RETURN CASE
-    WHEN (clause).time_zone IS NULL THEN format('s.%I', (clause).born_at_column)
-    ELSE format('(s.%I AT TIME ZONE %L)', (clause).born_at_column, (clause).time_zone)
+    WHEN (clause).capture THEN 's._arrived_at'
+    ELSE ghostwatch._written_birth(clause)
 END;
 
 COMMENT ON FUNCTION ghostwatch._born_at_expression(ghostwatch._clause) IS
-'SQL for the birth time of the subject s as a timestamptz.';
+'SQL for the birth time of the subject s as a timestamptz: the one it carries or, under capture, when the database saw it come.';

@@ -14,7 +14,7 @@ DECLARE
     -- Where a clock was set back or forward within these hours, local times repeat or never happen;
     -- then the index reads a little more, and the exact condition sorts it out.
     margin constant interval := interval '3 hours';
-    exact constant text := format('%1$s > %2$L AND %1$s <= %3$L', ghostwatch._born_at_expression(clause), after, up_to);
+    exact constant text := format('%1$s > %2$L AND %1$s <= %3$L', ghostwatch._written_birth(clause), after, up_to);
 BEGIN
     IF clause.time_zone IS NULL THEN
         RETURN exact;

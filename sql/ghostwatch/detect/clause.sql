@@ -13,6 +13,7 @@ SELECT
     c.exempt_branches,
     c.time_zone,
     c.lateness,
+    c.capture,
     c.search_path,
     i.related,
     i.related_key_column,

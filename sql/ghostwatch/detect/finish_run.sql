@@ -16,10 +16,13 @@ AS $_finish_run$
 DECLARE
     as_of constant timestamptz := ghostwatch._clock();
 BEGIN
+    -- Once a minute will do, however often checks run.
+    IF NOT EXISTS (SELECT FROM ghostwatch.check_run AS r WHERE r.started_at >= date_trunc('minute', as_of)) THEN
+        PERFORM ghostwatch._prune(as_of);
+    END IF;
+
     INSERT INTO ghostwatch.check_run (started_at, finished_at, checks, failures, judged, opened, backlog)
     VALUES (started_at, as_of, checks, failures, judged, opened, backlog);
-
-    PERFORM ghostwatch._prune(as_of);
 
     -- Now it is known whether the checks are back after an outage.
     IF ghostwatch._decide_checks_stopped(as_of) OR something_to_tell THEN

@@ -38,13 +38,8 @@ BEGIN
         FROM ghost AS g
         $query$,
         ghostwatch._subject_query(clause, format(
-            '(SELECT s.* FROM %s AS s WHERE %s) AS s',
-            clause.subject,
-            ghostwatch._born_between(
-                clause,
-                as_of - clause.watch_for - interval '1 microsecond',
-                as_of - clause.deadline - CASE WHEN clause.warn_after IS NULL THEN interval '1 microsecond' ELSE '0' END
-            )
+            '(%s) AS s',
+            ghostwatch._subjects_born(clause, as_of - clause.watch_for - interval '1 microsecond', ghostwatch._due_up_to(clause, as_of))
         )))
     INTO warn_count, error_count, total, sample_keys, branches
     USING as_of, clause.error_after;

@@ -2,7 +2,7 @@ CREATE FUNCTION ghostwatch._next_invariant(
     contract text,
     done integer[]
 ) RETURNS integer
-LANGUAGE sql
+LANGUAGE plpgsql
 VOLATILE
 PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
@@ -10,20 +10,27 @@ AS $_next_invariant$
 -- Takes the invariant whose last attempt is oldest and records the attempt, before anything can go wrong with it.
 -- Only the caller's own contracts: nobody's expressions are run with somebody else's rights.
 -- The attempt is told by the machine's clock: it orders what really happened.
-UPDATE ghostwatch.check_progress AS p
-SET last_attempt_at = clock_timestamp()
-WHERE p.invariant_id = (
-    SELECT q.invariant_id
-    FROM ghostwatch.check_progress AS q
-    INNER JOIN ghostwatch._clause AS c ON q.invariant_id = c.invariant_id
-    WHERE c.owner = quote_ident(current_user)::regrole
-      AND (_next_invariant.contract IS NULL OR c.contract = _next_invariant.contract)
-      AND q.invariant_id <> ALL (done)
-    ORDER BY q.last_attempt_at NULLS FIRST, q.invariant_id
-    LIMIT 1
-    FOR UPDATE OF q SKIP LOCKED
-)
-RETURNING p.invariant_id
+-- (plpgsql, so that a session that runs checks again and again plans this once.)
+DECLARE
+    taken integer;
+BEGIN
+    UPDATE ghostwatch.check_progress AS p
+    SET last_attempt_at = clock_timestamp()
+    WHERE p.invariant_id = (
+        SELECT q.invariant_id
+        FROM ghostwatch.check_progress AS q
+        INNER JOIN ghostwatch._clause AS c ON q.invariant_id = c.invariant_id
+        WHERE c.owner = quote_ident(current_user)::regrole
+          AND (_next_invariant.contract IS NULL OR c.contract = _next_invariant.contract)
+          AND q.invariant_id <> ALL (done)
+        ORDER BY q.last_attempt_at NULLS FIRST, q.invariant_id
+        LIMIT 1
+        FOR UPDATE OF q SKIP LOCKED
+    )
+    RETURNING p.invariant_id INTO taken;
+
+    RETURN taken;
+END
 $_next_invariant$;
 
 COMMENT ON FUNCTION ghostwatch._next_invariant(text, integer[]) IS

@@ -12,11 +12,18 @@ AS $_recheck_violations$
 -- The branch is not looked at: it was decided at birth, and costs a look-up.
 -- Declared SQL runs here, with the rights of who declared it: @plpgsql_check_options: security_warnings = false
 DECLARE
-    subject_query constant text := ghostwatch._subject_query(clause, format(
-        '(SELECT s.* FROM %s AS s WHERE s.%I = v.subject_key::%s LIMIT 1) AS s',
-        clause.subject, clause.key_column, ghostwatch._column_type(clause.subject, clause.key_column)
-    ));
+    subject_query text;
 BEGIN
+    IF NOT EXISTS (
+        SELECT FROM ghostwatch.violation AS v
+        WHERE v.invariant_id = clause.invariant_id AND v.state IN ('warn', 'error', 'exempt')
+    ) THEN
+        RETURN;
+    END IF;
+
+    subject_query := ghostwatch._subject_query(
+        clause, format('(%s) AS s', ghostwatch._subject_by_key(clause, 'v.subject_key', 'v.born_at'))
+    );
     PERFORM set_config('search_path', clause.search_path, true);
     -- The lateral look-up and the ctid keep this a loop over the open ones, whatever the statistics say.
     EXECUTE format($query$

@@ -28,9 +28,13 @@ BEGIN
     FOR clause IN SELECT c.* FROM ghostwatch._clause AS c WHERE c.contract_id = its_contract_id ORDER BY c.invariant_id LOOP
         PERFORM set_config('search_path', clause.search_path, true);
         BEGIN
-            EXECUTE ghostwatch._subject_query(clause, format(
-                '(SELECT s.* FROM %s AS s WHERE s.%I = %L) AS s', clause.subject, clause.key_column, violations_of.subject_key
-            ))
+            EXECUTE ghostwatch._subject_query(clause, format('(%s) AS s', ghostwatch._subject_by_key(
+                clause,
+                quote_nullable(violations_of.subject_key),
+                -- An arrival is forgotten once nobody judges it any more.
+                format('coalesce((SELECT max(a.arrived_at) FROM ghostwatch.arrival AS a WHERE a.contract_id = %s AND a.subject_key = s.%I::text), %s)',
+                       clause.contract_id, clause.key_column, ghostwatch._written_birth(clause))
+            )))
             INTO found;
         EXCEPTION WHEN invalid_text_representation OR numeric_value_out_of_range THEN
             found := NULL;

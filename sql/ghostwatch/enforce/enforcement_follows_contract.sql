@@ -8,11 +8,11 @@ AS $_enforcement_follows_contract$
 -- Keeps the trigger on the subjects as the contract says: there, on another table, or gone.
 BEGIN
     IF TG_OP = 'DELETE' THEN
-        PERFORM ghostwatch._remove_enforcement(OLD.contract_id);
+        PERFORM ghostwatch._remove_contract_trigger(OLD.contract_id, ghostwatch._enforcement_name(OLD.contract_id));
         RETURN OLD;
     END IF;
 
-    PERFORM ghostwatch._remove_enforcement(NEW.contract_id);
+    PERFORM ghostwatch._remove_contract_trigger(NEW.contract_id, ghostwatch._enforcement_name(NEW.contract_id));
     IF NEW.enforcement <> 'observe' THEN
         PERFORM ghostwatch._install_enforcement(NEW.contract_id);
     END IF;

@@ -9,7 +9,7 @@ AS $_enforcement_follows_invariant$
 -- Where nothing is enforced, nothing happens: so it is while a dump is restored, whose last step are the triggers.
 DECLARE
     its_contract_id constant integer := CASE TG_OP WHEN 'DELETE' THEN OLD.contract_id ELSE NEW.contract_id END;
-    function_schema constant name := ghostwatch._enforcement_schema(its_contract_id);
+    function_schema constant name := ghostwatch._contract_trigger_schema(its_contract_id, ghostwatch._enforcement_name(its_contract_id));
 BEGIN
     IF function_schema IS NOT NULL THEN
         PERFORM ghostwatch._write_enforcement_function(its_contract_id, function_schema);

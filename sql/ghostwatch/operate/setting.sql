@@ -5,6 +5,8 @@ RETURNS text
 LANGUAGE plpgsql
 STABLE
 PARALLEL SAFE
+-- One path whoever asks, so that a session plans this once.
+SET search_path = pg_catalog, pg_temp
 AS $_setting$
 -- The value of a setting in force.
 -- Takes the setting's name; returns its value as text, to be cast to the setting's type.

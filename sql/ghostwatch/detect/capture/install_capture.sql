@@ -1,0 +1,81 @@
+CREATE FUNCTION ghostwatch._install_capture(
+    contract_id integer
+) RETURNS void
+LANGUAGE plpgsql
+VOLATILE
+PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $_install_capture$
+-- Puts the trigger that notes arrivals on the table of the subjects and on each of its partitions that has none yet;
+-- its function, which belongs to the contract's owner, stands beside the table.
+-- Waits for running transactions that write the table: whoever is not noted is visible afterwards.
+-- Raises GW017.
+DECLARE
+    captured ghostwatch.contract;
+    trigger_name constant name := ghostwatch._capture_name(contract_id);
+    function_schema name;
+    subject_kind "char";
+    relation regclass;
+BEGIN
+    SELECT c.* INTO captured FROM ghostwatch.contract AS c WHERE c.contract_id = _install_capture.contract_id;
+    SELECT n.nspname, c.relkind
+    INTO function_schema, subject_kind
+    FROM pg_class AS c
+    INNER JOIN pg_namespace AS n ON n.oid = c.relnamespace
+    WHERE c.oid = captured.subject;
+
+    IF subject_kind NOT IN ('r', 'p') THEN
+        RAISE EXCEPTION 'arrivals in % cannot be captured', captured.subject
+            USING ERRCODE = 'GW017',
+                  DETAIL = 'Only tables and partitioned tables take the trigger that notes arrivals.',
+                  HINT = format('SELECT ghostwatch.declare_contract(%L, %L, capture => false)', captured.name, captured.subject);
+    END IF;
+
+    function_schema := coalesce(ghostwatch._contract_trigger_schema(contract_id, trigger_name), function_schema);
+    EXECUTE format(
+        'CREATE OR REPLACE FUNCTION %1$I.%2$I() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER '
+        'SET search_path = pg_catalog, pg_temp AS %3$L; '
+        'REVOKE EXECUTE ON FUNCTION %1$I.%2$I() FROM public; '
+        'COMMENT ON FUNCTION %1$I.%2$I() IS %4$L',
+        function_schema,
+        trigger_name,
+        format(
+            $body$
+-- Written by ghostwatch.declare_contract() for contract %1$s. A definer: those who insert need no rights on ghostwatch.
+DECLARE
+    noted_at constant timestamptz := ghostwatch._clock();
+BEGIN
+    INSERT INTO ghostwatch.arrival (contract_id, arrived_at, subject_key)
+    SELECT %1$s, noted_at, n.%2$I::text FROM newcomer AS n WHERE n.%2$I IS NOT NULL;
+    RETURN NULL;
+END
+$body$,
+            contract_id,
+            captured.key_column
+        ),
+        format(
+            'Notes arrivals for the ghostwatch contract %L. To turn that off, declare it with capture => false.',
+            captured.name
+        )
+    );
+
+    FOR relation IN
+        SELECT captured.subject
+        UNION
+        SELECT t.relid FROM pg_partition_tree(captured.subject) AS t
+        EXCEPT
+        SELECT t.tgrelid FROM pg_trigger AS t WHERE t.tgname = trigger_name
+    LOOP
+        -- The condition is always true. It makes the trigger depend on ghostwatch, so that
+        -- removing ghostwatch removes it too and leaves no table that nobody can write.
+        EXECUTE format(
+            'CREATE TRIGGER %1$I AFTER INSERT ON %2$s REFERENCING NEW TABLE AS newcomer '
+            'FOR EACH STATEMENT WHEN (NULL::ghostwatch.contract IS NULL) EXECUTE FUNCTION %3$I.%1$I()',
+            trigger_name, relation, function_schema
+        );
+    END LOOP;
+END
+$_install_capture$;
+
+COMMENT ON FUNCTION ghostwatch._install_capture(integer) IS
+'Puts the trigger that notes arrivals on the table of a contract''s subjects. Raises GW017 (not a table).';

@@ -1,0 +1,28 @@
+CREATE FUNCTION ghostwatch._seed_arrivals(
+    clause ghostwatch._clause,
+    since timestamptz
+) RETURNS void
+LANGUAGE plpgsql
+VOLATILE
+PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $_seed_arrivals$
+-- Notes those who came since a moment but before the trigger did: for them, what they carry as birth time must do.
+-- Names of columns only are put into the query: @plpgsql_check_options: security_warnings = false
+BEGIN
+    EXECUTE format(
+        'INSERT INTO ghostwatch.arrival (contract_id, arrived_at, subject_key) '
+        'SELECT $1, least(%1$s, $3), s.%2$I::text FROM %3$s AS s '
+        'WHERE %1$s > $2 AND NOT EXISTS ('
+        '    SELECT FROM ghostwatch.arrival AS a WHERE a.contract_id = $1 AND a.subject_key = s.%2$I::text'
+        ')',
+        ghostwatch._written_birth(clause),
+        clause.key_column,
+        clause.subject
+    )
+    USING clause.contract_id, since, ghostwatch._clock();
+END
+$_seed_arrivals$;
+
+COMMENT ON FUNCTION ghostwatch._seed_arrivals(ghostwatch._clause, timestamptz) IS
+'Notes the arrival of subjects that came since a moment, but before their arrival was noted by itself.';
