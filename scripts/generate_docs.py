@@ -21,6 +21,40 @@ TABLES: Final[dict[str, dict[str, LiteralString]]] = {
             FROM ghostwatch.settings
         """,
     },
+    "contract.md": {
+        "clauses": """
+            SELECT
+                '`' || i.name || '`' AS clause,
+                'has ' || i.noun AS "every new user",
+                CASE
+                    WHEN i.error_after = '0' THEN 'at once'
+                    ELSE format('in %s min; warning after %s', extract(minute FROM i.error_after)::int,
+                        extract(minute FROM i.warn_after)::int)
+                END AS due,
+                i.description AS why
+            FROM ghostwatch.invariant AS i
+            ORDER BY i.invariant_id
+        """,
+        "rows": """
+            SELECT
+                '`' || i.name || '`' AS clause,
+                format('`%s.%s`', i.related, i.related_key_column) AS "row by key",
+                coalesce('`' || i.predicate || '`', '') AS condition
+            FROM ghostwatch.invariant AS i
+            ORDER BY i.invariant_id
+        """,
+        "families": """
+            SELECT
+                '`' || f.family || '`' AS family,
+                '`' || f.pattern || '`' AS "deep links"
+            FROM ghostwatch.branch_family AS f
+            ORDER BY f.pattern
+        """,
+        "exempt": """
+            SELECT '`' || c.exempt_predicate || '`' AS "exempt is who satisfies"
+            FROM ghostwatch.contract AS c
+        """,
+    },
 }
 
 
@@ -51,6 +85,8 @@ def main() -> None:
     build()
     with Cluster() as cluster, cluster.connect() as connection:
         connection.execute("CREATE EXTENSION ghostwatch")
+        connection.execute("CREATE EXTENSION ghostwatch_onboarding")
+        connection.execute("SELECT FROM onboarding.adopt()")
         for document in TABLES:
             path = ROOT / "docs" / document
             path.write_text(render(document, path.read_text(encoding="utf-8"), connection), encoding="utf-8")
