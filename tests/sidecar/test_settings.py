@@ -1,0 +1,115 @@
+"""Mistakes in the environment are all told at once, a line each, before anything starts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from ghostwatch.errors import CommandError
+from ghostwatch.settings import Settings
+from tests.fake_telegram import TOKEN
+
+GOOD = {"GHOSTWATCH_TELEGRAM_TOKEN": TOKEN}
+
+
+def mistakes(**environment: str) -> list[str]:
+    """What is said of an environment that is good but for these."""
+    with pytest.raises(CommandError) as raised:
+        Settings.from_environment(GOOD | environment)
+    return [line.strip() for line in str(raised.value).splitlines()]
+
+
+def test_defaults() -> None:
+    """A token is all that must be said."""
+    settings = Settings.from_environment(GOOD)
+    assert settings.api_url == "https://api.telegram.org"
+    assert settings.run_checks_every is None
+    assert settings.http_port is None
+    assert not settings.buttons
+    assert settings.send_timeout < settings.lease
+
+
+def test_everything_said(tmp_path: Path) -> None:
+    """Every setting is read."""
+    (tmp_path / "token").write_text(f"{TOKEN}\n")
+    settings = Settings.from_environment(
+        {
+            "GHOSTWATCH_DSN": "dbname=bot host=db",
+            "GHOSTWATCH_TELEGRAM_TOKEN_FILE": str(tmp_path / "token"),
+            "GHOSTWATCH_TELEGRAM_API_URL": "http://telegram:8081/",
+            "GHOSTWATCH_TELEGRAM_BUTTONS": "1",
+            "GHOSTWATCH_RUN_CHECKS_EVERY": "500ms",
+            "GHOSTWATCH_POLL_EVERY": "2",
+            "GHOSTWATCH_LEASE": "1m",
+            "GHOSTWATCH_TEMPLATES": str(tmp_path),
+            "GHOSTWATCH_HTTP_HOST": "0.0.0.0",
+            "GHOSTWATCH_HTTP_PORT": "9187",
+            "GHOSTWATCH_HEARTBEAT_URL": "https://hc/ping",
+            "GHOSTWATCH_WORKER": "one",
+            "GHOSTWATCH_LOG_LEVEL": "DEBUG",
+            "GHOSTWATCH_LOG_FORMAT": "json",
+        }
+    )
+    assert settings == Settings(
+        dsn="dbname=bot host=db",
+        token=TOKEN,
+        api_url="http://telegram:8081",
+        worker="one",
+        poll_every=2.0,
+        lease=60.0,
+        send_timeout=30.0,
+        run_checks_every=0.5,
+        templates=tmp_path,
+        http_host="0.0.0.0",
+        http_port=9187,
+        heartbeat_url="https://hc/ping",
+        buttons=True,
+        log_level="debug",
+        log_format="json",
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "says"),
+    [
+        ("TELEGRAM_TOKEN", "nonsense", "the bot token is malformed"),
+        ("TELEGRAM_TOKEN", "", "no bot token: set GHOSTWATCH_TELEGRAM_TOKEN_FILE"),
+        ("TELEGRAM_TOKEN_FILE", "/somewhere", "are both set"),
+        ("TELEGRAM_API_URL", "api.telegram.org", "begins with http:// or https://"),
+        ("TELEGRAM_BUTTONS", "yes", "write 1 for on or 0 for off"),
+        ("RUN_CHECKS_EVERY", "often", "write a time above zero"),
+        ("POLL_EVERY", "0s", "write a time above zero"),
+        ("LEASE", "-3", "write a time above zero"),
+        ("TEMPLATES", "/nowhere", "no such directory"),
+        ("HTTP_PORT", "70000", "write a port from 1 to 65535"),
+        ("HEARTBEAT_URL", "ftp://x", "begins with http:// or https://"),
+        ("LOG_LEVEL", "loud", "write one of debug, info, warning, error"),
+        ("LOG_FORMAT", "xml", "write one of text, json"),
+        ("DSN", "host=db password='se cret", "GHOSTWATCH_DSN cannot be read"),
+    ],
+)
+def test_a_mistake(name: str, value: str, says: str) -> None:
+    """Names the variable and what to write instead; never quotes a secret."""
+    told = mistakes(**{f"GHOSTWATCH_{name}": value})
+    assert says in told[0]
+    assert TOKEN not in told[0]
+    assert "se cret" not in told[0]
+
+
+def test_all_mistakes_at_once() -> None:
+    """Nobody wants to hear of them one by one."""
+    told = mistakes(GHOSTWATCH_LEASE="x", GHOSTWATCH_HTTP_PORT="x", GHOSTWATCH_TELEGRAM_TOKEN="x")
+    assert len(told) == 3
+
+
+def test_a_token_file_that_cannot_be_read(tmp_path: Path) -> None:
+    """Says which and why."""
+    environment = {"GHOSTWATCH_TELEGRAM_TOKEN_FILE": str(tmp_path / "missing")}
+    with pytest.raises(CommandError, match="missing' cannot be read: No such file"):
+        Settings.from_environment(environment)
+
+
+def test_a_dry_run_needs_no_token() -> None:
+    """It sends nothing."""
+    assert Settings.from_environment({}, needs_token=False).token is None
