@@ -24,6 +24,7 @@ ENVIRONMENT = """environment:
   GHOSTWATCH_TELEGRAM_API_URL      a Bot API server of your own (https://api.telegram.org)
   GHOSTWATCH_TELEGRAM_BUTTONS      1: buttons under firing alerts; the token must have no other reader (0)
   GHOSTWATCH_RUN_CHECKS_EVERY      run the checks too, where there is no pg_cron: 1m, 5s (off)
+  GHOSTWATCH_RUN_CHECKS_DSN        database, as the role that owns the contracts (GHOSTWATCH_DSN)
   GHOSTWATCH_TEMPLATES             directory with message templates of your own
   GHOSTWATCH_HTTP_PORT             serve /healthz, /readyz and /metrics (off), on GHOSTWATCH_HTTP_HOST (127.0.0.1)
   GHOSTWATCH_HEARTBEAT_URL         fetched every minute while checks succeed and the outbox is served

@@ -40,6 +40,7 @@ class Settings:
     lease: float
     send_timeout: float
     run_checks_every: float | None
+    run_checks_dsn: str
     templates: Path | None
     http_host: str
     http_port: int | None
@@ -60,8 +61,9 @@ class Settings:
         """Reads and checks all settings; raises one CommandError that names every mistake, a line each."""
         reader = _Reader(environment)
         lease = reader.read("LEASE", _duration, 30.0)
+        outbox_dsn = reader.dsn(dsn)
         settings = cls(
-            dsn=reader.dsn(dsn),
+            dsn=outbox_dsn,
             token=reader.token(needed=needs_token),
             api_url=reader.read("TELEGRAM_API_URL", _url, "https://api.telegram.org"),
             worker=reader.read("WORKER", str, f"{socket.gethostname()}-{os.getpid()}"),
@@ -70,6 +72,7 @@ class Settings:
             # A message must be given up before another sidecar may take it.
             send_timeout=lease / 2,
             run_checks_every=reader.read("RUN_CHECKS_EVERY", _duration, None),
+            run_checks_dsn=reader.run_checks_dsn(outbox_dsn),
             templates=reader.read("TEMPLATES", _directory, None),
             http_host=reader.read("HTTP_HOST", str, "127.0.0.1"),
             http_port=reader.read("HTTP_PORT", _port, None),
@@ -106,16 +109,23 @@ class _Reader:
 
     def dsn(self, given: str | None) -> str:
         """The connection string, with the password from its file; empty where the PG* variables say it all."""
+        text = given or self._environment.get("GHOSTWATCH_DSN", "")
+        return self._connection_string("GHOSTWATCH_DSN", text, self._content_of("PASSWORD_FILE"))
+
+    def run_checks_dsn(self, otherwise: str) -> str:
+        """The connection string for check runs: a role that owns contracts, which the sidecar's own need not be."""
+        text = self._environment.get("GHOSTWATCH_RUN_CHECKS_DSN", "").strip()
+        return self._connection_string("GHOSTWATCH_RUN_CHECKS_DSN", text, None) if text else otherwise
+
+    def _connection_string(self, name: str, text: str, password: str | None) -> str:
         from psycopg.conninfo import make_conninfo
 
-        text = given or self._environment.get("GHOSTWATCH_DSN", "")
-        password = self._content_of("PASSWORD_FILE")
         try:
             return make_conninfo(text, password=password)
         except Exception:
             # What libpq says of it may quote a password.
             self.mistakes.append(
-                "GHOSTWATCH_DSN cannot be read: write postgresql://user@host:5432/database or host=… dbname=… user=…"
+                f"{name} cannot be read: write postgresql://user@host:5432/database or host=… dbname=… user=…"
             )
         return text
 

@@ -106,7 +106,7 @@ async def _supervise(delivery: Delivery, parts: dict[str, Coroutine[Any, Any, No
 
 async def _run_checks(settings: Settings, every: float) -> None:
     """Does what pg_cron does elsewhere."""
-    database = Database(settings.dsn, f"ghostwatch {settings.worker} (checks)")
+    database = Database(settings.run_checks_dsn, f"ghostwatch {settings.worker} (checks)")
     condition = Condition("check runs")
     try:
         while True:

@@ -1,0 +1,34 @@
+"""Where there is no pg_cron, the sidecar runs the checks, as a role that may."""
+
+from __future__ import annotations
+
+from tests.database import Database
+from tests.fake_telegram import FakeTelegram
+from tests.sidecar.process import StartSidecar
+
+
+def test_checks_run_as_the_contracts_owner_while_messages_go_out_as_the_sidecar(
+    database: Database, telegram: FakeTelegram, start_sidecar: StartSidecar
+) -> None:
+    """Each connection has the rights of its own role and no more."""
+    database.execute("CREATE ROLE delivers_only LOGIN")
+    try:
+        database.execute("SELECT ghostwatch.grant_sidecar('delivers_only')")
+        database.execute("CREATE TABLE public.account (id bigint PRIMARY KEY, created_at timestamptz NOT NULL)")
+        database.execute("CREATE TABLE public.greeting (account_id bigint NOT NULL)")
+        database.execute("SELECT ghostwatch.declare_contract('accounts', 'public.account')")
+        database.execute("SELECT ghostwatch.declare_invariant('accounts', 'greeting', 'public.greeting', 'account_id')")
+        database.execute("SELECT ghostwatch.add_channel('admins', -1001)")
+        database.execute("INSERT INTO public.account VALUES (7, now() - interval '6 minutes')")
+
+        start_sidecar(
+            database.server.dsn(database.name, user="delivers_only"),
+            run_checks_every="200ms",
+            run_checks_dsn=database.dsn,
+        )
+        (message,) = telegram.wait_for_messages(1)
+        assert "sample: 7" in message.text
+    finally:
+        database.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'delivers_only'")
+        database.execute("DROP OWNED BY delivers_only")
+        database.execute("DROP ROLE delivers_only")
