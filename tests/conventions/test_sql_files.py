@@ -42,6 +42,12 @@ def test_a_routine_says_what_it_is(path: Path) -> None:
         )
 
 
+@pytest.mark.parametrize("path", FILES, ids=str)
+def test_a_role_whose_name_needs_quotes_is_found(path: Path) -> None:
+    """The name of a role is read as an identifier: unquoted, it would be folded to lower case."""
+    assert not re.search(r"(?<!quote_ident\()(current|session)_user::(text::)?regrole", read(path))
+
+
 @pytest.mark.parametrize("name", EXTENSIONS)
 def test_the_manifest_names_every_file(name: str) -> None:
     folder = EXTENSIONS[name]

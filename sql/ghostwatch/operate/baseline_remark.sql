@@ -7,14 +7,29 @@ LANGUAGE sql
 STABLE
 PARALLEL SAFE
 AS $_baseline_remark$
-    -- Says so while an invariant of the rule drift is judged without a baseline of its own.
-    -- Takes the invariant and the time; returns NULL for other rules, and once there are 100 trials.
-    SELECT format(
-        'judged by the expected rate (%s %%) until there are 100 trials, %s so far',
-        round((i.expected_rate * 100)::numeric, 1),
-        baseline.trials
-    )
+    -- What an invariant of the rule drift is measured by, in words.
+    -- Takes the invariant and the time; returns NULL for other rules.
+    SELECT CASE
+        WHEN seen.trials < 100 THEN format(
+            'judged by the expected rate (%s %%) until there are 100 trials, %s so far',
+            round((i.expected_rate * 100)::numeric, 1),
+            seen.trials
+        )
+        ELSE format(
+            'usually %s %%, quiet below %s %%',
+            round(((b.baseline).usual_rate * 100)::numeric, 1),
+            round(((ghostwatch._arm_rates(b.baseline, 'slow', '')).tolerance * 100)::numeric, 1)
+        )
+    END
     FROM ghostwatch.invariant AS i
+    LEFT JOIN LATERAL (
+        SELECT latest AS baseline
+        FROM ghostwatch.drift_baseline AS latest
+        WHERE latest.invariant_id = i.invariant_id
+        ORDER BY latest.version DESC
+        LIMIT 1
+    ) AS b
+        ON true
     CROSS JOIN LATERAL (
         SELECT coalesce(sum(recent.matured), 0) AS trials
         FROM (
@@ -25,11 +40,10 @@ AS $_baseline_remark$
                 AND m.minute >= _baseline_remark.as_of - '28 days'::interval
             LIMIT 100
         ) AS recent
-    ) AS baseline
+    ) AS seen
     WHERE i.invariant_id = _baseline_remark.invariant_id
         AND i.rule = 'drift'
-        AND baseline.trials < 100
 $_baseline_remark$;
 
 COMMENT ON FUNCTION ghostwatch._baseline_remark(integer, timestamptz) IS
-'Says so while an invariant of the rule drift is judged without a baseline of its own; otherwise NULL.';
+'What an invariant of the rule drift is measured by, in words; NULL for other rules.';

@@ -52,7 +52,7 @@ BEGIN
     created := ARRAY(SELECT t.name FROM onboarding._create_missing_tables() AS t (name));
 
     -- start() runs as its owner, who may be another role than the one whose tables these are.
-    IF start_owner <> current_user::regrole AND created <> '{}' THEN
+    IF start_owner <> quote_ident(current_user)::regrole AND created <> '{}' THEN
         EXECUTE format(
             'GRANT SELECT, INSERT, UPDATE ON TABLE %s TO %s',
             (SELECT string_agg(format('public.%I', t.name), ', ') FROM unnest(created) AS t (name)),

@@ -1,5 +1,5 @@
 BEGIN;
-SELECT plan(10);
+SELECT plan(11);
 SET LOCAL timezone = 'UTC';
 SET LOCAL ghostwatch.clock = '2026-01-01 12:00+00';
 
@@ -73,6 +73,20 @@ SELECT results_eq(
     $$ SELECT remark FROM ghostwatch.status $$,
     $$ VALUES ('judged by the expected rate (12.5 %) until there are 100 trials, 40 so far') $$,
     'a drift rule without a baseline yet says so'
+);
+
+INSERT INTO ghostwatch.drift_baseline (
+    invariant_id, version, made_at, trials_seen, history_from, history_until, matured, ghosts, usual_rate, upper_rate,
+    hour_deviation, signups_per_day, signups_by_hour, expected_rate, days_per_false_alarm, branch_ceiling, threshold, families
+)
+SELECT i.invariant_id, b.version, '2026-01-01 11:00+00', 1000, '2025-12-18 11:00+00', '2026-01-01 11:00+00', 1000, 80, b.rate, b.upper_rate,
+    0, 480, array_fill(20::double precision, ARRAY[24]), 0.1, 90, 0.8, 12, '{}'
+FROM ghostwatch.invariant AS i, (VALUES (1, 0.5, 0.55), (2, 0.08, 0.09)) AS b (version, rate, upper_rate);
+UPDATE ghostwatch.branch_minute SET matured = 500;
+SELECT results_eq(
+    $$ SELECT remark FROM ghostwatch.status $$,
+    $$ VALUES ('usually 8.0 %, quiet below 15.5 %') $$,
+    'one that has a baseline says what it is'
 );
 
 SELECT * FROM finish();
