@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -9,53 +10,77 @@ from psycopg import sql
 
 from tests.database import Database
 
+pytestmark = [pytest.mark.both_kinds, pytest.mark.pg_dump]
 
-@pytest.mark.both_kinds
-@pytest.mark.pg_dump
-def test_dump_and_restore_keep_every_row(database: Database, empty_database: Database, tmp_path: Path) -> None:
-    """Every table of the restored database has the rows of the first, and identities go on counting."""
-    database.execute('CREATE TABLE public."user" (id bigint PRIMARY KEY, created_at timestamptz NOT NULL)')
-    database.execute("CREATE TABLE public.meme (user_id bigint NOT NULL)")
-    database.execute(
-        """
-        INSERT INTO ghostwatch.contract (name, subject, key_column, born_at_column, search_path, noun)
-        VALUES ('signup', 'public.user', 'id', 'created_at', 'public', 'new users')
-        """
-    )
-    database.execute(
-        """
-        INSERT INTO ghostwatch.invariant
-            (contract_id, name, related, related_key_column, error_after, watch_for, noun)
-        SELECT c.contract_id, 'first_meme', 'public.meme', 'user_id', '5 minutes', '25 minutes', 'a first meme'
-        FROM ghostwatch.contract AS c
-        """
-    )
+NEXT_ALERT = "SELECT nextval(pg_get_serial_sequence('ghostwatch.alert', 'alert_id'))"
+
+
+@pytest.fixture
+def lived_in(database: Database) -> Database:
+    """A database with a contract, settings, a channel, and a user who became a ghost."""
+    now = datetime.now(UTC)
+    database.execute("SELECT FROM onboarding.adopt()")
     database.execute("SELECT ghostwatch.set_setting('resolve_after', '7 minutes')")
-    database.execute("INSERT INTO ghostwatch.channel (name, chat_id) VALUES ('admins', -100)")
+    database.execute("SELECT ghostwatch.add_channel('admins', -100)")
+    database.set_clock(now - timedelta(minutes=10))
+    database.execute("SELECT FROM onboarding.start(6001480, 'Anna', deep_link => 'kitchen')")
+    database.set_clock(now)
+    database.execute("CALL ghostwatch.run_checks()")
+    return database
 
-    dump = tmp_path / "dump.sql"
-    dump.write_text(database.server.dump(database.name), encoding="utf-8")
-    restored = database.server.psql_file(dump, empty_database.name)
 
+def test_dump_and_restore_keep_every_row(lived_in: Database, empty_database: Database, tmp_path: Path) -> None:
+    """Every table of the restored database has the rows of the first, and identities go on counting."""
+    _restore(lived_in, empty_database, tmp_path)
+    tables = _tables(lived_in)
+    assert tables == _tables(empty_database)
+    for table in tables:
+        assert _rows(empty_database, table) == _rows(lived_in, table), table
+    for name in ("contract", "invariant", "violation", "alert", "notification", "changed_setting"):
+        assert _rows(empty_database, ("ghostwatch", name)), name
+    assert empty_database.value("SELECT kind FROM ghostwatch.installation") == lived_in.kind
+    assert empty_database.value(NEXT_ALERT) == lived_in.value(NEXT_ALERT)
+
+
+def test_checks_go_on_after_a_restore(lived_in: Database, empty_database: Database, tmp_path: Path) -> None:
+    """The restored database goes on with the same incident instead of opening another."""
+    _restore(lived_in, empty_database, tmp_path)
+    empty_database.execute("INSERT INTO public.user_meme_reaction (user_id, meme_id) VALUES (6001480, 1)")
+    empty_database.execute("CALL ghostwatch.run_checks()")
+    assert empty_database.rows(
+        """
+        SELECT v.state
+        FROM ghostwatch.violation AS v
+        JOIN ghostwatch.invariant AS i USING (invariant_id)
+        WHERE i.name = 'first_meme'
+        """
+    ) == [("recovered",)]
+    assert empty_database.value("SELECT count(*) FROM ghostwatch.alert") == 1
+
+
+def _restore(source: Database, target: Database, directory: Path) -> None:
+    dump = directory / "dump.sql"
+    source.server.run_client("pg_dump", "--no-sync", "--file", str(dump), database=source.name)
+    restored = target.server.psql_file(dump, target.name)
     assert restored.stderr == ""
-    for table in _tables(database):
-        assert _rows(empty_database, table) == _rows(database, table), table
-    assert _rows(empty_database, "contract")
-    assert empty_database.value("SELECT kind FROM ghostwatch.installation") == database.kind
-    assert database.value(
-        "SELECT nextval(pg_get_serial_sequence('ghostwatch.contract', 'contract_id'))"
-    ) == empty_database.value("SELECT nextval(pg_get_serial_sequence('ghostwatch.contract', 'contract_id'))")
 
 
-def _tables(database: Database) -> list[str]:
+def _tables(database: Database) -> list[tuple[str, str]]:
+    """All tables but the record that installing writes anew, and the cache that is lost without harm."""
     return [
-        name
-        for (name,) in database.rows(
-            "SELECT tablename FROM pg_tables WHERE schemaname = 'ghostwatch' AND tablename <> 'installation'"
+        (schema, name)
+        for schema, name in database.rows(
+            """
+            SELECT t.schemaname, t.tablename
+            FROM pg_tables AS t
+            WHERE t.schemaname IN ('ghostwatch', 'onboarding', 'public')
+                AND t.tablename NOT IN ('installation', 'user_info')
+            ORDER BY t.schemaname, t.tablename
+            """
         )
     ]
 
 
-def _rows(database: Database, table: str) -> list[str]:
-    query = sql.SQL("SELECT t::text FROM ghostwatch.{} AS t ORDER BY 1").format(sql.Identifier(table))
+def _rows(database: Database, table: tuple[str, str]) -> list[str]:
+    query = sql.SQL("SELECT t::text FROM {} AS t ORDER BY 1").format(sql.Identifier(*table))
     return [row for (row,) in database.connection.execute(query)]
