@@ -18,6 +18,7 @@
 \ir start/user_info.sql
 \ir start/refresh_user_info.sql
 \ir start/get_user_info.sql
+\ir start/birth_time.sql
 \ir start/start.sql
 \ir start/grant_app.sql
 

@@ -66,6 +66,18 @@ def test_adopting_says_what_it_found(existing_bot: Database) -> None:
     assert again == []
 
 
+@pytest.mark.parametrize("time_zone", ["UTC", "Asia/Tokyo", "America/New_York"])
+def test_a_birth_is_written_as_the_contract_reads_it(existing_bot: Database, time_zone: str) -> None:
+    """Wherever the session that starts the user believes to be."""
+    existing_bot.execute("SELECT FROM onboarding.adopt(time_zone => 'Europe/Moscow')")
+    existing_bot.set_clock("2026-03-01 12:00+00")
+    existing_bot.execute("SELECT set_config('TimeZone', %s, false)", time_zone)
+
+    existing_bot.execute("SELECT FROM onboarding.start(1, 'Anna')")
+
+    assert existing_bot.value('SELECT created_at::text FROM public."user"') == "2026-03-01 15:00:00"
+
+
 @pytest.mark.parametrize("missing", ["user_tg", "user_language", "user_deep_link_log", "user_meme_reaction"])
 def test_only_what_is_missing_is_created(existing_bot: Database, missing: str) -> None:
     """The other tables are left alone."""

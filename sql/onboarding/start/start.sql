@@ -76,7 +76,7 @@ BEGIN
 
     -- 2. The user; one who had blocked the bot and comes back has unblocked it.
     INSERT INTO public."user" (id, type, created_at, last_active_at)
-    VALUES (start.user_id, 'user', moment, moment)
+    VALUES (start.user_id, 'user', onboarding._birth_time(moment), moment)
     ON CONFLICT (id) DO NOTHING;
     created := FOUND;
 
