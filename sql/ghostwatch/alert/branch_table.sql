@@ -1,6 +1,7 @@
 CREATE FUNCTION ghostwatch._branch_table(
     invariant_id integer,
     severity text,
+    open_violations jsonb,
     as_of timestamptz
 ) RETURNS jsonb
 LANGUAGE sql
@@ -9,25 +10,23 @@ PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $_branch_table$
     -- How the open violations spread over the branch families.
-    -- Takes an invariant, what to count (error: errors only; warn: all that are open) and the time of the run.
+    -- Takes an invariant, what to count (error: errors only; warn: all that are open), how many are open per family
+    -- ({"kitchen": {"warn": 3, "error": 1}, ...}) and the time of the run.
     -- Returns [{"family", "ghosts", "matured"}, ...]: of the subjects under watch that reached that deadline,
     -- how many came this way and how many of them are in violation; the family with the largest excess over
     -- the common rate first.
     WITH rule AS (
         SELECT
             i.watch_for,
-            CASE WHEN severity = 'error' THEN i.error_after ELSE coalesce(i.warn_after, i.error_after) END AS deadline,
-            CASE WHEN severity = 'error' THEN ARRAY['error'] ELSE ARRAY['warn', 'error'] END AS states
+            CASE WHEN severity = 'error' THEN i.error_after ELSE coalesce(i.warn_after, i.error_after) END AS deadline
         FROM ghostwatch.invariant AS i
         WHERE i.invariant_id = _branch_table.invariant_id
     ),
-    open_violations AS (
-        SELECT v.branch_family, count(*) AS ghosts
-        FROM ghostwatch.violation AS v
-        WHERE v.invariant_id = _branch_table.invariant_id
-            AND v.state IN ('warn', 'error')
-            AND v.state = ANY ((SELECT r.states FROM rule AS r)::text[])
-        GROUP BY v.branch_family
+    counted AS (
+        SELECT
+            o.key AS branch_family,
+            (o.value ->> 'error')::bigint + CASE WHEN severity = 'error' THEN 0 ELSE (o.value ->> 'warn')::bigint END AS ghosts
+        FROM jsonb_each(open_violations) AS o
     ),
     under_watch AS (
         SELECT b.branch_family, sum(b.matured) AS matured
@@ -41,10 +40,10 @@ AS $_branch_table$
     family AS (
         SELECT
             branch_family AS name,
-            coalesce(o.ghosts, 0) AS ghosts,
+            coalesce(c.ghosts, 0) AS ghosts,
             -- A violation that was recorded at COMMIT is open before it is counted as matured.
-            greatest(u.matured, o.ghosts) AS matured
-        FROM open_violations AS o
+            greatest(u.matured, c.ghosts) AS matured
+        FROM counted AS c
         FULL JOIN under_watch AS u USING (branch_family)
     ),
     pool AS (
@@ -62,5 +61,5 @@ AS $_branch_table$
     WHERE f.matured > 0
 $_branch_table$;
 
-COMMENT ON FUNCTION ghostwatch._branch_table(integer, text, timestamptz) IS
+COMMENT ON FUNCTION ghostwatch._branch_table(integer, text, jsonb, timestamptz) IS
 'How the open violations of an invariant, of one severity, spread over the branch families under watch.';

@@ -11,11 +11,12 @@ AS $_every_condition$
 -- Takes an invariant and the time of the run; returns the condition. Reads the open violations and, only if
 -- there are any, the minutes under watch.
 DECLARE
-    rule          ghostwatch.invariant;
-    catching_up   timestamptz;
-    condition     ghostwatch._condition;
-    matured       bigint;
-    error_matured bigint;
+    rule            ghostwatch.invariant;
+    catching_up     timestamptz;
+    open_violations jsonb;
+    matured         bigint;
+    error_matured   bigint;
+    condition       ghostwatch._condition;
 BEGIN
     SELECT i.* INTO STRICT rule
     FROM ghostwatch.invariant AS i
@@ -25,12 +26,21 @@ BEGIN
     FROM ghostwatch.check_progress AS p
     WHERE p.invariant_id = rule.invariant_id;
 
+    -- The only look at all that are open: at its worst that is a share of everybody under watch.
     SELECT
-        count(*) FILTER (WHERE v.state = 'warn')::integer,
-        count(*) FILTER (WHERE v.state = 'error')::integer
-    INTO condition.warn_count, condition.error_count
-    FROM ghostwatch.violation AS v
-    WHERE v.invariant_id = rule.invariant_id AND v.state IN ('warn', 'error');
+        coalesce(sum(f.warns), 0)::integer,
+        coalesce(sum(f.errors), 0)::integer,
+        jsonb_object_agg(f.branch_family, jsonb_build_object('warn', f.warns, 'error', f.errors))
+    INTO condition.warn_count, condition.error_count, open_violations
+    FROM (
+        SELECT
+            v.branch_family,
+            count(*) FILTER (WHERE v.state = 'warn') AS warns,
+            count(*) FILTER (WHERE v.state = 'error') AS errors
+        FROM ghostwatch.violation AS v
+        WHERE v.invariant_id = rule.invariant_id AND v.state IN ('warn', 'error')
+        GROUP BY v.branch_family
+    ) AS f;
 
     -- While a backlog is worked off, oldest first, calm only means that the present was not looked at yet.
     condition.quiet_time := CASE WHEN catching_up IS NULL THEN ghostwatch._setting('resolve_after')::interval END;
@@ -59,7 +69,7 @@ BEGIN
         ORDER BY v.born_at, v.subject_key
         LIMIT 5
     );
-    condition.branches := ghostwatch._branch_table(rule.invariant_id, condition.severity, as_of);
+    condition.branches := ghostwatch._branch_table(rule.invariant_id, condition.severity, open_violations, as_of);
     condition.evidence := jsonb_strip_nulls(jsonb_build_object(
         'warn_after', rule.warn_after,
         'error_after', rule.error_after,
