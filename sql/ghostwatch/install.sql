@@ -104,12 +104,15 @@
 \ir alert/drift/hour_count.sql
 \ir alert/drift/history.sql
 \ir alert/drift/baseline.sql
+\ir alert/drift/arms.sql
+\ir alert/drift/baseline_is_due.sql
 \ir alert/drift/current_baseline.sql
 \ir alert/drift/restart_drift.sql
 \ir alert/drift/arm_rates.sql
 \ir alert/drift/new_arm.sql
 \ir alert/drift/walk.sql
 \ir alert/drift/walk_arm.sql
+\ir alert/drift/walk_arms.sql
 \ir alert/drift/score_trials.sql
 \ir alert/drift/drift_condition.sql
 \ir alert/drift/longest_gap.sql

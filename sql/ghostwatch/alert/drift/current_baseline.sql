@@ -18,8 +18,7 @@ DECLARE
     rule        ghostwatch.invariant;
     latest      ghostwatch.drift_baseline;
     baseline    ghostwatch.drift_baseline;
-    trials_seen bigint;
-    is_climbing boolean;
+    arms        ghostwatch.drift_arm[] := ghostwatch._arms(invariant_id);
     start_at    timestamptz;
 BEGIN
     SELECT i.* INTO STRICT rule
@@ -32,21 +31,7 @@ BEGIN
     ORDER BY b.version DESC
     LIMIT 1;
 
-    SELECT
-        coalesce(max(a.trials_seen), 0),
-        coalesce(bool_or((a.raised_at IS NOT NULL AND a.recovered_at IS NULL) OR a.score > latest.threshold / 2), false)
-    INTO trials_seen, is_climbing
-    FROM ghostwatch.drift_arm AS a
-    WHERE a.invariant_id = rule.invariant_id;
-
-    -- What may be a change must not become what is usual: frozen while an alert fires or is half on its way.
-    -- Otherwise once a day, sooner while there is little to go by, and at once when the settings have changed.
-    IF is_climbing OR NOT (
-        latest.version IS NULL
-        OR latest.made_at <= as_of - interval '1 day'
-        OR trials_seen >= 2 * latest.trials_seen + 100
-        OR (latest.days_per_false_alarm, latest.branch_ceiling) <> (rule.days_per_false_alarm, rule.branch_ceiling)
-    ) THEN
+    IF NOT ghostwatch._baseline_is_due(latest, arms, rule, as_of) THEN
         RETURN latest;
     END IF;
 
@@ -62,7 +47,7 @@ BEGIN
     );
     baseline.version := coalesce(latest.version, 0) + 1;
     baseline.made_at := as_of;
-    baseline.trials_seen := trials_seen;
+    baseline.trials_seen := (SELECT coalesce(max(a.trials_seen), 0) FROM unnest(arms) AS a);
 
     INSERT INTO ghostwatch.drift_baseline VALUES (baseline.*);
     DELETE FROM ghostwatch.drift_baseline AS b

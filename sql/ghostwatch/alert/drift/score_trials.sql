@@ -15,38 +15,12 @@ AS $_score_trials$
 DECLARE
     baseline ghostwatch.drift_baseline := ghostwatch._current_baseline(invariant_id, as_of, born_at[1]);
 BEGIN
-    -- Two arms see all trials, and one of each branch family sees those of its own.
-    WITH stream AS (
-        SELECT every_arm.arm, '' AS branch_family, _score_trials.born_at, _score_trials.violated
-        FROM (VALUES ('slow'), ('outage')) AS every_arm (arm)
-        UNION ALL
-        SELECT
-            'branch',
-            trial.branch_family,
-            array_agg(trial.born_at ORDER BY trial.place),
-            array_agg(trial.violated ORDER BY trial.place)
-        FROM ROWS FROM (
-            unnest(_score_trials.born_at), unnest(_score_trials.violated), unnest(_score_trials.branch_family)
-        ) WITH ORDINALITY AS trial (born_at, violated, branch_family, place)
-        GROUP BY trial.branch_family
-    ),
-    walked AS (
-        SELECT w.arm
-        FROM stream AS s
-        LEFT JOIN ghostwatch.drift_arm AS a
-            ON a.invariant_id = _score_trials.invariant_id
-            AND a.arm = s.arm
-            AND a.branch_family = s.branch_family
-        CROSS JOIN LATERAL ghostwatch._walk_arm(
-            CASE
-                WHEN a.arm IS NULL THEN ghostwatch._new_arm(_score_trials.invariant_id, s.arm, s.branch_family)
-                ELSE a
-            END,
-            baseline, s.born_at, s.violated, as_of
-        ) AS w
-    )
     INSERT INTO ghostwatch.drift_arm AS a
-    SELECT (w.arm).* FROM walked AS w
+    SELECT (walk.arm).*
+    FROM ghostwatch._walk_arms(
+        ghostwatch._arms(_score_trials.invariant_id), baseline,
+        _score_trials.born_at, _score_trials.violated, _score_trials.branch_family, as_of
+    ) AS walk
     ON CONFLICT ON CONSTRAINT drift_arm_pkey DO UPDATE
     SET
         trials_seen = excluded.trials_seen,

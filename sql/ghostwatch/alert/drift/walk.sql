@@ -1,6 +1,6 @@
 CREATE TYPE ghostwatch._walk AS (
     arm ghostwatch.drift_arm,
-    turns integer[]     -- places of the trials (from 1) at which it was raised and let down, in turn
+    turns timestamptz[]     -- births of the trials at which it was raised and let down, in turn
 );
 
 COMMENT ON TYPE ghostwatch._walk IS

@@ -56,7 +56,7 @@ BEGIN
         part := violated[walked + 1:];
         CONTINUE WHEN step.alarm_at IS NULL;
 
-        walk.turns := walk.turns || walked;
+        walk.turns := walk.turns || born_at[walked];
         IF is_up THEN
             arm.recovered_at := as_of;
             arm.score := 0;
