@@ -139,6 +139,20 @@
 \ir alert/explain_alert.sql
 \ir alert/alert_history.sql
 
+-- what other rules and settings would have made of the past
+\ir alert/backtest/trials.sql
+\ir alert/backtest/firing.sql
+\ir alert/backtest/incident.sql
+\ir alert/backtest/next_run.sql
+\ir alert/backtest/replayed_rule.sql
+\ir alert/backtest/trials_between.sql
+\ir alert/backtest/replay_every.sql
+\ir alert/backtest/hour_counts.sql
+\ir alert/backtest/replay_drift.sql
+\ir alert/backtest/incidents.sql
+\ir alert/backtest/replay.sql
+\ir alert/backtest/backtest.sql
+
 -- deliver: what is to be told, to whom, and how it went
 \ir deliver/quiet_until.sql
 \ir deliver/digest_due.sql

@@ -1,0 +1,48 @@
+CREATE FUNCTION ghostwatch.backtest(
+    contract text,
+    invariant text,
+    "from" timestamptz DEFAULT NULL,
+    "to" timestamptz DEFAULT NULL,
+    settings jsonb DEFAULT '{}'
+) RETURNS TABLE (
+    kind text,
+    opened_at timestamptz,
+    resolved_at timestamptz,
+    lasted interval,
+    severity text,
+    branch text,
+    ghosts bigint,
+    matured bigint,
+    messages integer
+)
+LANGUAGE plpgsql
+STABLE
+PARALLEL RESTRICTED
+ROWS 100
+SET search_path = pg_catalog, pg_temp
+AS $backtest$
+-- The alerts that a rule would have made of the past, with any settings. Writes nothing.
+-- Takes the invariant, the time (the last 30 days) and the settings that differ from the declared ones.
+-- Returns the alerts, oldest first: from when to when, through which branches, about how many of how many subjects, and how
+-- many messages each would have sent to a channel. Exempt subjects are those that are exempt now.
+-- Raises GW001, GW007 and GW020 (the invariant), GW037 (the settings), GW038 and GW039 (cannot be replayed).
+DECLARE
+    end_at constant timestamptz := coalesce("to", ghostwatch._clock());
+BEGIN
+    PERFORM ghostwatch._require_runnable(contract);
+
+    RETURN QUERY
+    SELECT r.*
+    FROM ghostwatch._replay(
+        ghostwatch._replayed_rule(ghostwatch._invariant_id(contract, invariant), settings),
+        coalesce("from", end_at - interval '30 days'),
+        end_at
+    ) AS r;
+END
+$backtest$;
+
+COMMENT ON FUNCTION ghostwatch.backtest(text, text, timestamptz, timestamptz, jsonb) IS
+'The alerts that a rule would have made in the past (by default the last 30 days), with any of the settings of declare_invariant() changed:
+SELECT * FROM ghostwatch.backtest(''onboarding'', ''first_meme'', settings => ''{"rule": "drift"}'').
+It reads the application''s own rows where related_at_column is declared, otherwise what checks have counted. ghosts, matured: subjects from the change-point to the end of the alert; messages: to one channel, none acknowledged.
+Raises GW001 (no such contract), GW007 (no such invariant), GW020 (belongs to another role), GW037 (settings), GW038 (a deadline that was not counted by), GW039 (too many subjects).';

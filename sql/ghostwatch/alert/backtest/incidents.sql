@@ -1,0 +1,75 @@
+CREATE FUNCTION ghostwatch._incidents(
+    firings ghostwatch._firing[],
+    quiet_time interval,
+    end_at timestamptz
+) RETURNS SETOF ghostwatch._incident
+LANGUAGE plpgsql
+STABLE
+PARALLEL SAFE
+ROWS 100
+SET search_path = pg_catalog, pg_temp
+AS $_incidents$
+-- The life that alerts would have had, and how many messages it would have taken to tell it.
+-- Takes when something was wrong, how long calm must last, and the end of the replay.
+DECLARE
+    reopen_within   constant interval := ghostwatch._setting('reopen_within')::interval;
+    repeat_interval constant interval := ghostwatch._setting('repeat_interval')::interval;
+    firing   ghostwatch._firing;
+    incident ghostwatch._incident;
+    severity text;
+    told_at  timestamptz;
+    calm_at  timestamptz;
+BEGIN
+    FOR firing IN
+        SELECT f.* FROM unnest(firings) AS f ORDER BY f.kind, f.begins_at
+    LOOP
+        IF incident.kind = firing.kind AND firing.begins_at <= incident.resolved_at + quiet_time THEN
+            -- Not calm for long enough: it goes on, perhaps worse.
+            IF firing.severity = 'error' AND severity = 'warn' THEN
+                incident.messages := incident.messages + 1;
+                severity := 'error';
+                told_at := firing.begins_at;
+            END IF;
+        ELSIF incident.kind = firing.kind AND firing.begins_at <= incident.resolved_at + quiet_time + reopen_within THEN
+            -- It was resolved and is reopened.
+            incident.messages := incident.messages + 2;
+            severity := firing.severity;
+            told_at := firing.begins_at;
+        ELSE
+            IF incident.kind IS NOT NULL THEN
+                incident.messages := incident.messages + 1;
+                incident.resolved_at := incident.resolved_at + quiet_time;
+                RETURN NEXT incident;
+            END IF;
+            incident := ROW(firing.kind, firing.severity, firing.begins_at, NULL, firing.since, 1);
+            severity := firing.severity;
+            told_at := firing.begins_at;
+        END IF;
+
+        IF severity = 'error' THEN
+            incident.severity := 'error';
+        END IF;
+        incident.resolved_at := coalesce(firing.ends_at, 'infinity');
+
+        -- Nobody acknowledges anything in a replay.
+        calm_at := least(incident.resolved_at + quiet_time, end_at);
+        WHILE told_at + repeat_interval <= calm_at LOOP
+            told_at := told_at + repeat_interval;
+            incident.messages := incident.messages + 1;
+        END LOOP;
+    END LOOP;
+
+    IF incident.kind IS NOT NULL THEN
+        incident.resolved_at := incident.resolved_at + quiet_time;
+        IF incident.resolved_at <= end_at THEN
+            incident.messages := incident.messages + 1;
+        ELSE
+            incident.resolved_at := NULL;
+        END IF;
+        RETURN NEXT incident;
+    END IF;
+END
+$_incidents$;
+
+COMMENT ON FUNCTION ghostwatch._incidents(ghostwatch._firing[], interval, timestamptz) IS
+'The life that alerts would have had under the settings resolve_after, reopen_within and repeat_interval, with the number of messages.';

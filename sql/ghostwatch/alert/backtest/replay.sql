@@ -1,0 +1,104 @@
+CREATE FUNCTION ghostwatch._replay(
+    rule ghostwatch.invariant,
+    begin_at timestamptz,
+    end_at timestamptz
+) RETURNS TABLE (
+    kind text,
+    opened_at timestamptz,
+    resolved_at timestamptz,
+    lasted interval,
+    severity text,
+    branch text,
+    ghosts bigint,
+    matured bigint,
+    messages integer
+)
+LANGUAGE plpgsql
+STABLE
+PARALLEL RESTRICTED
+ROWS 100
+SET search_path = pg_catalog, pg_temp
+AS $_replay$
+-- The alerts that an invariant would have made in a stretch of time.
+-- Takes the invariant with the settings to replay, and the time. Returns the alerts, oldest first.
+-- Raises GW038 and GW039.
+DECLARE
+    deadline  constant interval := coalesce(rule.warn_after, rule.error_after);
+    trials    ghostwatch._trials := ghostwatch._trials_between(
+        rule, begin_at - CASE rule.rule WHEN 'drift' THEN interval '28 days' ELSE rule.watch_for END, end_at - deadline
+    );
+    incidents ghostwatch._incident[];
+BEGIN
+    IF rule.rule = 'drift' THEN
+        incidents := ARRAY(SELECT i FROM ghostwatch._incidents(
+            ARRAY(SELECT f FROM ghostwatch._replay_drift(rule, trials, begin_at) AS f), '0', end_at) AS i);
+    ELSE
+        incidents := ARRAY(SELECT i FROM ghostwatch._incidents(
+            ARRAY(SELECT f FROM ghostwatch._replay_every(rule, trials, begin_at, end_at) AS f),
+            ghostwatch._setting('resolve_after')::interval, end_at) AS i);
+    END IF;
+
+    -- Each alert is about the subjects born from its change-point on, and is attributed as a live one is.
+    RETURN QUERY
+    WITH incident AS (
+        SELECT i.*, row_number() OVER (ORDER BY i.since) AS number
+        FROM unnest(incidents) AS i
+        WHERE i.kind = 'violations'
+    ),
+    trial AS (
+        SELECT
+            t.born_at,
+            t.branch_family,
+            t.came_at > t.born_at + deadline AS is_ghost,
+            width_bucket(t.born_at, (SELECT array_agg(i.since ORDER BY i.since) FROM incident AS i)) AS number
+        FROM ROWS FROM (unnest(trials.born_at), unnest(trials.came_at), unnest(trials.branch_families)) AS t (born_at, came_at, branch_family)
+    ),
+    usual AS (
+        SELECT count(*) FILTER (WHERE t.is_ghost)::double precision / nullif(count(*), 0) AS rate
+        FROM trial AS t
+    ),
+    family AS (
+        SELECT i.number, t.branch_family, count(*) AS matured, count(*) FILTER (WHERE t.is_ghost) AS ghosts
+        FROM incident AS i
+        INNER JOIN trial AS t
+            ON t.number = i.number
+            AND t.born_at + deadline <= coalesce(i.resolved_at, end_at)
+        GROUP BY i.number, t.branch_family
+    ),
+    attributed AS (
+        SELECT
+            f.number,
+            f.matured,
+            f.ghosts,
+            (
+                SELECT string_agg(a.branch_family, ', ' ORDER BY a.excess DESC)
+                FROM ghostwatch._attribute(f.families, f.family_matured, f.family_ghosts, (SELECT u.rate FROM usual AS u)) AS a
+                WHERE a.named
+            ) AS branch
+        FROM (
+            SELECT
+                f.number,
+                sum(f.matured)::bigint AS matured,
+                sum(f.ghosts)::bigint AS ghosts,
+                array_agg(f.branch_family) AS families,
+                array_agg(f.matured) AS family_matured,
+                array_agg(f.ghosts) AS family_ghosts
+            FROM family AS f
+            GROUP BY f.number
+        ) AS f
+    )
+    SELECT
+        i.kind, i.opened_at, i.resolved_at, coalesce(i.resolved_at, end_at) - i.opened_at, i.severity,
+        a.branch, coalesce(a.ghosts, 0), coalesce(a.matured, 0), i.messages
+    FROM unnest(incidents) AS i
+    LEFT JOIN incident AS numbered
+        ON numbered.kind = i.kind
+        AND numbered.opened_at = i.opened_at
+    LEFT JOIN attributed AS a
+        ON a.number = numbered.number
+    ORDER BY i.opened_at, i.kind;
+END
+$_replay$;
+
+COMMENT ON FUNCTION ghostwatch._replay(ghostwatch.invariant, timestamptz, timestamptz) IS
+'The alerts that an invariant, with the settings given, would have made in a stretch of time. Raises GW038, GW039.';

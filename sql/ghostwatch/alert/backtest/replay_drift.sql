@@ -1,0 +1,134 @@
+CREATE FUNCTION ghostwatch._replay_drift(
+    rule ghostwatch.invariant,
+    trials ghostwatch._trials,
+    begin_at timestamptz
+) RETURNS SETOF ghostwatch._firing
+LANGUAGE plpgsql
+STABLE
+PARALLEL SAFE
+ROWS 10
+SET search_path = pg_catalog, pg_temp
+AS $_replay_drift$
+-- When the rule "drift" would have found something wrong.
+-- Takes the settings, the subjects of the time and of the four weeks before it, and when it begins: what comes before is
+-- history only. Goes six hours at a time, over the same arms and baselines as check runs do.
+DECLARE
+    step       constant interval := interval '6 hours';
+    deadline   constant interval := coalesce(rule.warn_after, rule.error_after);
+    -- Taken out of the record, which would be copied whole at every look into it.
+    births     constant timestamptz[] := trials.born_at;
+    families   constant text[] := trials.branch_families;
+    violated   boolean[];
+    history    ghostwatch._hour_count[];
+    incidents  tstzrange[] := '{}';
+    baseline   ghostwatch.drift_baseline;
+    arms       ghostwatch.drift_arm[] := '{}';
+    walks      ghostwatch._walk[];
+    arms_up    integer := 0;
+    scored     integer := coalesce(width_bucket(begin_at, births), 0);
+    first      integer;
+    gap        record;
+    turn       record;
+    firing     ghostwatch._firing;
+BEGIN
+    SELECT array_agg(t.came_at > t.born_at + deadline ORDER BY t.place) INTO violated
+    FROM ROWS FROM (unnest(births), unnest(trials.came_at)) WITH ORDINALITY AS t (born_at, came_at, place);
+
+    history := ghostwatch._hour_counts(births[:scored], violated[:scored], families[:scored], incidents);
+
+    WHILE scored < cardinality(births) LOOP
+        first := scored + 1;
+        scored := width_bucket(date_bin(step, births[first], timestamptz '2000-01-01 00:00+00') + step, births);
+
+        IF ghostwatch._baseline_is_due(baseline, arms, rule, births[first]) THEN
+            SELECT coalesce(array_agg(h), '{}') INTO history
+            FROM unnest(history) AS h
+            WHERE h.hour >= births[first] - interval '28 days';
+
+            baseline := ghostwatch._baseline(rule, history, births[1], births[first]);
+            baseline.version := 1;
+            baseline.made_at := births[first];
+            baseline.trials_seen := (SELECT coalesce(max(a.trials_seen), 0) FROM unnest(arms) AS a);
+        END IF;
+
+        -- Silences: the gaps between one birth and the next that are too long.
+        FOR gap IN
+            SELECT g.begins_at, g.ends_at, g.begins_at + ghostwatch._longest_gap(baseline.signups_by_hour, g.begins_at, g.expected) AS told_at
+            FROM (
+                SELECT
+                    lag(t.born_at) OVER (ORDER BY t.born_at) AS begins_at,
+                    t.born_at AS ends_at,
+                    greatest(ln(baseline.signups_per_day * rule.days_per_false_alarm), 1) AS expected,
+                    (SELECT max(h.signups) FROM unnest(baseline.signups_by_hour) AS h (signups)) AS most_per_hour
+                FROM unnest(births[greatest(first - 1, 1):scored]) AS t (born_at)
+            ) AS g
+            WHERE baseline.matured >= 100 AND g.ends_at - g.begins_at > g.expected / g.most_per_hour * interval '1 hour'
+        LOOP
+            CONTINUE WHEN gap.ends_at <= gap.told_at;
+            RETURN NEXT ROW('no_signups', 'error', ghostwatch._next_run(gap.told_at + deadline),
+                            ghostwatch._next_run(gap.ends_at + deadline), gap.begins_at)::ghostwatch._firing;
+        END LOOP;
+
+        SELECT array_agg(w) INTO walks
+        FROM ghostwatch._walk_arms(
+            arms, baseline, births[first:scored], violated[first:scored], families[first:scored],
+            births[scored]
+        ) AS w;
+
+        -- An alert lasts from the first arm that is raised until the last one is let down.
+        FOR turn IN
+            SELECT
+                t.born_at,
+                (w.arm).arm,
+                (a.raised_at IS NOT NULL AND a.recovered_at IS NULL) = (t.place % 2 = 0) AS is_up,
+                least((w.arm).raised_since, t.born_at) AS since
+            FROM unnest(walks) AS w
+            LEFT JOIN unnest(arms) AS a
+                ON a.arm = (w.arm).arm
+                AND a.branch_family = (w.arm).branch_family
+            CROSS JOIN LATERAL unnest(w.turns) WITH ORDINALITY AS t (born_at, place)
+            ORDER BY t.born_at, is_up DESC
+        LOOP
+            arms_up := arms_up + CASE WHEN turn.is_up THEN 1 ELSE -1 END;
+            firing.ends_at := ghostwatch._next_run(turn.born_at + deadline);
+
+            IF turn.is_up AND arms_up = 1 THEN
+                firing := ROW('violations', 'warn', firing.ends_at, NULL, turn.since);
+            END IF;
+            IF turn.is_up AND turn.arm <> 'slow' AND firing.severity = 'warn' THEN
+                IF firing.begins_at < firing.ends_at THEN
+                    RETURN NEXT firing;
+                END IF;
+                firing := ROW('violations', 'error', ghostwatch._next_run(turn.born_at + deadline), NULL, firing.since);
+            END IF;
+            IF arms_up = 0 THEN
+                RETURN NEXT firing;
+                incidents := incidents || tstzrange(firing.since, turn.born_at, '[]');
+                firing := NULL;
+            END IF;
+        END LOOP;
+
+        SELECT array_agg(a) INTO arms
+        FROM (
+            SELECT (w.arm).* FROM unnest(walks) AS w
+            UNION ALL
+            SELECT a.*
+            FROM unnest(arms) AS a
+            WHERE (a.arm, a.branch_family) NOT IN (SELECT (w.arm).arm, (w.arm).branch_family FROM unnest(walks) AS w)
+        ) AS a;
+
+        history := history || ghostwatch._hour_counts(
+            births[first:scored], violated[first:scored], families[first:scored],
+            CASE WHEN arms_up > 0 THEN incidents || tstzrange(firing.since, NULL) ELSE incidents END
+        );
+    END LOOP;
+
+    IF arms_up > 0 THEN
+        firing.ends_at := NULL;
+        RETURN NEXT firing;
+    END IF;
+END
+$_replay_drift$;
+
+COMMENT ON FUNCTION ghostwatch._replay_drift(ghostwatch.invariant, ghostwatch._trials, timestamptz) IS
+'When the rule "drift", and its watch for silence, would have found something wrong.';

@@ -1,0 +1,77 @@
+CREATE FUNCTION ghostwatch._replay_every(
+    rule ghostwatch.invariant,
+    trials ghostwatch._trials,
+    begin_at timestamptz,
+    end_at timestamptz
+) RETURNS SETOF ghostwatch._firing
+LANGUAGE sql
+STABLE
+PARALLEL SAFE
+ROWS 1000
+SET search_path = pg_catalog, pg_temp
+AS $_replay_every$
+    -- When the rule "every" would have found something wrong.
+    -- Takes the settings, the subjects of the time from watch_for before its begin, and the time.
+    WITH trial AS (
+        SELECT
+            t.born_at,
+            t.came_at > t.born_at + coalesce((rule).warn_after, (rule).error_after) AS is_ghost,
+            ghostwatch._next_run(t.born_at + coalesce((rule).warn_after, (rule).error_after)) AS opens_at,
+            ghostwatch._next_run(t.born_at + (rule).error_after + interval '1 microsecond') AS escalates_at,
+            ghostwatch._next_run(least(t.came_at, t.born_at + (rule).watch_for + interval '1 microsecond')) AS closes_at,
+            ghostwatch._next_run(t.born_at + (rule).watch_for + interval '1 microsecond') AS leaves_at
+        FROM ROWS FROM (unnest((trials).born_at), unnest((trials).came_at)) AS t (born_at, came_at)
+    ),
+    change AS (
+        SELECT c.at, sum(c.ghosts) AS ghosts, sum(c.errors) AS errors, sum(c.matured) AS matured, sum(c.error_matured) AS error_matured
+        FROM trial AS t
+        CROSS JOIN LATERAL (
+            VALUES
+                (t.opens_at, (t.is_ghost AND t.opens_at < t.closes_at)::integer, 0, 1, 0),
+                (t.escalates_at, 0, (t.is_ghost AND t.escalates_at < t.closes_at)::integer, 0, 1),
+                (t.closes_at, -(t.is_ghost AND t.opens_at < t.closes_at)::integer, -(t.is_ghost AND t.escalates_at < t.closes_at)::integer, 0, 0),
+                (t.leaves_at, 0, 0, -1, -1)
+        ) AS c (at, ghosts, errors, matured, error_matured)
+        -- Of those who got their row in time only the share that they make is of interest.
+        WHERE (t.is_ghost OR (rule).min_rate > 0) AND isfinite(c.at) AND c.at <= end_at
+        GROUP BY c.at
+    ),
+    total AS (
+        SELECT
+            c.at,
+            sum(c.ghosts) OVER so_far AS ghosts,
+            sum(c.errors) OVER so_far AS errors,
+            sum(c.matured) OVER so_far AS matured,
+            sum(c.error_matured) OVER so_far AS error_matured
+        FROM change AS c
+        WINDOW so_far AS (ORDER BY c.at)
+    ),
+    condition AS (
+        SELECT
+            greatest(t.at, begin_at) AS at,
+            CASE
+                WHEN t.ghosts < greatest((rule).min_count, (rule).min_rate * t.matured) THEN 'none'
+                WHEN t.errors >= greatest((rule).min_count, (rule).min_rate * t.error_matured) THEN 'error'
+                ELSE 'warn'
+            END AS severity,
+            t.at AS ordering
+        FROM total AS t
+    ),
+    turn AS (
+        SELECT c.at, c.severity, c.ordering, c.severity IS DISTINCT FROM lag(c.severity) OVER (ORDER BY c.ordering) AS is_turn
+        FROM condition AS c
+    ),
+    stretch AS (
+        SELECT t.severity, t.at AS begins_at, lead(t.at) OVER (ORDER BY t.ordering) AS ends_at
+        FROM turn AS t
+        WHERE t.is_turn
+    )
+    SELECT
+        'violations', s.severity, s.begins_at, s.ends_at, s.begins_at - coalesce((rule).warn_after, (rule).error_after) - interval '1 minute'
+    FROM stretch AS s
+    WHERE s.severity <> 'none' AND s.begins_at IS DISTINCT FROM s.ends_at
+    ORDER BY s.begins_at
+$_replay_every$;
+
+COMMENT ON FUNCTION ghostwatch._replay_every(ghostwatch.invariant, ghostwatch._trials, timestamptz, timestamptz) IS
+'When the rule "every" would have found something wrong, with a check run every minute.';

@@ -1,0 +1,56 @@
+CREATE FUNCTION ghostwatch._replayed_rule(
+    invariant_id integer,
+    settings jsonb
+) RETURNS ghostwatch.invariant
+LANGUAGE plpgsql
+STABLE
+PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $_replayed_rule$
+-- An invariant as it would be with other settings.
+-- Takes the invariant and the settings that differ, named as declare_invariant() names them.
+-- Raises GW037 for a setting that does not exist, cannot be read, or is out of its range.
+DECLARE
+    known constant text[] := '{rule,warn_after,error_after,watch_for,min_count,min_rate,days_per_false_alarm,expected_rate,branch_ceiling}';
+    rule    ghostwatch.invariant;
+    problem text;
+BEGIN
+    SELECT i.* INTO STRICT rule
+    FROM ghostwatch.invariant AS i
+    WHERE i.invariant_id = _replayed_rule.invariant_id;
+
+    SELECT format('%s is no setting of a rule.', quote_literal(given.name)) INTO problem
+    FROM jsonb_object_keys(settings) AS given (name)
+    WHERE given.name <> ALL (known)
+    LIMIT 1;
+
+    IF problem IS NULL THEN
+        BEGIN
+            rule := jsonb_populate_record(rule, settings);
+        EXCEPTION
+            WHEN data_exception THEN
+                problem := SQLERRM || '.';
+        END;
+    END IF;
+
+    IF problem IS NULL AND (
+        rule.rule IN ('every', 'drift') AND rule.error_after >= '0' AND coalesce(rule.warn_after >= '0' AND rule.warn_after < rule.error_after, true)
+        AND rule.watch_for > rule.error_after AND rule.min_count >= 1 AND rule.min_rate BETWEEN 0 AND 1 AND rule.days_per_false_alarm > 0
+        AND rule.expected_rate > 0 AND rule.expected_rate < 1 AND rule.branch_ceiling > 0 AND rule.branch_ceiling <= 1
+    ) IS NOT TRUE THEN
+        problem := 'A value is out of its range.';
+    END IF;
+
+    IF problem IS NOT NULL THEN
+        RAISE EXCEPTION 'invariant % cannot be replayed with the settings %', quote_literal(rule.name), settings
+            USING ERRCODE = 'GW037',
+                  DETAIL = problem,
+                  HINT = format('Settings and ranges are those of ghostwatch.declare_invariant(): %s.', array_to_string(known, ', '));
+    END IF;
+
+    RETURN rule;
+END
+$_replayed_rule$;
+
+COMMENT ON FUNCTION ghostwatch._replayed_rule(integer, jsonb) IS
+'An invariant as it would be with other settings. Raises GW037 for a setting that does not exist, cannot be read or is out of its range.';
