@@ -152,6 +152,9 @@
 \ir alert/backtest/incidents.sql
 \ir alert/backtest/replay.sql
 \ir alert/backtest/backtest.sql
+\ir alert/backtest/replay_total.sql
+\ir alert/backtest/compare_rules.sql
+\ir alert/backtest/declaration.sql
 
 -- deliver: what is to be told, to whom, and how it went
 \ir deliver/quiet_until.sql
@@ -207,6 +210,7 @@
 \ir operate/doctor_clocks.sql
 \ir operate/doctor_transactions.sql
 \ir operate/doctor_time_limit.sql
+\ir operate/doctor_rules.sql
 \ir operate/doctor_delivery.sql
 \ir operate/doctor_server.sql
 \ir operate/doctor.sql

@@ -135,8 +135,10 @@ BEGIN
         description = excluded.description
     RETURNING i.invariant_id INTO its_invariant_id;
 
-    -- The deadline is part of what a judgement means; another one calls for judging anew.
     SELECT i.* INTO after FROM ghostwatch.invariant AS i WHERE i.invariant_id = its_invariant_id;
+    PERFORM ghostwatch._compare_rules(before, after);
+
+    -- The deadline is part of what a judgement means; another one calls for judging anew.
     IF (before.related, before.related_key_column, before.predicate, coalesce(before.warn_after, before.error_after), before.watch_for)
        IS DISTINCT FROM
        (after.related, after.related_key_column, after.predicate, coalesce(after.warn_after, after.error_after), after.watch_for) THEN

@@ -27,6 +27,8 @@ AS $doctor$
         UNION ALL
         SELECT * FROM ghostwatch._doctor_time_limit()
         UNION ALL
+        SELECT * FROM ghostwatch._doctor_rules()
+        UNION ALL
         SELECT * FROM ghostwatch._doctor_delivery()
         UNION ALL
         SELECT * FROM ghostwatch._doctor_server()

@@ -1,8 +1,8 @@
 CREATE FUNCTION ghostwatch.backtest(
     contract text,
     invariant text,
-    "from" timestamptz DEFAULT NULL,
-    "to" timestamptz DEFAULT NULL,
+    from_time timestamptz DEFAULT NULL,
+    to_time timestamptz DEFAULT NULL,
     settings jsonb DEFAULT '{}'
 ) RETURNS TABLE (
     kind text,
@@ -27,7 +27,7 @@ AS $backtest$
 -- many messages each would have sent to a channel. Exempt subjects are those that are exempt now.
 -- Raises GW001, GW007 and GW020 (the invariant), GW037 (the settings), GW038 and GW039 (cannot be replayed).
 DECLARE
-    end_at constant timestamptz := coalesce("to", ghostwatch._clock());
+    end_at constant timestamptz := coalesce(to_time, ghostwatch._clock());
 BEGIN
     PERFORM ghostwatch._require_runnable(contract);
 
@@ -35,7 +35,7 @@ BEGIN
     SELECT r.*
     FROM ghostwatch._replay(
         ghostwatch._replayed_rule(ghostwatch._invariant_id(contract, invariant), settings),
-        coalesce("from", end_at - interval '30 days'),
+        coalesce(from_time, end_at - interval '30 days'),
         end_at
     ) AS r;
 END

@@ -11,18 +11,17 @@ SET search_path = pg_catalog, pg_temp
 AS $_replay_drift$
 -- When the rule "drift" would have found something wrong.
 -- Takes the settings, the subjects of the time and of the four weeks before it, and when it begins: what comes before is
--- history only. Goes six hours at a time, over the same arms and baselines as check runs do.
+-- history only. Walks the same arms and makes the same baselines as check runs do, but a day at a time.
 DECLARE
-    step       constant interval := interval '6 hours';
     deadline   constant interval := coalesce(rule.warn_after, rule.error_after);
     -- Taken out of the record, which would be copied whole at every look into it.
     births     constant timestamptz[] := trials.born_at;
     families   constant text[] := trials.branch_families;
     violated   boolean[];
     history    ghostwatch._hour_count[];
-    incidents  tstzrange[] := '{}';
+    incidents  tstzrange[] := '{}'::tstzrange[];
     baseline   ghostwatch.drift_baseline;
-    arms       ghostwatch.drift_arm[] := '{}';
+    arms       ghostwatch.drift_arm[] := '{}'::ghostwatch.drift_arm[];
     walks      ghostwatch._walk[];
     arms_up    integer := 0;
     scored     integer := coalesce(width_bucket(begin_at, births), 0);
@@ -38,7 +37,11 @@ BEGIN
 
     WHILE scored < cardinality(births) LOOP
         first := scored + 1;
-        scored := width_bucket(date_bin(step, births[first], timestamptz '2000-01-01 00:00+00') + step, births);
+        scored := width_bucket(
+            -- As long as there is little history, what is usual is counted anew more often than once a day.
+            births[first] + CASE WHEN baseline.matured >= 1000 THEN interval '1 day' ELSE interval '6 hours' END,
+            births
+        );
 
         IF ghostwatch._baseline_is_due(baseline, arms, rule, births[first]) THEN
             SELECT coalesce(array_agg(h), '{}') INTO history
@@ -108,14 +111,14 @@ BEGIN
             END IF;
         END LOOP;
 
-        SELECT array_agg(a) INTO arms
+        SELECT array_agg(standing.arm) INTO arms
         FROM (
-            SELECT (w.arm).* FROM unnest(walks) AS w
+            SELECT w.arm FROM unnest(walks) AS w
             UNION ALL
-            SELECT a.*
+            SELECT a
             FROM unnest(arms) AS a
             WHERE (a.arm, a.branch_family) NOT IN (SELECT (w.arm).arm, (w.arm).branch_family FROM unnest(walks) AS w)
-        ) AS a;
+        ) AS standing (arm);
 
         history := history || ghostwatch._hour_counts(
             births[first:scored], violated[first:scored], families[first:scored],

@@ -11,7 +11,7 @@ AS $_replayed_rule$
 -- Takes the invariant and the settings that differ, named as declare_invariant() names them.
 -- Raises GW037 for a setting that does not exist, cannot be read, or is out of its range.
 DECLARE
-    known constant text[] := '{rule,warn_after,error_after,watch_for,min_count,min_rate,days_per_false_alarm,expected_rate,branch_ceiling}';
+    known constant text[] := '{rule,warn_after,error_after,watch_for,min_count,min_rate,days_per_false_alarm,expected_rate,branch_ceiling}'::text[];
     rule    ghostwatch.invariant;
     problem text;
 BEGIN

@@ -1,7 +1,8 @@
 CREATE FUNCTION ghostwatch._trials_between(
     rule ghostwatch.invariant,
     after timestamptz,
-    up_to timestamptz
+    up_to timestamptz,
+    most integer DEFAULT 5000000
 ) RETURNS ghostwatch._trials
 LANGUAGE plpgsql
 STABLE
@@ -9,12 +10,13 @@ PARALLEL RESTRICTED
 SET search_path = pg_catalog, pg_temp
 AS $_trials_between$
 -- The subjects of a stretch of time, and when each got its row.
--- Takes the invariant, with the settings to replay, and the births to read (the first moment excluded).
+-- Takes the invariant, with the settings to replay, the births to read (the first moment excluded), and how many at most.
 -- Returns them from the application's own rows, exempt ones left out as they are exempt now; where no column says when
 -- the related row came, from what checks have counted.
 -- Raises GW038 (a deadline that was not counted by), GW039 (too many to replay).
+-- Declared SQL runs here, with the rights of who declared it: @plpgsql_check_options: security_warnings = false
+-- and it gives a ghostwatch._trials, which no static check can tell: @plpgsql_check_options: other_warnings = false
 DECLARE
-    most constant integer := 5000000;
     clause     ghostwatch._clause;
     related_at text;
     trials     ghostwatch._trials;
@@ -93,6 +95,6 @@ BEGIN
 END
 $_trials_between$;
 
-COMMENT ON FUNCTION ghostwatch._trials_between(ghostwatch.invariant, timestamptz, timestamptz) IS
+COMMENT ON FUNCTION ghostwatch._trials_between(ghostwatch.invariant, timestamptz, timestamptz, integer) IS
 'The subjects born in a stretch of time, and when each got its row, to replay a rule over.
 Raises GW038 (a deadline that was not counted by), GW039 (too many to replay).';

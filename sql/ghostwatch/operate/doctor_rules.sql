@@ -1,0 +1,60 @@
+CREATE FUNCTION ghostwatch._doctor_rules()
+RETURNS SETOF ghostwatch._finding
+LANGUAGE plpgsql
+STABLE
+PARALLEL RESTRICTED
+SET search_path = pg_catalog, pg_temp
+AS $_doctor_rules$
+-- Where an alert of the rule "every" has been firing most of the last week, nobody reads it any more:
+-- recommends the rule "drift", with what it would have made of the last 30 days as evidence.
+DECLARE
+    as_of constant timestamptz := ghostwatch._clock();
+    weary    record;
+    rule     ghostwatch.invariant;
+    replayed text;
+BEGIN
+    FOR weary IN
+        SELECT i.invariant_id, c.name AS contract, fired.share
+        FROM ghostwatch.invariant AS i
+        INNER JOIN ghostwatch.contract AS c USING (contract_id)
+        CROSS JOIN LATERAL (
+            SELECT
+                sum(extract(EPOCH FROM coalesce(a.resolved_at, as_of) - greatest(a.opened_at, as_of - interval '7 days')))
+                / extract(EPOCH FROM interval '7 days') AS share
+            FROM ghostwatch.alert AS a
+            WHERE a.kind = 'violations'
+                AND coalesce(a.invariant_id, 0) = i.invariant_id
+                AND coalesce(a.resolved_at, as_of) > as_of - interval '7 days'
+        ) AS fired
+        WHERE i.rule = 'every'
+            AND c.owner = current_user::regrole
+            AND fired.share > 0.5
+        ORDER BY c.name, i.name
+    LOOP
+        rule := ghostwatch._replayed_rule(weary.invariant_id, '{"rule": "drift"}');
+        BEGIN
+            replayed := format(
+                'The rule drift would have made this of the last 30 days: %s.',
+                ghostwatch._replay_total(rule, as_of - interval '30 days', as_of)
+            );
+        EXCEPTION
+            -- One invariant that cannot be replayed must not keep the doctor from the others.
+            WHEN OTHERS THEN
+                replayed := format('The rule drift could not be tried on the past (%s: %s).', SQLSTATE, SQLERRM);
+        END;
+
+        RETURN NEXT ROW(
+            'rules',
+            'warning',
+            format(
+                'The alert of %s/%s has been firing for %s %% of the last 7 days: some always drop off. %s',
+                weary.contract, rule.name, round((weary.share * 100)::numeric), replayed
+            ),
+            ghostwatch._declaration(rule)
+        )::ghostwatch._finding;
+    END LOOP;
+END
+$_doctor_rules$;
+
+COMMENT ON FUNCTION ghostwatch._doctor_rules() IS
+'Recommends the rule drift, with a backtest as evidence, where an alert of the rule every has been firing most of the last week.';
