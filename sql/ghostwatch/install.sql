@@ -72,10 +72,11 @@
 \ir detect/related_query.sql
 \ir detect/subject_query.sql
 \ir detect/life_state.sql
-\ir detect/oldest_birth_to_come.sql
+\ir detect/settled_up_to.sql
 \ir detect/batch.sql
 \ir detect/judge_batch.sql
 \ir detect/judge_arrivals.sql
+\ir detect/follow_moved_keys.sql
 \ir detect/recheck_violations.sql
 \ir detect/check_outcome.sql
 \ir detect/check_invariant.sql

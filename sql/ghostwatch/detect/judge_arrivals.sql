@@ -16,7 +16,7 @@ DECLARE
     progress ghostwatch.check_progress;
     batch_size constant integer := ghostwatch._setting('batch_size')::integer;
     due_up_to constant timestamptz := ghostwatch._due_up_to(clause, as_of);
-    oldest_birth_to_come timestamptz;
+    settled_up_to timestamptz;
     judged_up_to timestamptz;
     new_watermark timestamptz;
     arrivals text;
@@ -25,7 +25,7 @@ BEGIN
     SELECT p.* INTO progress FROM ghostwatch.check_progress AS p WHERE p.invariant_id = clause.invariant_id;
 
     -- Asked before the subjects are read: whoever ends in between is seen below.
-    oldest_birth_to_come := ghostwatch._oldest_birth_to_come(clause, as_of);
+    settled_up_to := ghostwatch._settled_up_to(clause, as_of);
 
     arrivals := ghostwatch._subjects_born(clause, progress.watermark, due_up_to);
     IF EXISTS (SELECT FROM ghostwatch.judged AS j WHERE j.invariant_id = clause.invariant_id) THEN
@@ -34,7 +34,7 @@ BEGIN
             clause.key_column, ghostwatch._column_type(clause.subject, clause.key_column), clause.invariant_id
         );
     END IF;
-    batch := ghostwatch._judge_batch(clause, as_of, arrivals, batch_size, greatest(progress.watermark, oldest_birth_to_come));
+    batch := ghostwatch._judge_batch(clause, as_of, arrivals, batch_size, greatest(progress.watermark, settled_up_to));
 
     judged := batch.judged;
     opened := batch.opened;
@@ -42,7 +42,7 @@ BEGIN
 
     -- The watermark stops where an unseen subject may still appear, and never goes back.
     judged_up_to := CASE WHEN backlog THEN batch.born_up_to ELSE due_up_to END;
-    new_watermark := greatest(progress.watermark, least(judged_up_to, oldest_birth_to_come));
+    new_watermark := greatest(progress.watermark, least(judged_up_to, settled_up_to));
 
     UPDATE ghostwatch.check_progress AS p
     SET watermark = new_watermark,

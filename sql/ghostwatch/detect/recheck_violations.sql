@@ -13,6 +13,7 @@ AS $_recheck_violations$
 -- Declared SQL runs here, with the rights of who declared it: @plpgsql_check_options: security_warnings = false
 DECLARE
     subject_query text;
+    births_of_the_gone timestamptz[];
 BEGIN
     IF NOT EXISTS (
         SELECT FROM ghostwatch.violation AS v
@@ -54,20 +55,29 @@ BEGIN
             DELETE FROM ghostwatch.violation AS v
             USING outcome AS o
             WHERE v.ctid = o.place AND o.new_state IS NULL
+        ),
+        changed AS (
+            UPDATE ghostwatch.violation AS v
+            SET state = o.new_state,
+                born_at = o.born_at,
+                opened_at = CASE WHEN o.new_state = 'exempt' THEN v.opened_at ELSE coalesce(v.opened_at, $2) END,
+                escalated_at = CASE WHEN o.new_state = 'error' THEN coalesce(v.escalated_at, $2) ELSE v.escalated_at END,
+                closed_at = CASE WHEN o.close_reason IS NOT NULL THEN $2 END,
+                close_reason = o.close_reason
+            FROM outcome AS o
+            WHERE v.ctid = o.place AND o.new_state <> o.state
+            RETURNING v.born_at, v.close_reason
         )
-        UPDATE ghostwatch.violation AS v
-        SET state = o.new_state,
-            born_at = o.born_at,
-            opened_at = CASE WHEN o.new_state = 'exempt' THEN v.opened_at ELSE coalesce(v.opened_at, $2) END,
-            escalated_at = CASE WHEN o.new_state = 'error' THEN coalesce(v.escalated_at, $2) ELSE v.escalated_at END,
-            closed_at = CASE WHEN o.close_reason IS NOT NULL THEN $2 END,
-            close_reason = o.close_reason
-        FROM outcome AS o
-        WHERE v.ctid = o.place AND o.new_state <> o.state
+        SELECT array_agg(DISTINCT c.born_at) FROM changed AS c WHERE c.close_reason = 'deleted'
         $query$, subject_query)
+    INTO births_of_the_gone
     USING clause.invariant_id, as_of, clause.error_after, clause.watch_for,
           (SELECT p.horizon FROM ghostwatch.check_progress AS p WHERE p.invariant_id = clause.invariant_id);
     PERFORM set_config('search_path', 'pg_catalog, pg_temp', true);
+
+    IF births_of_the_gone IS NOT NULL THEN
+        PERFORM ghostwatch._follow_moved_keys(clause, as_of, births_of_the_gone);
+    END IF;
 END
 $_recheck_violations$;
 

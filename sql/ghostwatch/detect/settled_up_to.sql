@@ -1,4 +1,4 @@
-CREATE FUNCTION ghostwatch._oldest_birth_to_come(
+CREATE FUNCTION ghostwatch._settled_up_to(
     clause ghostwatch._clause,
     as_of timestamptz
 ) RETURNS timestamptz
@@ -6,8 +6,8 @@ LANGUAGE plpgsql
 VOLATILE
 PARALLEL RESTRICTED
 SET search_path = pg_catalog, pg_temp
-AS $_oldest_birth_to_come$
--- The earliest birth time that a subject may have that nobody can see yet. A birth time is the start of its transaction
+AS $_settled_up_to$
+-- Up to which birth time every subject is visible that ever will be. A birth time is the start of its transaction
 -- (DEFAULT now()), give or take the lateness; so no subject can still appear that was born before the
 -- oldest transaction began, where this role may see when that was.
 -- (plpgsql, so that a session that runs checks again and again plans this once.)
@@ -37,9 +37,10 @@ BEGIN
         RETURN timestamptz '-infinity';
     END IF;
 
-    RETURN least(as_of, oldest_start) - clause.lateness;
+    -- Excluding that moment itself, which is the birth time of what the oldest transaction inserts.
+    RETURN least(as_of, oldest_start) - clause.lateness - interval '1 microsecond';
 END
-$_oldest_birth_to_come$;
+$_settled_up_to$;
 
-COMMENT ON FUNCTION ghostwatch._oldest_birth_to_come(ghostwatch._clause, timestamptz) IS
-'The earliest birth time that a subject may have that is not visible yet. Sees other roles'' transactions only with pg_read_all_stats.';
+COMMENT ON FUNCTION ghostwatch._settled_up_to(ghostwatch._clause, timestamptz) IS
+'Up to which birth time every subject is visible that ever will be. Sees other roles'' transactions only with pg_read_all_stats.';
