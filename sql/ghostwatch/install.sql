@@ -209,6 +209,7 @@
 \ir operate/doctor_tables.sql
 \ir operate/doctor_indexes.sql
 \ir operate/doctor_clocks.sql
+\ir operate/doctor_triggers.sql
 \ir operate/doctor_transactions.sql
 \ir operate/doctor_time_limit.sql
 \ir operate/doctor_rules.sql

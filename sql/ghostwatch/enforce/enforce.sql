@@ -68,12 +68,14 @@ BEGIN
     END IF;
 
     -- Counted first: the trigger takes a lock that signups would wait for.
+    -- By the birth times that the rows carry, also under capture: arrivals are not kept for a day.
     SELECT string_agg(
         format(
             'SELECT %L::text AS invariant, %s AS place, q.* FROM (%s) AS q WHERE NOT (q.exempt_by_branch OR q.exempt_by_predicate)',
             c.invariant, c.invariant_id,
             ghostwatch._subject_query(c, format(
-                '(SELECT s.* FROM %s AS s WHERE %s) AS s', c.subject, ghostwatch._born_between(c, as_of - '1 day'::interval, as_of)
+                '(SELECT s.*, %s AS _arrived_at FROM %s AS s WHERE %s) AS s',
+                ghostwatch._written_birth(c), c.subject, ghostwatch._born_between(c, as_of - '1 day'::interval, as_of)
             ))
         ),
         E'\nUNION ALL\n'

@@ -29,9 +29,16 @@ BEGIN
         ORDER BY c.invariant_id
     LOOP
         PERFORM set_config('search_path', clause.search_path, true);
-        EXECUTE ghostwatch._subject_query(clause, format(
-            '(SELECT s.* FROM %s AS s WHERE s.%I = %L) AS s', clause.subject, clause.key_column, _judge_at_commit.subject_key
-        ))
+        -- Under capture the arrival was noted in this very transaction.
+        EXECUTE ghostwatch._subject_query(clause, format('(%s) AS s', ghostwatch._subject_by_key(
+            clause,
+            quote_literal(_judge_at_commit.subject_key),
+            format(
+                '(SELECT coalesce(max(a.arrived_at), %3$L) FROM ghostwatch.arrival AS a '
+                'WHERE a.contract_id = %1$s AND a.subject_key = %2$L AND a.arrived_at >= %4$L)',
+                clause.contract_id, _judge_at_commit.subject_key, as_of, least(as_of, transaction_timestamp())
+            )
+        )))
         INTO found;
         PERFORM set_config('search_path', 'pg_catalog, pg_temp', true);
 

@@ -25,7 +25,6 @@ BEGIN
     INNER JOIN pg_roles AS o
         ON o.oid = c.owner
     WHERE NOT pg_has_role(c.owner, 'pg_read_all_stats', 'USAGE')
-        AND NOT c.capture
     ORDER BY c.name;
     is_well := is_well AND NOT FOUND;
 

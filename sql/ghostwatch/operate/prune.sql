@@ -8,20 +8,10 @@ PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $_prune$
 -- Removes what is older than its retention setting: at most batch_size rows of each table, so that no run is long.
--- Takes the present time; called at the end of a run, which has been noted already. What is still open, firing or waiting to be sent is kept however old it is.
+-- Takes the present time. What is still open, firing or waiting to be sent is kept however old it is.
 DECLARE
     old record;
 BEGIN
-    -- Once a minute is enough, however often checks run: only the first run of a minute finds no other.
-    IF EXISTS (
-        SELECT
-        FROM ghostwatch.check_run AS r
-        WHERE r.started_at >= date_trunc('minute', as_of)
-        OFFSET 1
-    ) THEN
-        RETURN;
-    END IF;
-
     FOR old IN
         SELECT
             o.relation,
@@ -57,4 +47,4 @@ END
 $_prune$;
 
 COMMENT ON FUNCTION ghostwatch._prune(timestamptz) IS
-'Removes what is older than its retention setting, once a minute and at most batch_size rows of each table.';
+'Removes what is older than its retention setting, at most batch_size rows of each table.';

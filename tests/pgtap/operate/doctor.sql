@@ -1,5 +1,5 @@
 BEGIN;
-SELECT plan(32);
+SELECT plan(36);
 SET LOCAL timezone = 'UTC';
 SET LOCAL ghostwatch.clock = '2026-01-01 12:00+00';
 
@@ -153,6 +153,32 @@ SELECT matches(
     'was born 05:02:00 from now.*or set the clocks of the application''s servers, or the time_zone \(now America/New_York\)$',
     'a time zone that was declared wrongly looks like a clock that is hours ahead'
 );
+
+-- Triggers that capture and enforcement need.
+SELECT ok(pg_temp.is_well('triggers'), 'nothing captured, nothing enforced');
+CREATE TABLE app.member (id bigint NOT NULL, created_at timestamptz) PARTITION BY LIST (id);
+CREATE TABLE app.member_1 PARTITION OF app.member FOR VALUES IN (1);
+SELECT ghostwatch.declare_contract('members', 'app.member', capture => true);
+SELECT ghostwatch.declare_invariant('members', 'greeting', 'app.greeting', 'account_id', error_after => '0');
+SELECT ghostwatch.enforce('members', 'warn');
+SELECT ok(pg_temp.is_well('triggers'), 'all there');
+CREATE TABLE app.member_2 PARTITION OF app.member FOR VALUES IN (2);
+ALTER TABLE app.member_1 DISABLE TRIGGER USER;
+SELECT bag_eq(
+    $$ SELECT regexp_replace(pg_temp.said('triggers'), '_\d+\M', '_N', 'g') $$,
+    $$ VALUES
+        ('error | app.member_N has a disabled trigger ghostwatch_capture_N, which contract members needs: whoever is inserted there is never judged. | '
+         'ALTER TABLE app.member_N ENABLE TRIGGER ghostwatch_capture_N;'),
+        ('error | app.member_N has a disabled trigger ghostwatch_enforce_N, which contract members needs: nothing is refused there at COMMIT. | '
+         'ALTER TABLE app.member_N ENABLE TRIGGER ghostwatch_enforce_N;'),
+        ('error | app.member_N has no trigger ghostwatch_capture_N, which contract members needs: whoever is inserted there is never judged. | '
+         'SELECT ghostwatch.declare_contract(''members'', ''app.member'', capture => true, …);') $$,
+    'a partition that came later, and one whose triggers were switched off'
+);
+ALTER TABLE app.member_1 ENABLE TRIGGER USER;
+SELECT ghostwatch.declare_contract('members', 'app.member', capture => true);
+SELECT ok(pg_temp.is_well('triggers'), 'declared again, and switched on');
+SELECT ghostwatch.drop_contract('members');
 
 -- Checks that fail or lag.
 UPDATE ghostwatch.check_progress
