@@ -27,7 +27,7 @@ BEGIN
                 AND coalesce(a.resolved_at, as_of) > as_of - interval '7 days'
         ) AS fired
         WHERE i.rule = 'every'
-            AND c.owner = current_user::regrole
+            AND c.owner = quote_ident(current_user)::regrole
             AND fired.share > 0.5
         ORDER BY c.name, i.name
     LOOP

@@ -1,5 +1,5 @@
 BEGIN;
-SELECT plan(36);
+SELECT plan(37);
 SET LOCAL timezone = 'UTC';
 SET LOCAL ghostwatch.clock = '2026-01-01 12:00+00';
 
@@ -120,6 +120,15 @@ SELECT is(
 );
 CREATE INDEX ON app."Account" ("born At" DESC);
 SELECT ok(pg_temp.is_well('indexes'), 'all there');
+
+ALTER TABLE app."Account" DROP CONSTRAINT "Account_pkey";
+CREATE INDEX ON app."Account" (id) WHERE id > 0;
+SELECT results_eq(
+    $$ SELECT pg_temp.said('indexes') $$,
+    $$ VALUES ('warning | app."Account" has no index on id. Every open violation reads all of it. | CREATE INDEX CONCURRENTLY ON app."Account" (id);') $$,
+    'a subject that cannot be found by its key'
+);
+CREATE INDEX ON app."Account" USING hash (id);
 
 CREATE TABLE app.letter (account_id bigint NOT NULL) PARTITION BY LIST (account_id);
 CREATE TABLE app.letter_1 PARTITION OF app.letter FOR VALUES IN (1);
