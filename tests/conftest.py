@@ -42,10 +42,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
                 item.add_marker(pytest.mark.skip(reason=obstacle))
 
 
+@pytest.fixture(scope="session", autouse=True)
+def built() -> None:
+    """Whichever test runs first, it is the present source that is tested."""
+    build()
+
+
 @pytest.fixture(scope="session")
 def server() -> Iterator[Server]:
     """The server under test: GHOSTWATCH_TEST_DSN, a container of GHOSTWATCH_TEST_IMAGE, else a throw-away one."""
-    build()
     remote, image = map(os.environ.get, ("GHOSTWATCH_TEST_DSN", "GHOSTWATCH_TEST_IMAGE"))
     if remote:
         yield Server(remote)

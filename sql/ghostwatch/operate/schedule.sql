@@ -42,7 +42,6 @@ BEGIN
     PERFORM cron.unschedule(j.jobid)
     FROM cron.job AS j
     WHERE j.jobname = job
-        AND j.username = current_user
         AND NOT j.active;
 
     BEGIN

@@ -16,16 +16,12 @@ BEGIN
     END IF;
 
     PERFORM ghostwatch._require_cron(
-        format(
-            'SELECT cron.unschedule(j.jobid) FROM cron.job AS j WHERE j.jobname = %L AND j.username = %L;',
-            job, current_user
-        )
+        format('SELECT cron.unschedule(j.jobid) FROM cron.job AS j WHERE j.jobname = %L;', job)
     );
 
     PERFORM cron.unschedule(j.jobid)
     FROM cron.job AS j
-    WHERE j.jobname = job
-        AND j.username = current_user;
+    WHERE j.jobname = job;
 
     RETURN FOUND;
 END
