@@ -135,9 +135,20 @@ def _install(cluster: Cluster) -> psycopg.Connection[Any]:
     connection.execute("SELECT ghostwatch.set_setting('resolve_after', '0')")
     connection.execute(
         "SELECT ghostwatch.add_channel('admins', %s)",
-        [int(os.environ.get("GHOSTWATCH_TELEGRAM_CHAT_ID", "-1"))],
+        [_telegram_chat() or -1],
     )
     return connection
+
+
+def _telegram_chat() -> int | None:
+    """The chat to send to, where the environment names one and a token."""
+    chat = os.environ.get("GHOSTWATCH_TELEGRAM_CHAT_ID")
+    if not chat or not {"GHOSTWATCH_TELEGRAM_TOKEN", "GHOSTWATCH_TELEGRAM_TOKEN_FILE"} & os.environ.keys():
+        return None
+    try:
+        return int(chat)
+    except ValueError:
+        raise DemoError(f"GHOSTWATCH_TELEGRAM_CHAT_ID is no number: {chat}") from None
 
 
 def _replay_signups(connection: psycopg.Connection[Any]) -> None:
@@ -242,10 +253,9 @@ class Sidecar:
         self._process: subprocess.Popen[bytes]
 
     def __enter__(self) -> Self:
-        to_telegram = "GHOSTWATCH_TELEGRAM_CHAT_ID" in os.environ
         with self._output.open("wb") as output, self._log.open("wb") as log:
             self._process = subprocess.Popen(
-                [GHOSTWATCH, "notify", *([] if to_telegram else ["--dry-run"])],
+                [GHOSTWATCH, "notify", *([] if _telegram_chat() else ["--dry-run"])],
                 env=self._environment,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
@@ -277,6 +287,9 @@ class Sidecar:
 
     def show_new_messages(self) -> None:
         """Prints what it printed since the last time, set off like a message in a chat."""
+        if _telegram_chat():
+            print(f"\n    sent to Telegram, chat {_telegram_chat()}\n")
+            return
         text = self._output.read_text(encoding="utf-8")
         new, self._shown = text[self._shown :], len(text)
         print()

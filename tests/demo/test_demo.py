@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from scripts.build import ROOT
+from tests.fake_telegram import FakeTelegram
 
 pytestmark = [pytest.mark.pg_cron, pytest.mark.own_server]
 
@@ -63,6 +64,26 @@ def test_an_alert_arrives_and_resolves(directory: Path) -> None:
     assert output.index("ERROR") < output.index("RESOLVED")
     assert list(directory.iterdir()) == []
     assert _processes_in(directory) == []
+
+
+@pytest.mark.timeout(200)
+def test_messages_go_to_the_chat_that_the_environment_names(directory: Path) -> None:
+    """With a token and a chat id the alert arrives at the Bot API instead of on the terminal."""
+    with FakeTelegram() as telegram:
+        demo = _start(directory, GHOSTWATCH_TELEGRAM_CHAT_ID="-100", **telegram.environment)
+        events, alert = telegram.wait_for_messages(2, chat_id=-100, seconds=120)
+        demo.terminate()
+        output, _ = demo.communicate()
+    assert "user started" in events.text
+    assert "first_meme" in alert.text
+    assert "first_meme" not in output
+
+
+def test_a_chat_id_that_is_no_number_is_refused(directory: Path) -> None:
+    """A mistake in the environment is one clear line."""
+    demo = _start(directory, GHOSTWATCH_TELEGRAM_CHAT_ID="@admins", GHOSTWATCH_TELEGRAM_TOKEN="1:secret")
+    _, errors = demo.communicate()
+    assert (demo.returncode, errors) == (1, "demo: GHOSTWATCH_TELEGRAM_CHAT_ID is no number: @admins\n")
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
