@@ -365,7 +365,7 @@ def test_uuid_keys_and_names_in_need_of_quotes(bot: Bot) -> None:
 
 
 def test_names_mean_what_they_meant_when_declared(bot: Bot) -> None:
-    """Expressions are read under the search path of the declaring session, whoever runs the check with whatever path."""
+    """Expressions are read under the search path of the declaring session, whatever path a check runs with."""
     bot.database.execute(
         """
         CREATE SCHEMA shop; CREATE SCHEMA trap;
