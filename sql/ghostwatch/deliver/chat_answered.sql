@@ -4,14 +4,15 @@ CREATE FUNCTION ghostwatch._chat_answered(
     hold interval DEFAULT NULL
 )
 RETURNS void
-LANGUAGE sql
+LANGUAGE plpgsql
 VOLATILE
 PARALLEL UNSAFE
 AS $_chat_answered$
-    -- Corrects the time of a chat's last message from the claim to the answer: Telegram counts arrivals,
-    -- and a slow connection must not bring two of them closer together than was meant.
-    -- Takes the channel, the time, and how long the chat is to be left alone, if it said so.
-    SELECT ghostwatch._pace_chat(
+-- Corrects the time of a chat's last message from the claim to the answer: Telegram counts arrivals,
+-- and a slow connection must not bring two of them closer together than was meant.
+-- Takes the channel, the time, and how long the chat is to be left alone, if it said so.
+BEGIN
+    PERFORM ghostwatch._pace_chat(
         chat.chat_id,
         chat.recent_sends[:cardinality(chat.recent_sends) - 1] || _chat_answered.as_of,
         _chat_answered.as_of + _chat_answered.hold
@@ -19,7 +20,8 @@ AS $_chat_answered$
     FROM ghostwatch.channel
     INNER JOIN ghostwatch.chat
         ON chat.chat_id = channel.chat_id
-    WHERE channel.channel_id = _chat_answered.channel_id
+    WHERE channel.channel_id = _chat_answered.channel_id;
+END
 $_chat_answered$;
 
 COMMENT ON FUNCTION ghostwatch._chat_answered(integer, timestamptz, interval) IS

@@ -46,8 +46,11 @@ BEGIN
 
     INSERT INTO ghostwatch.chat (chat_id)
     SELECT DISTINCT addressed.chat_id
-    FROM ghostwatch.channel AS addressed
-    WHERE NOT EXISTS (SELECT FROM ghostwatch.chat AS known WHERE known.chat_id = addressed.chat_id)
+    FROM ghostwatch.notification AS waiting
+    INNER JOIN ghostwatch.channel AS addressed
+        ON addressed.channel_id = waiting.channel_id
+    WHERE waiting.state IN ('pending', 'claimed')
+        AND NOT EXISTS (SELECT FROM ghostwatch.chat AS known WHERE known.chat_id = addressed.chat_id)
     ON CONFLICT DO NOTHING;
 
     -- Telegram also counts all messages of a bot together.
@@ -62,6 +65,14 @@ BEGIN
         FROM ghostwatch.chat AS open
         CROSS JOIN LATERAL ghostwatch._next_notification(open.chat_id, as_of) AS head
         WHERE open.next_send_at <= as_of
+            -- Most chats have nothing waiting most of the time.
+            AND open.chat_id IN (
+                SELECT addressed.chat_id
+                FROM ghostwatch.notification AS waiting
+                INNER JOIN ghostwatch.channel AS addressed
+                    ON addressed.channel_id = waiting.channel_id
+                WHERE waiting.state IN ('pending', 'claimed')
+            )
         ORDER BY
             head.reason = 'events',
             head.created_at,

@@ -2,30 +2,34 @@ CREATE FUNCTION ghostwatch._message_facts(
     alert_id bigint
 )
 RETURNS jsonb
-LANGUAGE sql
+LANGUAGE plpgsql
 STABLE
 PARALLEL SAFE
 AS $_message_facts$
-    -- An alert as it stands now, with what a message says about its invariant (durations in seconds).
-    SELECT
-        to_jsonb(alert)
-        || jsonb_build_object(
-            'contract_noun', contract.noun,
-            'invariant_noun', invariant.noun,
-            'warn_after', extract(EPOCH FROM invariant.warn_after),
-            'error_after', extract(EPOCH FROM invariant.error_after),
-            'watch_for', extract(EPOCH FROM invariant.watch_for),
-            'runbook_url', invariant.runbook_url,
-            'silence', to_jsonb(silence)
-        )
-    FROM ghostwatch.alert
-    LEFT JOIN ghostwatch.invariant
-        ON invariant.invariant_id = alert.invariant_id
-    LEFT JOIN ghostwatch.contract
-        ON contract.contract_id = invariant.contract_id
-    LEFT JOIN ghostwatch.silence
-        ON silence.silence_id = alert.silence_id
-    WHERE alert.alert_id = _message_facts.alert_id
+-- An alert as it stands now, with what a message says about its invariant (durations in seconds).
+BEGIN
+    RETURN (
+        SELECT
+            to_jsonb(alert)
+            || jsonb_build_object(
+                'contract_noun', contract.noun,
+                'invariant_noun', invariant.noun,
+                'warn_after', extract(EPOCH FROM invariant.warn_after),
+                'error_after', extract(EPOCH FROM invariant.error_after),
+                'watch_for', extract(EPOCH FROM invariant.watch_for),
+                'runbook_url', invariant.runbook_url,
+                'silence', to_jsonb(silence)
+            )
+        FROM ghostwatch.alert
+        LEFT JOIN ghostwatch.invariant
+            ON invariant.invariant_id = alert.invariant_id
+        LEFT JOIN ghostwatch.contract
+            ON contract.contract_id = invariant.contract_id
+        LEFT JOIN ghostwatch.silence
+            ON silence.silence_id = alert.silence_id
+        WHERE alert.alert_id = _message_facts.alert_id
+    );
+END
 $_message_facts$;
 
 COMMENT ON FUNCTION ghostwatch._message_facts(bigint) IS

@@ -4,13 +4,14 @@ CREATE FUNCTION ghostwatch._pace_chat(
     hold_until timestamptz DEFAULT NULL
 )
 RETURNS void
-LANGUAGE sql
+LANGUAGE plpgsql
 VOLATILE
 PARALLEL UNSAFE
 AS $_pace_chat$
-    -- Notes when messages went to a chat, and computes when the next one may.
-    -- Takes the times, oldest first, and the moment before which the server wants nothing, if it said one.
-    -- Only groups (negative numbers) have a limit per minute.
+-- Notes when messages went to a chat, and computes when the next one may.
+-- Takes the times, oldest first, and the moment before which the server wants nothing, if it said one.
+-- Only groups (negative numbers) have a limit per minute.
+BEGIN
     UPDATE ghostwatch.chat
     SET
         recent_sends = recent.sends,
@@ -26,7 +27,8 @@ AS $_pace_chat$
     CROSS JOIN LATERAL (
         SELECT _pace_chat.recent_sends[greatest(cardinality(_pace_chat.recent_sends) - allowed.per_minute + 1, 1):]
     ) AS recent (sends)
-    WHERE chat.chat_id = _pace_chat.chat_id
+    WHERE chat.chat_id = _pace_chat.chat_id;
+END
 $_pace_chat$;
 
 COMMENT ON FUNCTION ghostwatch._pace_chat(bigint, timestamptz[], timestamptz) IS

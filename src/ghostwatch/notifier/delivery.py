@@ -124,6 +124,9 @@ class Delivery:
             task = asyncio.create_task(self._deliver(notification))
             self._in_flight.add(task)
             task.add_done_callback(self._landed)
+        if claimed:
+            # The end of each of them wakes the loop, and only then can there be more for its chat.
+            return self._settings.poll_every
         (row,) = await self._database.call(queries.REST)
         rest: float | None = row["seconds"]
         return min(self._settings.poll_every, max(rest, SHORTEST_REST)) if rest else self._settings.poll_every

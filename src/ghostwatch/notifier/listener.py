@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable
 
 import psycopg
@@ -24,6 +25,8 @@ PROVE_EVERY = 30.0
 ECHO_TIMEOUT = 5.0
 # Where LISTEN has no effect, it is not worth more than a try now and then.
 DEAF_PAUSE = 300.0
+# How the payload of a NOTIFY begins that is no wake-up.
+PING = "ping "
 
 log = logging.getLogger(__name__)
 
@@ -89,17 +92,41 @@ class Listener:
 
     async def _listen(self, connection: Connection) -> None:
         while True:
-            async for notification in connection.notifies(timeout=self._prove_every):
-                if not notification.payload.startswith("ping "):
-                    self._wake()
+            await self._hear(connection, self._prove_every)
             await self._prove(connection)
 
     async def _prove(self, connection: Connection) -> None:
         """Sends a NOTIFY to ourselves over the other connection; a half-open connection never hears it."""
-        echo = f"ping {self._worker}"
+        echo = f"{PING}{self._worker}"
         await self._database.call(queries.PING, {"payload": echo})
-        async for notification in connection.notifies(timeout=self._echo_timeout):
-            if notification.payload == echo:
-                return
-            self._wake()
-        raise Deaf
+        if not await self._hear(connection, self._echo_timeout, until=echo):
+            raise Deaf
+
+    async def _hear(self, connection: Connection, seconds: float, *, until: str | None = None) -> bool:
+        """Wakes the delivery whenever something comes within a time; ends early, and true, with one payload."""
+        deadline = time.monotonic() + seconds
+        while (rest := deadline - time.monotonic()) > 0:
+            payloads = await _received(connection, rest)
+            if any(not payload.startswith(PING) for payload in payloads):
+                self._wake()
+            if until in payloads:
+                return True
+        return False
+
+
+async def _received(connection: Connection, seconds: float) -> list[str]:
+    """The payloads that come within a time, as soon as there are any.
+
+    psycopg's own waiting wakes up ten times a second, which would be most of what an idle sidecar does.
+    """
+    loop = asyncio.get_running_loop()
+    readable = asyncio.Event()
+    loop.add_reader(connection.fileno(), readable.set)
+    try:
+        async with asyncio.timeout(seconds):
+            await readable.wait()
+    except TimeoutError:
+        return []
+    finally:
+        loop.remove_reader(connection.fileno())
+    return [notification.payload async for notification in connection.notifies(timeout=1, stop_after=1)]

@@ -1,0 +1,66 @@
+"""What a sidecar costs while there is nothing to do: resident memory, CPU, and how soon it is ready.
+
+Sizes: SECONDS (60) of idling.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import socket
+import tempfile
+import time
+from pathlib import Path
+
+from scripts.build import build
+from scripts.cluster import Cluster
+from tests.fake_telegram import FakeTelegram
+from tests.sidecar.process import Sidecar
+
+SECONDS = float(os.environ.get("SECONDS", "60"))
+MEMORY_AIM, CPU_AIM = 60, 0.1
+
+
+def main() -> None:
+    """Starts it as it is installed, with the default settings, and lets it idle."""
+    build()
+    with tempfile.TemporaryDirectory() as directory, Cluster() as cluster, FakeTelegram() as telegram:
+        cluster.create_database("bot")
+        cluster.execute("CREATE EXTENSION ghostwatch", "bot")
+        cluster.execute("SELECT ghostwatch.add_channel('admins', 1)", "bot")
+        address = str(Path(directory) / "notify")
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as supervisor:
+            supervisor.bind(address)
+            begun = time.monotonic()
+            environment = telegram.environment | {"NOTIFY_SOCKET": address}
+            with Sidecar(cluster.dsn("bot"), Path(directory) / "log", environment) as sidecar:
+                supervisor.recv(100)
+                ready = time.monotonic() - begun
+                sidecar.wait_until_it_says("NOTIFY wakes")
+                # The first turns load what later ones only use.
+                time.sleep(5)
+                used = cpu_seconds(sidecar.process.pid)
+                time.sleep(SECONDS)
+                used = cpu_seconds(sidecar.process.pid) - used
+                memory = resident_mib(sidecar.process.pid)
+    print(f"an idle sidecar, over {SECONDS:g} s:")
+    print(f"{'resident memory':18}{memory:8.1f} MiB   (aim: {MEMORY_AIM} at most)")
+    print(f"{'CPU':18}{used / SECONDS * 100:8.3f} % of a core   (aim: {CPU_AIM} at most)")
+    print(f"{'ready after':18}{ready:8.2f} s")
+
+
+def cpu_seconds(pid: int) -> float:
+    """User and system time of a process."""
+    fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def resident_mib(pid: int) -> float:
+    """Resident memory of a process."""
+    match = re.search(r"VmRSS:\s+(\d+)", Path(f"/proc/{pid}/status").read_text(encoding="ascii"))
+    assert match is not None
+    return int(match[1]) / 1024
+
+
+if __name__ == "__main__":
+    main()
