@@ -234,13 +234,30 @@ def test_declaring_again_does_not_lend_the_rights_of_who_does_it(
 ) -> None:
     role = make_role()
     watched.execute("SELECT ghostwatch.grant_operator(%s)", role)
-    watched.connection.execute(sql.SQL('GRANT SELECT ON "user", meme TO {}').format(sql.Identifier(role)))
+    watched.connection.execute(
+        sql.SQL('GRANT CREATE ON SCHEMA public TO {0}; GRANT SELECT, TRIGGER ON "user", meme TO {0}').format(
+            sql.Identifier(role)
+        )
+    )
     operator = watched.connect(role)
-    operator.execute("""SELECT ghostwatch.declare_contract('theirs', '"user"')""")
+    operator.execute("""SELECT ghostwatch.declare_contract('theirs', '"user"', capture => true)""")
+    operator.execute("SELECT ghostwatch.declare_invariant('theirs', 'meme', 'meme', 'user_id', error_after => '0')")
+    operator.execute("SELECT ghostwatch.enforce('theirs', 'warn')")
 
-    watched.execute("""SELECT ghostwatch.declare_contract('theirs', '"user"', description => 'by the superuser')""")
+    # With another search path, which the functions of the triggers are written anew for.
+    watched.execute("SET search_path = public, ghostwatch")
+    watched.execute("""SELECT ghostwatch.declare_contract('theirs', '"user"', capture => false)""")
+    watched.execute("""SELECT ghostwatch.declare_contract('theirs', '"user"', capture => true)""")
 
-    assert watched.value("SELECT pg_get_userbyid(owner) FROM ghostwatch.contract WHERE name = 'theirs'") == role
+    owner: LiteralString = "SELECT pg_get_userbyid(owner) FROM ghostwatch.contract WHERE name = 'theirs'"
+    assert watched.value(owner) == role
+    written = watched.rows(
+        """
+        SELECT regexp_replace(proname, '\\d+', ''), pg_get_userbyid(proowner) FROM pg_proc
+        WHERE pronamespace = 'public'::regnamespace AND proname LIKE 'ghostwatch%' ORDER BY 1
+        """
+    )
+    assert written == [("ghostwatch_capture_", role), ("ghostwatch_enforce_", role)]
 
 
 def test_grants_are_the_installers(database: Database, make_role: Callable[[], str]) -> None:

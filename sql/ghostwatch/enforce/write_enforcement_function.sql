@@ -61,6 +61,8 @@ $body$,
     );
     PERFORM set_config('search_path', 'pg_catalog, pg_temp', true);
 
+    -- Whoever declares the contract again, its clauses run with the rights of its owner.
+    EXECUTE format('ALTER FUNCTION %I.%I() OWNER TO %s', function_schema, function_name, enforced.owner);
     EXECUTE format('REVOKE EXECUTE ON FUNCTION %I.%I() FROM public', function_schema, function_name);
 END
 $_write_enforcement_function$;

@@ -35,6 +35,7 @@ BEGIN
     EXECUTE format(
         'CREATE OR REPLACE FUNCTION %1$I.%2$I() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER '
         'SET search_path = pg_catalog, pg_temp AS %3$L; '
+        'ALTER FUNCTION %1$I.%2$I() OWNER TO %5$s; '
         'REVOKE EXECUTE ON FUNCTION %1$I.%2$I() FROM public; '
         'COMMENT ON FUNCTION %1$I.%2$I() IS %4$L',
         function_schema,
@@ -56,7 +57,8 @@ $body$,
         format(
             'Notes arrivals for the ghostwatch contract %L. To turn that off, declare it with capture => false.',
             captured.name
-        )
+        ),
+        captured.owner
     );
 
     FOR relation IN
