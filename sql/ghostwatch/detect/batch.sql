@@ -3,6 +3,7 @@ CREATE TYPE ghostwatch._batch AS (
     opened integer,
     born_up_to timestamptz,
     unsafe_keys text[],          -- of those born after the watermark, which may be read again
+    unsafe_births timestamptz[],
     unsafe_up_to timestamptz,
     trial_born_at timestamptz[], -- the trials in order of birth, for rules that count them
     trial_violated boolean[],

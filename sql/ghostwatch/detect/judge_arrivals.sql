@@ -30,8 +30,13 @@ BEGIN
     arrivals := ghostwatch._subjects_born(clause, progress.watermark, due_up_to);
     IF EXISTS (SELECT FROM ghostwatch.judged AS j WHERE j.invariant_id = clause.invariant_id) THEN
         arrivals := arrivals || format(
-            E'\n    AND s.%1$I NOT IN (SELECT unnest(j.subject_keys)::%2$s FROM ghostwatch.judged AS j WHERE j.invariant_id = %3$s)',
-            clause.key_column, ghostwatch._column_type(clause.subject, clause.key_column), clause.invariant_id
+            E'\n    AND (s.%1$I, %2$s) NOT IN (\n'
+            '        SELECT k.subject_key::%3$s, k.born_at FROM ghostwatch.judged AS j\n'
+            '        CROSS JOIN unnest(j.subject_keys, j.births) AS k (subject_key, born_at) WHERE j.invariant_id = %4$s)',
+            clause.key_column,
+            CASE WHEN clause.capture THEN 'a.arrived_at' ELSE ghostwatch._born_at_expression(clause) END,
+            ghostwatch._column_type(clause.subject, clause.key_column),
+            clause.invariant_id
         );
     END IF;
     batch := ghostwatch._judge_batch(clause, as_of, arrivals, batch_size, greatest(progress.watermark, settled_up_to));
@@ -51,8 +56,8 @@ BEGIN
     WHERE p.invariant_id = clause.invariant_id;
 
     IF batch.unsafe_keys IS NOT NULL THEN
-        INSERT INTO ghostwatch.judged (invariant_id, born_up_to, subject_keys)
-        VALUES (clause.invariant_id, batch.unsafe_up_to, batch.unsafe_keys);
+        INSERT INTO ghostwatch.judged (invariant_id, born_up_to, subject_keys, births)
+        VALUES (clause.invariant_id, batch.unsafe_up_to, batch.unsafe_keys, batch.unsafe_births);
     END IF;
     DELETE FROM ghostwatch.judged AS j
     WHERE j.invariant_id = clause.invariant_id AND j.born_up_to <= new_watermark;

@@ -71,6 +71,7 @@ BEGIN
             (SELECT count(*) FROM opened AS o WHERE o.state <> 'exempt')::integer AS opened,
             max(a.born_at) AS born_up_to,
             array_agg(a.subject_key) FILTER (WHERE a.born_at > $5) AS unsafe_keys,
+            array_agg(a.born_at) FILTER (WHERE a.born_at > $5) AS unsafe_births,
             max(a.born_at) FILTER (WHERE a.born_at > $5) AS unsafe_up_to,
             array_agg(a.born_at ORDER BY a.born_at, a.subject_key) FILTER (WHERE $6 AND a.is_trial) AS trial_born_at,
             array_agg(a.violated ORDER BY a.born_at, a.subject_key) FILTER (WHERE $6 AND a.is_trial) AS trial_violated,
