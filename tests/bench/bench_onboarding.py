@@ -1,0 +1,136 @@
+"""onboarding.start() against the same seven effects one by one, and against one single-row insert and commit.
+
+USERS (20000) fill the tables first; SECONDS (5) is how long each way runs in each of ROUNDS (3) rounds.
+The ways take turns, on a server that writes to disk as one in production does.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import statistics
+import subprocess
+import tempfile
+from pathlib import Path
+
+from scripts.build import build
+from scripts.cluster import Cluster
+
+USERS = int(os.environ.get("USERS", "20000"))
+SECONDS = int(os.environ.get("SECONDS", "5"))
+ROUNDS = int(os.environ.get("ROUNDS", "3"))
+CLIENTS = (1, 8)
+DURABLE = {"fsync": "on", "full_page_writes": "on", "synchronous_commit": "on", "max_wal_size": "4GB"}
+
+NEW_USER = "\\set id random(1, 8000000000000)\n"
+START = "SELECT * FROM onboarding.start(:id, 'Anna', 'anna_b', NULL, NULL, 'de', 's_12345_678');\n"
+FLOOR = "INSERT INTO public.floor (id) VALUES (:id);\n"
+# What a handler does that does not know start(): each effect as lean as can be, each in its own transaction.
+ONE_BY_ONE = """
+INSERT INTO public.user_tg AS known (id, first_name, username, language_code, updated_at)
+VALUES (:id, 'Anna', 'anna_b', 'de', now())
+ON CONFLICT (id) DO UPDATE SET first_name = excluded.first_name, username = coalesce(excluded.username, known.username),
+    language_code = coalesce(excluded.language_code, known.language_code), updated_at = excluded.updated_at;
+
+INSERT INTO public."user" AS known (id, type, last_active_at) VALUES (:id, 'user', now())
+ON CONFLICT (id) DO UPDATE SET blocked_bot_at = NULL, last_active_at = excluded.last_active_at,
+    type = CASE known.type WHEN 'blocked_bot' THEN 'user' ELSE known.type END;
+
+UPDATE public.user_tg SET deep_link = 's_12345_678' WHERE id = :id AND (deep_link ~ '^[sm]_[0-9]+_[0-9]+$') IS NOT TRUE;
+
+INSERT INTO public.user_language (user_id, language_code) SELECT :id, language_code
+FROM (VALUES ('de'), ('en')) AS l (language_code)
+WHERE NOT EXISTS (SELECT FROM public.user_language WHERE user_id = :id);
+
+INSERT INTO onboarding.user_info (user_id, user_type, memes_sent, memes_watched_today, interface_language, refreshed_at)
+SELECT u.id, u.type, count(r.user_id), count(*) FILTER (WHERE r.reacted_at >= date_trunc('day', now())), 'de', now()
+FROM public."user" AS u LEFT JOIN public.user_meme_reaction AS r ON r.user_id = u.id
+WHERE u.id = :id GROUP BY u.id
+ON CONFLICT (user_id) DO UPDATE SET user_type = excluded.user_type, refreshed_at = excluded.refreshed_at;
+
+INSERT INTO public.user_deep_link_log (user_id, deep_link) VALUES (:id, 's_12345_678');
+
+SELECT ghostwatch.post_event('user_started', (:id)::text, jsonb_build_object(
+    'name', 'Anna', 'username', 'anna_b', 'user_type', 'user', 'deep_link', 's_12345_678', 'branch', 's_*',
+    'language', 'de', 'new', true));
+"""
+# A way, its script, and the database it runs in.
+WAYS = {
+    "one insert and commit": (FLOOR, "observed"),
+    "one by one": (ONE_BY_ONE, "observed"),
+    "start()": (START, "observed"),
+    "start(), enforced": (START, "enforced"),
+}
+
+
+def main() -> None:
+    """Prints, for 1 and 8 clients, how many users a second each way takes up, and the ratios."""
+    build()
+    with Cluster(settings=DURABLE) as cluster, tempfile.TemporaryDirectory() as folder:
+        for database in ("observed", "enforced"):
+            prepare(cluster, database)
+        scripts = {way: Path(folder) / f"{number}.sql" for number, way in enumerate(WAYS)}
+        for way, (script, _) in WAYS.items():
+            scripts[way].write_text(NEW_USER + script, encoding="utf-8")
+
+        print(f"{USERS} users before; {ROUNDS} rounds of {SECONDS} s for each way; medians of the rounds")
+        for clients in CLIENTS:
+            rounds = [
+                {way: users_a_second(cluster, scripts[way], database, clients) for way, (_, database) in WAYS.items()}
+                for _ in range(ROUNDS)
+            ]
+            report(clients, rounds)
+
+
+def prepare(cluster: Cluster, database: str) -> None:
+    """A bot's database with users in it, its statistics and its disk at rest."""
+    cluster.create_database(database)
+    with cluster.connect(database) as connection:
+        connection.execute("CREATE EXTENSION ghostwatch")
+        connection.execute("CREATE EXTENSION ghostwatch_onboarding")
+        connection.execute("SELECT FROM onboarding.adopt()")
+        connection.execute("CREATE TABLE public.floor (id bigint PRIMARY KEY)")
+        connection.execute(
+            "SELECT count(onboarding.start(-i, 'Anna', deep_link => 'kitchen')) FROM generate_series(1, %s) AS i",
+            [USERS],
+        )
+        connection.execute("INSERT INTO public.floor SELECT -i FROM generate_series(1, %s) AS i", [USERS])
+        if database == "enforced":
+            connection.execute("SELECT FROM ghostwatch.enforce('onboarding', 'reject')")
+        connection.execute("VACUUM ANALYZE")
+        connection.execute("CHECKPOINT")
+
+
+def users_a_second(cluster: Cluster, script: Path, database: str, clients: int) -> float:
+    """Runs pgbench for a while; every transaction of its script is one user."""
+    finished = subprocess.run(
+        [
+            *(str(cluster.tree.client("pgbench")), "--no-vacuum", "--protocol", "prepared", "--file", str(script)),
+            *("--client", str(clients), "--jobs", "2", "--time", str(SECONDS)),
+        ],
+        env=os.environ | cluster.environment(database),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    rate = re.search(r"tps = ([0-9.]+)", finished.stdout)
+    assert rate is not None, finished.stdout
+    return float(rate[1])
+
+
+def report(clients: int, rounds: list[dict[str, float]]) -> None:
+    """Prints the medians, and the median over the rounds of each ratio within a round."""
+
+    def ratio(way: str, other: str) -> float:
+        return statistics.median(one[way] / one[other] for one in rounds)
+
+    print(f"\n{clients} client{'s' if clients > 1 else ''}")
+    for way in WAYS:
+        print(f"  {way:24}{statistics.median(one[way] for one in rounds):>8.0f} users/s")
+    print(f"  start() : one by one             {ratio('start()', 'one by one'):>6.2f}  (aim: 2.5 or more)")
+    print(f"  start() : one insert and commit  {ratio('start()', 'one insert and commit'):>6.2f}  (aim: 0.5 or more)")
+    print(f"  enforcement costs                {1 - ratio('start(), enforced', 'start()'):>6.1%}  (aim: 10 % or less)")
+
+
+if __name__ == "__main__":
+    main()
