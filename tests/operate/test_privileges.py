@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, LiteralString
 
 import psycopg
 import pytest
 from psycopg import sql
 
+from ghostwatch.notifier import queries
 from tests.database import Database, install
 
 SIDECAR = {
@@ -152,6 +155,20 @@ def test_a_sidecar_may_deliver_and_nothing_else(watched: Database, make_role: Ca
     denied(sidecar, "CALL ghostwatch.run_checks()")
 
 
+def test_the_sidecar_calls_what_it_is_granted() -> None:
+    """And run_checks, where it is the scheduler too."""
+    called = re.findall(r"ghostwatch\.(\w+)\(", Path(queries.__file__).read_text(encoding="utf-8"))
+    assert set(called) == SIDECAR | {"run_checks"}
+
+
+def test_a_sidecar_that_runs_checks_has_both_grants(watched: Database, make_role: Callable[[], str]) -> None:
+    role = make_role()
+    watched.execute("SELECT ghostwatch.grant_operator(%s), ghostwatch.grant_sidecar(%s)", role, role)
+    both = watched.connect(role)
+    both.execute("CALL ghostwatch.run_checks()")
+    assert len(both.execute("SELECT * FROM ghostwatch.claim_notifications('me')").fetchall()) == 1
+
+
 def test_an_operator_has_contracts_of_its_own(watched: Database, make_role: Callable[[], str]) -> None:
     role = make_role()
     watched.execute("SELECT ghostwatch.grant_operator(%s)", role)
@@ -258,6 +275,38 @@ def test_declaring_again_does_not_lend_the_rights_of_who_does_it(
         """
     )
     assert written == [("ghostwatch_capture_", role), ("ghostwatch_enforce_", role)]
+
+
+def test_what_an_owner_wrote_is_replayed_for_the_owner_only(watched: Database, make_role: Callable[[], str]) -> None:
+    role = make_role()
+    watched.execute("SELECT ghostwatch.grant_operator(%s)", role)
+    watched.connection.execute(
+        sql.SQL(
+            """
+            CREATE TABLE ran_as (role name);
+            CREATE FUNCTION spy() RETURNS boolean LANGUAGE sql
+            AS 'INSERT INTO ran_as SELECT current_user RETURNING true';
+            GRANT SELECT ON "user", meme TO {0};
+            GRANT INSERT, SELECT ON ran_as TO {0}
+            """
+        ).format(sql.Identifier(role))
+    )
+    operator = watched.connect(role)
+    operator.execute("""SELECT ghostwatch.declare_contract('theirs', '"user"', exempt_predicate => 'NOT spy()')""")
+    declare: LiteralString = """
+        SELECT ghostwatch.declare_invariant(
+            'theirs', 'self', '"user"', 'id', related_at_column => 'created_at', error_after => %s
+        )
+    """
+    operator.execute(declare, ["5 minutes"])
+    operator.execute("CALL ghostwatch.run_checks()")
+
+    operator.execute(declare, ["6 minutes"])
+    watched.execute(declare, "7 minutes")
+    watched.execute("CALL ghostwatch.run_checks()")
+    watched.execute("SELECT * FROM ghostwatch.doctor()")
+
+    assert watched.rows("SELECT DISTINCT role FROM ran_as") == [(role,)]
 
 
 def test_grants_are_the_installers(database: Database, make_role: Callable[[], str]) -> None:
