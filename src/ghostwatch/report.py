@@ -95,6 +95,9 @@ def _read(dsn: str, query: LiteralString) -> list[tuple[Any, ...]]:
             return connection.execute(query).fetchall()
     except (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedFunction, psycopg.errors.InvalidSchemaName):
         raise CommandError("ghostwatch is not installed in this database; run: ghostwatch install") from None
+    except psycopg.errors.InsufficientPrivilege as error:
+        hint = "  Connect as the installer, or as a role given to SELECT ghostwatch.grant_operator('role');"
+        raise CommandError(f"{explain(error)}\n{hint}") from error
     except psycopg.Error as error:
         raise CommandError(explain(error)) from error
 

@@ -126,7 +126,8 @@ def test_a_database_without_ghostwatch_is_one_clear_line(empty_database: Databas
 
 
 @pytest.mark.parametrize("command", ["status", "doctor"])
-def test_no_right_to_look_is_one_clear_line(database: Database, make_role: Callable[[], str], command: str) -> None:
+def test_no_right_to_look_says_what_gives_it(database: Database, make_role: Callable[[], str], command: str) -> None:
     finished = ghostwatch(command, "--dsn", database.server.dsn(database.name, make_role()))
     assert finished.returncode == 1
-    assert finished.stderr == "ghostwatch: permission denied for schema ghostwatch (42501)\n"
+    assert finished.stderr.startswith("ghostwatch: permission denied for schema ghostwatch (42501)\n")
+    assert "SELECT ghostwatch.grant_operator('role');" in finished.stderr

@@ -7,6 +7,7 @@ RETURNS record
 LANGUAGE plpgsql
 STABLE
 PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
 AS $_cron$
 -- Where pg_cron is.
 -- Returns whether the server has loaded it, in which database it lives (NULL where this role may not know),

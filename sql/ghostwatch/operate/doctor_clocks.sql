@@ -3,6 +3,7 @@ RETURNS SETOF ghostwatch._finding
 LANGUAGE plpgsql
 STABLE
 PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
 AS $_doctor_clocks$
 -- Whether birth times lie in the future: clocks of application servers differ, or a time zone was declared wrongly.
 -- Looks only at contracts of this role, since a subject may be a view, which runs what its owner wrote,

@@ -3,6 +3,7 @@ RETURNS SETOF ghostwatch._finding
 LANGUAGE plpgsql
 STABLE
 PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
 AS $_doctor_indexes$
 -- Whether a check finds its rows by index: subjects by birth and by key, related rows by key.
 BEGIN

@@ -3,12 +3,13 @@ RETURNS SETOF ghostwatch._finding
 LANGUAGE plpgsql
 STABLE
 PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
 AS $_doctor_runs$
 -- Whether every contract is really being judged. What a scheduler says of itself is not believed.
 DECLARE
-    as_of        constant timestamptz := ghostwatch._clock();
-    fresh_from   constant timestamptz := as_of - ghostwatch._overdue_after();
-    running_as   text;
+    is_paused  constant boolean := ghostwatch._setting('paused')::boolean;
+    fresh_from constant timestamptz := ghostwatch._clock() - ghostwatch._overdue_after();
+    running_as text;
 BEGIN
     SELECT string_agg(DISTINCT r.owner::text, ', ')
     INTO running_as
@@ -28,7 +29,7 @@ BEGIN
     FROM ghostwatch.contract AS c
     LEFT JOIN pg_roles AS r
         ON r.oid = c.owner
-    WHERE NOT ghostwatch._setting('paused')::boolean
+    WHERE NOT is_paused
         AND NOT EXISTS (
             SELECT
             FROM ghostwatch.check_run AS recent
@@ -39,7 +40,15 @@ BEGIN
 
     IF NOT FOUND THEN
         RETURN QUERY
-        SELECT 'check runs', 'ok', format('Every contract is judged; the last runs were made as %s.', coalesce(running_as, 'nobody')), NULL::text;
+        SELECT
+            'check runs',
+            'ok',
+            CASE
+                WHEN is_paused THEN 'Nothing is judged, as check runs are paused.'
+                WHEN running_as IS NULL THEN 'There is no contract to be judged.'
+                ELSE format('Every contract is judged; the last runs were made as %s.', running_as)
+            END,
+            NULL::text;
     END IF;
 
     RETURN QUERY

@@ -3,6 +3,7 @@ RETURNS SETOF ghostwatch._finding
 LANGUAGE plpgsql
 STABLE
 PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
 AS $_doctor_schedule$
 -- Whether anything starts check runs: the pause, pg_cron's jobs and what pg_cron says of their last run.
 -- Where pg_cron is out of sight, only the runs themselves can tell; see _doctor_runs.

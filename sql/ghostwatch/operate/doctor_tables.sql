@@ -3,6 +3,7 @@ RETURNS SETOF ghostwatch._finding
 LANGUAGE plpgsql
 STABLE
 PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
 AS $_doctor_tables$
 -- Whether the tables of the contracts are there, and whether the owners of the contracts can read every row of them.
 BEGIN

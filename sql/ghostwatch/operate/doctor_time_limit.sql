@@ -3,6 +3,7 @@ RETURNS SETOF ghostwatch._finding
 LANGUAGE plpgsql
 STABLE
 PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
 AS $_doctor_time_limit$
 -- Whether a check that hangs is cut off: each owner's statement_timeout in this database.
 DECLARE

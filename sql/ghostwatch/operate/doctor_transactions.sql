@@ -3,6 +3,7 @@ RETURNS SETOF ghostwatch._finding
 LANGUAGE plpgsql
 STABLE
 PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
 AS $_doctor_transactions$
 -- Whether signups that are committed late can be missed, and which transactions hold the watermarks back.
 DECLARE

@@ -3,6 +3,7 @@ RETURNS SETOF ghostwatch._finding
 LANGUAGE plpgsql
 STABLE
 PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
 AS $_doctor_triggers$
 -- Whether the triggers that capture arrivals and enforce contracts are on every table and partition that they must be on.
 BEGIN

@@ -5,6 +5,7 @@ RETURNS void
 LANGUAGE plpgsql
 VOLATILE
 PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
 AS $grant_operator$
 -- Lets a role declare contracts of its own, run their checks, look after alerts and change settings.
 -- Takes the role; repeat after an upgrade, which may bring functions.

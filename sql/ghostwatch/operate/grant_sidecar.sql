@@ -5,6 +5,7 @@ RETURNS void
 LANGUAGE plpgsql
 VOLATILE
 PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
 AS $grant_sidecar$
 -- Lets a role deliver: claim notifications and report what became of them. It can read no table.
 -- Takes the role; repeat after an upgrade, which may bring functions.

@@ -5,6 +5,7 @@ RETURNS void
 LANGUAGE plpgsql
 STABLE
 PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
 AS $_require_cron$
 -- Makes sure that this role can use pg_cron in this database.
 -- Takes the statement that does the same from the database in which pg_cron lives, for the hint.

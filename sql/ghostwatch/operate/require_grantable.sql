@@ -5,6 +5,7 @@ RETURNS void
 LANGUAGE plpgsql
 STABLE
 PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
 AS $_require_grantable$
 -- Makes sure that this session can give the role privileges; GRANT itself would only warn.
 -- Takes the role that is to receive them.

@@ -5,6 +5,7 @@ RETURNS void
 LANGUAGE plpgsql
 VOLATILE
 PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
 AS $reset_setting$
 -- Gives a setting its default value again.
 -- Takes the setting's name.

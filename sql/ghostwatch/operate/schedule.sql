@@ -5,6 +5,7 @@ RETURNS bigint
 LANGUAGE plpgsql
 VOLATILE
 PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
 AS $schedule$
 -- Lets pg_cron run the checks of this role's contracts; again, to change how often.
 -- Takes a pg_cron schedule of every minute, of every N minutes, or (pg_cron 1.5 and later) of every N seconds;

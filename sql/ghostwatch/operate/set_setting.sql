@@ -6,6 +6,7 @@ RETURNS void
 LANGUAGE plpgsql
 VOLATILE
 PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
 AS $set_setting$
 -- Changes a setting for every check run and sidecar of this database, from their next look at it.
 -- Takes the setting's name and its new value, written as the type of the setting reads it.

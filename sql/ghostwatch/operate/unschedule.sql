@@ -3,6 +3,7 @@ RETURNS boolean
 LANGUAGE plpgsql
 VOLATILE
 PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
 AS $unschedule$
 -- Removes this role's pg_cron job for this database.
 -- Returns whether there was one.
