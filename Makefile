@@ -25,10 +25,10 @@ test: lint ## run lint, then every test (pytest, which runs pg_prove for pgTAP)
 	@$(PYTHON) -m pytest
 
 test-containers: setup dist ## run every test against the images, on PostgreSQL 17 and 18 (starts an engine if need be)
-	@$(PYTHON) -m scripts.test_containers
+	@$(PYTHON) -m scripts.test_containers $(ARGS)
 
 test-majors: setup dist ## run every test that needs no pg_cron on PostgreSQL 14, 16, 17 and 18
-	@$(PYTHON) -m scripts.test_majors
+	@$(PYTHON) -m scripts.test_majors $(ARGS)
 
 demo: setup dist ## show an incident from signup to message on a throw-away server (KEEP=1 leaves it running)
 	@$(PYTHON) -m scripts.demo $(if $(KEEP),--keep)

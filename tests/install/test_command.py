@@ -100,6 +100,7 @@ def test_version() -> None:
     assert ghostwatch("--version").stdout == f"ghostwatch {version()}\n"
 
 
+@pytest.mark.once
 def test_wheel_is_enough(empty_database: Database, tmp_path: Path) -> None:
     """In an environment with nothing but the wheel, the command explains itself and installs both parts."""
     subprocess.run(

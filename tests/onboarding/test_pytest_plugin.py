@@ -36,7 +36,7 @@ def run_suite(bot: Database, folder: Path, leak: str) -> str:
     (folder / "my_bot.py").write_text(LEAKY_BOT.format(dsn=bot.dsn, leak=leak), encoding="utf-8")
     return subprocess.run(
         [sys.executable, "-m", "pytest", "--quiet", "-p", "no:cacheprovider", "--rootdir", folder, folder],
-        env=os.environ | {"GHOSTWATCH_DSN": bot.dsn, "PYTHONPATH": str(folder), "COLUMNS": "400"},
+        env=os.environ | {"GHOSTWATCH_DSN": bot.dsn, "PYTHONPATH": str(folder), "COLUMNS": "400", "PYTEST_ADDOPTS": ""},
         cwd=folder,
         capture_output=True,
         text=True,
