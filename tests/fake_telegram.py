@@ -94,6 +94,7 @@ class FakeTelegram:
         self.gone: dict[int, dict[str, Any]] = {}
         self.topics: set[tuple[int, int]] = set()
         self._scale = scale
+        self.updates: list[dict[str, Any]] = []
         self._chats: dict[int, _Chat] = defaultdict(_Chat)
         self._scripted: list[tuple[Callable[[str, dict[str, Any]], bool], Answer]] = []
         self._changed = threading.Condition()
@@ -155,6 +156,21 @@ class FakeTelegram:
         """Deletes a message, as an admin would."""
         del self._chats[chat_id].messages[message_id]
 
+    def press(self, chat_id: int, message_id: int, user_id: int, user_name: str, data: str) -> None:
+        """Somebody presses a button, or a client pretends that they did."""
+        user = {"id": user_id, "is_bot": False, "first_name": user_name, "username": user_name}
+        chat = {"id": chat_id, "type": "supergroup", "title": "test"}
+        message = {"message_id": message_id, "date": 1, "chat": chat}
+        with self._changed:
+            number = len(self.updates) + 1
+            query = {"id": f"query-{number}", "from": user, "message": message, "chat_instance": "1", "data": data}
+            self.updates.append({"update_id": number, "callback_query": query})
+            self._changed.notify_all()
+
+    def answers(self) -> list[str]:
+        """What those who pressed were told."""
+        return [str(r.fields["text"]) for r in self.requests if r.method == "answerCallbackQuery"]
+
     def wait_for(self, condition: Callable[[], bool], seconds: float = 20) -> None:
         """Waits until a condition holds, looking again after every request."""
         deadline = time.monotonic() + seconds
@@ -199,6 +215,10 @@ class FakeTelegram:
         if method == "getMe":
             me = {"id": 1234567, "is_bot": True, "first_name": "Ghostwatch", "username": "ghostwatch_bot"}
             return {"ok": True, "result": me}
+        if method == "getUpdates":
+            return {"ok": True, "result": self._updates_from(int(fields.get("offset", 0)))}
+        if method == "answerCallbackQuery":
+            return {"ok": True, "result": True}
         chat_id = int(fields["chat_id"])
         return (
             self._refuse_chat(chat_id, fields)
@@ -206,6 +226,11 @@ class FakeTelegram:
             or self._refuse_pace(chat_id)
             or self._carry_out(method, chat_id, fields)
         )
+
+    def _updates_from(self, offset: int) -> list[dict[str, Any]]:
+        # A long poll, cut short so that tests end soon.
+        self._changed.wait_for(lambda: any(u["update_id"] >= offset for u in self.updates), 0.5)
+        return [update for update in self.updates if update["update_id"] >= offset]
 
     def _refuse_chat(self, chat_id: int, fields: dict[str, Any]) -> dict[str, Any] | None:
         if chat_id in self.migrated:

@@ -24,6 +24,7 @@
 \ir tables/notification.sql
 \ir tables/event.sql
 \ir tables/sidecar.sql
+\ir tables/button_press.sql
 
 -- what every room needs: the time, the settings, and the clauses of contracts
 \ir operate/clock.sql
@@ -138,6 +139,7 @@
 \ir alert/unsilence.sql
 \ir alert/reproducing_query.sql
 \ir alert/explain_alert.sql
+\ir alert/press_button.sql
 \ir alert/alert_history.sql
 
 -- what other rules and settings would have made of the past

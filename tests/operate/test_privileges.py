@@ -23,6 +23,7 @@ SIDECAR = {
     "notification_retry",
     "notification_sent",
     "outbox_rest",
+    "press_button",
     "sidecar_heartbeat",
     "watch_checks",
 }

@@ -351,3 +351,19 @@ def test_the_end_of_an_outage_of_the_checks_is_told_as_a_recap() -> None:
     assert lines[3:] == ["1 alert, 1 still firing · alert 42"]
     row["alert"]["evidence"]["recap"] = []
     assert "nobody was missed" in told(row)
+
+
+def test_details_show_what_is_known_by_topic() -> None:
+    """And how to see the rest."""
+    facts = [
+        {"topic": "branches", "item": "kitchen", "value": "12 of 12"},
+        {"topic": "counts", "item": "error_count", "value": "14"},
+    ]
+    assert told(notification("details", {"facts": facts})).splitlines() == [
+        "🔎 onboarding · first_meme",
+        "branches",
+        "kitchen: 12 of 12",
+        "counts",
+        "error count: 14",
+        "to see all: SELECT * FROM ghostwatch.explain_alert(42); · alert 42",
+    ]

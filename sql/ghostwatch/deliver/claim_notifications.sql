@@ -13,7 +13,8 @@ RETURNS TABLE (
     payload jsonb,
     edit_message_id bigint,
     reply_to_message_id bigint,
-    attempts integer
+    attempts integer,
+    buttons boolean
 )
 LANGUAGE plpgsql
 VOLATILE
@@ -24,7 +25,8 @@ SET search_path = pg_catalog, pg_temp
 AS $claim_notifications$
 -- Hands a sidecar what it may send right now, at most one notification per chat.
 -- Takes the sidecar's name, how many it wants, and how long it may take: whatever it has not reported
--- by then, another sidecar gets. Returns where to, what, and which message to edit or reply to.
+-- by then, another sidecar gets. Returns where to, what, which message to edit or reply to, and whether
+-- anybody there may press buttons.
 -- Pace holds over all sidecars, since the chat's row is locked while it is decided.
 -- Raises GW040 for a nameless sidecar, a count below one, or a lease that is not positive.
 #variable_conflict use_column
@@ -94,6 +96,7 @@ BEGIN
             taken.*,
             target.name AS channel_name,
             target.chat_id,
+            target.button_user_ids <> '{}' AS has_buttons,
             CASE WHEN target.topic_lost_at IS NULL THEN target.thread_id END AS thread_id,
             ghostwatch._incident_message(taken.alert_id, taken.channel_id) AS incident_message
         INTO claimed;
@@ -117,6 +120,7 @@ BEGIN
         edit_message_id := CASE WHEN claimed.reason = 'updated' THEN claimed.incident_message END;
         reply_to_message_id := CASE WHEN claimed.reason <> 'updated' THEN claimed.incident_message END;
         attempts := claimed.attempts;
+        buttons := claimed.has_buttons AND coalesce(alert ->> 'state' = 'firing', false);
         RETURN NEXT;
     END LOOP;
 END

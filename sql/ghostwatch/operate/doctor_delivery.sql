@@ -37,12 +37,20 @@ BEGIN
     RETURN QUERY
     SELECT
         'channels',
-        CASE WHEN c.disabled_at IS NULL THEN 'ok' ELSE 'error' END,
         CASE
+            WHEN c.disabled_at IS NOT NULL THEN 'error'
+            WHEN c.topic_lost_at IS NOT NULL THEN 'warning'
+            ELSE 'ok'
+        END,
+        CASE
+            WHEN c.disabled_at IS NULL AND c.topic_lost_at IS NOT NULL
+                THEN format('The topic of channel %s is gone since %s; its messages go to the main chat.', c.name, c.topic_lost_at::timestamptz(0))
             WHEN c.disabled_at IS NULL THEN format('Channel %s is open, from %s upwards.', c.name, c.min_severity)
             ELSE format('Channel %s is closed since %s: %s', c.name, c.disabled_at::timestamptz(0), c.disabled_reason)
         END,
         CASE
+            WHEN c.disabled_at IS NULL AND c.topic_lost_at IS NOT NULL
+                THEN format('Give it a topic that exists: SELECT ghostwatch.add_channel(%L, %s, thread_id => …);', c.name, c.chat_id)
             WHEN c.disabled_at IS NOT NULL THEN format('When it is put right: SELECT ghostwatch.enable_channel(%L);', c.name)
         END
     FROM ghostwatch.channel AS c

@@ -18,6 +18,7 @@ AS $_sidecar_functions$
             'channel_migrated',
             'channel_topic_lost',
             'channel_address',
+            'press_button',
             'outbox_rest',
             'sidecar_heartbeat',
             'watch_checks'

@@ -34,15 +34,26 @@ log = logging.getLogger(__name__)
 
 
 class Messenger(Protocol):
-    """What can send and edit messages: Telegram, or a terminal."""
+    """What can send and edit messages: Telegram, or a terminal. buttons_for: the alert to put buttons under."""
 
     async def who_am_i(self) -> str:
         """The bot's name; raises TokenRefused."""
 
-    async def send(self, chat_id: int, thread_id: int | None, text: Text, reply_to: int | None, *, html: bool) -> int:
+    async def send(
+        self,
+        chat_id: int,
+        thread_id: int | None,
+        text: Text,
+        reply_to: int | None,
+        *,
+        html: bool,
+        buttons_for: int | None = None,
+    ) -> int:
         """Sends a message and returns its number."""
 
-    async def edit(self, chat_id: int, message_id: int, text: Text, *, html: bool) -> None:
+    async def edit(
+        self, chat_id: int, message_id: int, text: Text, *, html: bool, buttons_for: int | None = None
+    ) -> None:
         """Puts a new text into a message."""
 
     async def close(self) -> None:
@@ -58,6 +69,7 @@ class Attempt:
     edit: int | None
     reply_to: int | None
     text: Text
+    buttons_for: int | None
     html: bool = True
 
 
@@ -77,6 +89,7 @@ class Delivery:
         self._in_flight: set[asyncio.Task[None]] = set()
         self.outbox = Condition("the database")
         self.token = Condition("the bot token")
+        self.buttons = Condition("the buttons")
         self.last_turn = time.monotonic()
 
     def wake(self) -> None:
@@ -200,15 +213,23 @@ class Delivery:
             notification["edit_message_id"],
             notification["reply_to_message_id"],
             self._renderer.render(notification),
+            self._buttons_for(notification),
         )
         overcome: set[type[TelegramProblem]] = set()
         while True:
             try:
                 if attempt.edit is None:
                     return await self._messenger.send(
-                        attempt.chat_id, attempt.thread_id, attempt.text, attempt.reply_to, html=attempt.html
+                        attempt.chat_id,
+                        attempt.thread_id,
+                        attempt.text,
+                        attempt.reply_to,
+                        html=attempt.html,
+                        buttons_for=attempt.buttons_for,
                     )
-                await self._messenger.edit(attempt.chat_id, attempt.edit, attempt.text, html=attempt.html)
+                await self._messenger.edit(
+                    attempt.chat_id, attempt.edit, attempt.text, html=attempt.html, buttons_for=attempt.buttons_for
+                )
                 return attempt.edit
             except (NotParsed, EditTargetGone, TopicGone, Migrated) as problem:
                 if type(problem) in overcome:
@@ -216,6 +237,11 @@ class Delivery:
                 overcome.add(type(problem))
                 log.warning("channel %s: %s", notification["channel"], problem)
                 attempt = await self._around(problem, attempt, notification["channel"])
+
+    def _buttons_for(self, notification: Mapping[str, Any]) -> int | None:
+        if notification["buttons"] and self._settings.buttons and self.buttons.problem is None:
+            return int(notification["alert"]["alert_id"])
+        return None
 
     async def _around(self, problem: TelegramProblem, attempt: Attempt, channel: str) -> Attempt:
         """The attempt with the obstacle taken out of its way."""

@@ -25,6 +25,11 @@ FAILED: Final[Query] = (
 MIGRATED: Final[Query] = "SELECT ghostwatch.channel_migrated(%(old_chat_id)s, %(new_chat_id)s)"
 TOPIC_LOST: Final[Query] = "SELECT ghostwatch.channel_topic_lost(%(channel)s, %(thread_id)s)"
 
+# Somebody pressed a button under an alert; what to answer.
+PRESS: Final[Query] = (
+    "SELECT ghostwatch.press_button(%(chat_id)s, %(user_id)s, %(user_name)s, %(action)s, %(alert_id)s) AS answer"
+)
+
 # Where a channel leads, for a test message.
 ADDRESS: Final[Query] = "SELECT * FROM ghostwatch.channel_address(%(channel)s)"
 

@@ -12,12 +12,15 @@ from typing import Any
 
 from ghostwatch.errors import CommandError
 from ghostwatch.notifier import queries, systemd
+from ghostwatch.notifier.buttons import Buttons
 from ghostwatch.notifier.database import Condition, Database, DatabaseUnavailable
 from ghostwatch.notifier.delivery import Delivery, Messenger
 from ghostwatch.notifier.listener import Listener
 from ghostwatch.notifier.logs import set_up
 from ghostwatch.notifier.messages import Renderer
 from ghostwatch.notifier.metrics import Metrics
+from ghostwatch.notifier.telegram import Telegram
+from ghostwatch.notifier.terminal import Terminal
 from ghostwatch.notifier.watch import Watch
 from ghostwatch.settings import Settings
 
@@ -34,7 +37,8 @@ def notify(settings: Settings, *, dry_run: bool) -> int:
 
 
 async def _notify(settings: Settings, *, dry_run: bool) -> int:
-    messenger = _messenger(settings, dry_run=dry_run)
+    telegram = None if dry_run else Telegram(settings)
+    messenger: Messenger = telegram or Terminal()
     metrics = Metrics(version("ghostwatch"))
     database = Database(settings.dsn, f"ghostwatch {settings.worker}", on_notify=lambda: delivery.wake())
     delivery = Delivery(settings, database, messenger, Renderer(settings.templates), metrics)
@@ -54,6 +58,8 @@ async def _notify(settings: Settings, *, dry_run: bool) -> int:
         parts["run-checks"] = _run_checks(settings, settings.run_checks_every)
     if settings.heartbeat_url is not None:
         parts["heartbeat-url"] = watch.run_heartbeat_url(settings.heartbeat_url)
+    if settings.buttons and telegram is not None:
+        parts["buttons"] = Buttons(telegram, database, delivery.buttons).run()
     if (every := systemd.watchdog_interval()) is not None:
         parts["watchdog"] = watch.run_watchdog(every)
 
@@ -67,16 +73,6 @@ async def _notify(settings: Settings, *, dry_run: bool) -> int:
         finally:
             await messenger.close()
             await database.close()
-
-
-def _messenger(settings: Settings, *, dry_run: bool) -> Messenger:
-    if dry_run:
-        from ghostwatch.notifier.terminal import Terminal
-
-        return Terminal()
-    from ghostwatch.notifier.telegram import Telegram
-
-    return Telegram(settings)
 
 
 async def _supervise(delivery: Delivery, parts: dict[str, Coroutine[Any, Any, None]]) -> int:

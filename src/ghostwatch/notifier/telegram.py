@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from ghostwatch.settings import Settings
 
 GENERAL_TOPIC = 1
+LONG_POLL = 25.0
+BUTTONS = {"acknowledge": "👀 Acknowledge", "silence": "🔕 Silence 1 h", "details": "🔎 Details"}
 
 
 class TelegramProblem(Exception):
@@ -61,6 +64,10 @@ class NotParsed(TelegramProblem):
     """The text's HTML was not understood."""
 
 
+class OtherReader(TelegramProblem):
+    """Somebody else reads the bot's updates: another process with this token, or a webhook."""
+
+
 class Refused(TelegramProblem):
     """This message will never be accepted."""
 
@@ -85,6 +92,19 @@ BAD_REQUESTS: tuple[tuple[str, type[TelegramProblem]], ...] = (
     ("group chat was deleted", ChatGone),
     ("peer_id_invalid", ChatGone),
 )
+
+
+@dataclass(frozen=True)
+class Press:
+    """A button that somebody pressed."""
+
+    update_id: int
+    query_id: str
+    chat_id: int
+    user_id: int
+    user_name: str
+    action: str
+    alert_id: int
 
 
 class Telegram:
@@ -116,7 +136,16 @@ class Telegram:
         """The bot's user name; TokenRefused if the token is not good."""
         return str((await self._call(self._bot.get_me())).username)
 
-    async def send(self, chat_id: int, thread_id: int | None, text: Text, reply_to: int | None, *, html: bool) -> int:
+    async def send(
+        self,
+        chat_id: int,
+        thread_id: int | None,
+        text: Text,
+        reply_to: int | None,
+        *,
+        html: bool,
+        buttons_for: int | None = None,
+    ) -> int:
         """Sends a message and returns its number; a reply whose target is gone is sent all the same."""
         from telegram import LinkPreviewOptions, ReplyParameters
 
@@ -131,11 +160,14 @@ class Telegram:
                     None if reply_to is None else ReplyParameters(reply_to, allow_sending_without_reply=True)
                 ),
                 link_preview_options=LinkPreviewOptions(is_disabled=True),
+                reply_markup=_keyboard(buttons_for),
             )
         )
         return int(message.message_id)
 
-    async def edit(self, chat_id: int, message_id: int, text: Text, *, html: bool) -> None:
+    async def edit(
+        self, chat_id: int, message_id: int, text: Text, *, html: bool, buttons_for: int | None = None
+    ) -> None:
         """Puts a new text into a message; that it was there already is as good."""
         from telegram import LinkPreviewOptions
 
@@ -146,20 +178,38 @@ class Telegram:
                 message_id,
                 parse_mode="HTML" if html else None,
                 link_preview_options=LinkPreviewOptions(is_disabled=True),
+                reply_markup=_keyboard(buttons_for),
             )
         )
+
+    async def presses(self, offset: int) -> list[Press]:
+        """Waits for buttons to be pressed; OtherReader if somebody else reads this bot's updates."""
+        updates = await self._call(
+            self._bot.get_updates(
+                offset=offset,
+                timeout=int(LONG_POLL),
+                read_timeout=LONG_POLL + self._timeout,
+                allowed_updates=["callback_query"],
+            ),
+            LONG_POLL + self._timeout,
+        )
+        return [_press(update) for update in updates]
+
+    async def answer(self, query_id: str, text: str) -> None:
+        """Tells whoever pressed a button what came of it."""
+        await self._call(self._bot.answer_callback_query(query_id, text))
 
     async def close(self) -> None:
         """Closes the connections."""
         await self._request.shutdown()
 
-    async def _call(self, request: Awaitable[Any]) -> Any:
+    async def _call(self, request: Awaitable[Any], seconds: float | None = None) -> Any:
         """Awaits a request within the time-out and turns its errors into ours, without their causes."""
         from telegram.error import TelegramError
 
         try:
             # The library's own time-outs are per step: a server that trickles would outlast the lease.
-            async with asyncio.timeout(self._timeout):
+            async with asyncio.timeout(seconds or self._timeout):
                 return await request
         except TimeoutError:
             problem: TelegramProblem = Unreachable("no answer within the time-out")
@@ -184,6 +234,8 @@ def _meaning_of(error: Any) -> TelegramProblem | None:
             return Migrated(error.new_chat_id)
         case errors.InvalidToken():
             return TokenRefused(said)
+        case errors.Conflict():
+            return OtherReader(said)
         case errors.Forbidden():
             return ChatGone(said)
         case errors.BadRequest():
@@ -200,3 +252,29 @@ def _meaning_of(error: Any) -> TelegramProblem | None:
             return Unreachable(said.partition(":")[0] if "httpx" in said else said)
         case _:
             return Unreachable(said)
+
+
+def _keyboard(alert_id: int | None) -> Any:
+    from telegram import InlineKeyboardButton, InlineKeyboardMarkup
+
+    if alert_id is None:
+        return None
+    return InlineKeyboardMarkup.from_row(
+        [InlineKeyboardButton(label, callback_data=f"{action}:{alert_id}") for action, label in BUTTONS.items()]
+    )
+
+
+def _press(update: Any) -> Press:
+    query = update.callback_query
+    user = query.from_user
+    action, _, alert_id = (query.data or "").partition(":")
+    return Press(
+        update_id=update.update_id,
+        query_id=query.id,
+        chat_id=query.message.chat.id if query.message else 0,
+        user_id=user.id,
+        user_name=f"@{user.username}" if user.username else user.full_name,
+        action=action,
+        # What a client sends need not be what a button said.
+        alert_id=int(alert_id) if alert_id.isdecimal() and len(alert_id) < 19 else 0,
+    )

@@ -17,7 +17,16 @@ class Terminal:
         """Nobody in particular."""
         return "dry-run"
 
-    async def send(self, chat_id: int, thread_id: int | None, text: Text, reply_to: int | None, *, html: bool) -> int:
+    async def send(
+        self,
+        chat_id: int,
+        thread_id: int | None,
+        text: Text,
+        reply_to: int | None,
+        *,
+        html: bool,
+        buttons_for: int | None = None,
+    ) -> int:
         """Prints a message."""
         number = next(self._numbers)
         topic = f", topic {thread_id}" if thread_id else ""
@@ -25,7 +34,9 @@ class Terminal:
         self._print(f"message {number} to chat {chat_id}{topic}{reply}", text)
         return number
 
-    async def edit(self, chat_id: int, message_id: int, text: Text, *, html: bool) -> None:
+    async def edit(
+        self, chat_id: int, message_id: int, text: Text, *, html: bool, buttons_for: int | None = None
+    ) -> None:
         """Prints what a message would have become."""
         self._print(f"message {message_id} in chat {chat_id} now reads", text)
 

@@ -54,7 +54,7 @@ class Watch:
                     "worker": self._settings.worker,
                     "version": self._version,
                     "listening": self._listener.listening,
-                    "problem": self._delivery.token.problem,
+                    "problem": self._problem(),
                 },
             )
             oldest = row["oldest_waiting_at"]
@@ -99,6 +99,11 @@ class Watch:
                     except httpx.HTTPError as error:
                         self._outside.unwell(f"{type(error).__name__}: {error}")
                 await asyncio.sleep(URL_EVERY)
+
+    def _problem(self) -> str | None:
+        """What the doctor should know: a refused token, or buttons that are off."""
+        known = next((c for c in (self._delivery.token, self._delivery.buttons) if c.problem is not None), None)
+        return f"{known.name}: {known.problem}" if known else None
 
     def alive(self) -> bool:
         """Whether the drain loop turns."""
