@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any, LiteralString
@@ -29,6 +30,14 @@ def hint(diagnostic: psycopg.errors.Diagnostic) -> bytes:
     """The hint, as the statement that it is."""
     assert diagnostic.message_hint
     return diagnostic.message_hint.encode()
+
+
+def wait_for(happened: Callable[[], bool]) -> None:
+    """Returns as soon as it has happened; gives up after ten seconds."""
+    deadline = time.monotonic() + 10
+    while not happened():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
 
 
 @pytest.mark.pg_cron
@@ -62,6 +71,8 @@ def test_schedule_in_seconds_needs_a_later_pg_cron(cron_home: Database) -> None:
         cron_home.execute("SELECT ghostwatch.schedule('5 seconds')")
         assert cron_home.rows(JOBS) == [("postgres", "5 seconds", COMMAND, cron_home.name, True)]
         assert cron_home.value("SELECT ghostwatch._setting('check_period')::interval") == timedelta(seconds=5)
+        cron_home.execute("SELECT ghostwatch.schedule('1 second')")
+        wait_for(lambda: cron_home.value("SELECT count(*) FROM ghostwatch.check_run") > 0)
 
 
 @pytest.mark.pg_cron
