@@ -192,6 +192,7 @@
 \ir deliver/channel_topic_lost.sql
 \ir deliver/channel_address.sql
 \ir deliver/sidecar_heartbeat.sql
+\ir deliver/sidecar_stopped.sql
 
 -- operate: schedule, look after and explain the system
 \ir operate/baseline_remark.sql

@@ -25,6 +25,7 @@ SIDECAR = {
     "outbox_rest",
     "press_button",
     "sidecar_heartbeat",
+    "sidecar_stopped",
     "watch_checks",
 }
 INSTALLER = {"grant_sidecar", "grant_operator", "_require_grantable"}

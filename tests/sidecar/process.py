@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import Self
 
 from tests.database import Database
-from tests.fake_telegram import FakeTelegram
+from tests.fake_telegram import TOKEN, FakeTelegram
 
 GHOSTWATCH = Path(sys.executable).with_name("ghostwatch")
 
@@ -43,6 +43,7 @@ class Sidecar:
         if self.process.poll() is None:
             self.process.kill()
         self.process.wait()
+        assert TOKEN.partition(":")[2] not in self.output, "the token leaked"
 
     @property
     def output(self) -> str:

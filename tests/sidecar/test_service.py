@@ -72,6 +72,8 @@ def test_sigterm_finishes_what_is_being_sent(
     telegram.release()
     assert sidecar.process.wait(20) == 0
     assert outbox.states() == ["sent", "pending"]
+    # Nobody need wonder where it is.
+    assert outbox.database.rows("SELECT worker FROM ghostwatch.sidecar") == []
 
 
 async def test_a_side_task_that_dies_ends_the_process(

@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from tests.fake_telegram import Drop, FakeTelegram, Garbage, Hang, parse_html, refusal
+from tests.fake_telegram import Drop, FakeTelegram, Garbage, Hang, Slow, parse_html, refusal
 from tests.sidecar.process import Outbox, StartSidecar
 
 CHAT = -1001
@@ -222,6 +222,26 @@ def test_a_message_that_is_refused_for_good_is_given_up_and_holds_up_nothing(
     assert "nobody has heard of" in outbox.database.value(
         "SELECT state_reason FROM ghostwatch.notification WHERE state = 'failed'"
     )
+
+
+def test_what_healed_while_telegram_was_away_is_one_message(
+    outbox: Outbox, telegram: FakeTelegram, start_sidecar: StartSidecar
+) -> None:
+    """With its times, and nothing that is not true any more."""
+    outbox.add_channel()
+    start_sidecar()
+    telegram.gone[CHAT] = refusal(500, "Internal Server Error")
+    telegram.answer_next(Slow)
+    alert_id = outbox.open_alert()
+    telegram.wait_for(lambda: len(telegram.requests) == 1)
+    outbox.resolve(alert_id)
+    telegram.release()
+    telegram.wait_for(lambda: outbox.states()[0] == "superseded")
+    telegram.gone.clear()
+    (message,) = telegram.wait_for_messages(1)
+    assert "RESOLVED" in message.text
+    telegram.wait_for(lambda: outbox.states()[:2] == ["superseded", "sent"])
+    assert len(telegram.sent()) == 1
 
 
 @pytest.mark.parametrize("code", [401, 404])

@@ -21,6 +21,7 @@ AS $_sidecar_functions$
             'press_button',
             'outbox_rest',
             'sidecar_heartbeat',
+            'sidecar_stopped',
             'watch_checks'
         )
 $_sidecar_functions$;

@@ -114,8 +114,8 @@ class Delivery:
             except DatabaseUnavailable as error:
                 self.outbox.unwell(str(error))
                 rest = backoff.next_pause()
-            except TokenRefused as error:
-                self.token.unwell(f"Telegram refuses it ({error}); everything waits in the outbox")
+            except TelegramProblem:
+                # The token is still refused, or nobody is there to say.
                 rest = TOKEN_PAUSE
             await self._sleep(rest)
         if self._in_flight:
@@ -142,7 +142,9 @@ class Delivery:
             return self._settings.poll_every
         (row,) = await self._database.call(queries.REST)
         rest: float | None = row["seconds"]
-        return min(self._settings.poll_every, max(rest, SHORTEST_REST)) if rest else self._settings.poll_every
+        if rest is None:
+            return self._settings.poll_every
+        return min(self._settings.poll_every, max(rest, SHORTEST_REST))
 
     def _landed(self, task: asyncio.Task[None]) -> None:
         self._in_flight.discard(task)

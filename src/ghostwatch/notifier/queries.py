@@ -37,6 +37,9 @@ ADDRESS: Final[Query] = "SELECT * FROM ghostwatch.channel_address(%(channel)s)"
 HEARTBEAT: Final[Query] = (
     "SELECT * FROM ghostwatch.sidecar_heartbeat(%(worker)s, %(version)s, %(listening)s, %(problem)s)"
 )
+# We stop on purpose.
+STOPPED: Final[Query] = "SELECT ghostwatch.sidecar_stopped(%(worker)s)"
+
 # Whoever has stopped cannot say so: has it been too long since a check succeeded?
 WATCH_CHECKS: Final[Query] = "SELECT ghostwatch.watch_checks() AS something_to_tell"
 

@@ -71,6 +71,8 @@ async def _notify(settings: Settings, *, dry_run: bool) -> int:
         try:
             return await _supervise(delivery, parts)
         finally:
+            with contextlib.suppress(DatabaseUnavailable):
+                await database.call(queries.STOPPED, {"worker": settings.worker})
             await messenger.close()
             await database.close()
 
@@ -86,16 +88,17 @@ async def _supervise(delivery: Delivery, parts: dict[str, Coroutine[Any, Any, No
     systemd.notify("READY=1")
 
     await asyncio.wait({draining, *side}, return_when=asyncio.FIRST_COMPLETED)
+    systemd.notify("STOPPING=1")
     dead = [task for task in side if task.done()]
+    delivery.stop()
+    for task in side:
+        task.cancel()
+    await asyncio.wait({draining, *side})
+    if draining.exception() is not None:
+        dead.append(draining)
     for task in dead:
         # A supervisor starts us again; half a sidecar would go unnoticed.
         log.critical("%s has died, so the sidecar stops", task.get_name(), exc_info=task.exception())
-    delivery.stop()
-    systemd.notify("STOPPING=1")
-    for task in side:
-        task.cancel()
-    await asyncio.gather(*side, return_exceptions=True)
-    await draining
     log.info("stopped")
     return 1 if dead else 0
 

@@ -1,0 +1,19 @@
+CREATE FUNCTION ghostwatch.sidecar_stopped(
+    worker text
+)
+RETURNS void
+LANGUAGE sql
+VOLATILE
+PARALLEL UNSAFE
+-- A definer, so that the sidecar's role needs no right on any table.
+SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $sidecar_stopped$
+    -- A sidecar that is stopped on purpose says so, and nobody need wonder where it is.
+    -- Takes its name.
+    DELETE FROM ghostwatch.sidecar
+    WHERE sidecar.worker = sidecar_stopped.worker
+$sidecar_stopped$;
+
+COMMENT ON FUNCTION ghostwatch.sidecar_stopped(text) IS
+'A sidecar that is stopped on purpose says so, so that the doctor does not miss it.';
