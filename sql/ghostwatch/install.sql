@@ -100,6 +100,7 @@
 \ir alert/drift/holm.sql
 \ir alert/drift/cusum_weights.sql
 \ir alert/drift/sought_rate.sql
+\ir alert/drift/weight_scale.sql
 \ir alert/drift/alarm_threshold.sql
 \ir alert/drift/cusum.sql
 \ir alert/drift/attribute.sql

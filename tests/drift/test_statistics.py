@@ -128,6 +128,20 @@ def test_holm_equals_step_by_step(database: Database, p_values: list[float]) -> 
 
 
 @properties
+@given(usual=rates, step=st.floats(min_value=0.1, max_value=0.9), share=st.floats(min_value=0, max_value=0.95))
+def test_weight_scale_is_lundbergs_exponent(database: Database, usual: float, step: float, share: float) -> None:
+    """Under the rate to be let pass the scaled weights are what the plain ones are under the usual rate."""
+    sought = usual + (1 - usual) * step
+    ghost, healthy = math.log(sought / usual), math.log((1 - sought) / (1 - usual))
+    rate = usual + share * (-healthy / (ghost - healthy) - usual)
+    scale = database.value("SELECT ghostwatch._weight_scale(%s, %s, %s)", ghost, healthy, rate)
+    assert 0 < scale <= 1
+    assert rate * math.exp(scale * ghost) + (1 - rate) * math.exp(scale * healthy) == pytest.approx(1, abs=1e-9)
+    if share == 0:
+        assert scale == pytest.approx(1, abs=1e-6)
+
+
+@properties
 @given(usual=rates, quiet_below=rates, arm=st.sampled_from(["slow", "outage", "branch"]))
 def test_rate_sought_keeps_its_tolerance(database: Database, usual: float, quiet_below: float, arm: str) -> None:
     """Every arm looks for a rate above the usual one and stays quiet up to where it must."""

@@ -10,6 +10,7 @@ CREATE TABLE ghostwatch.drift_baseline (
     usual_rate double precision NOT NULL,
     upper_rate double precision NOT NULL,
     hour_deviation double precision NOT NULL,
+    worst_hour_excess double precision NOT NULL,
     signups_per_day double precision NOT NULL,
     signups_by_hour double precision[] NOT NULL,
     expected_rate double precision NOT NULL,
@@ -32,6 +33,8 @@ COMMENT ON COLUMN ghostwatch.drift_baseline.upper_rate IS
 'Wilson''s upper 90 % bound of it: the p0 that new trials are measured by.';
 COMMENT ON COLUMN ghostwatch.drift_baseline.hour_deviation IS
 'Standard deviation of the rate between hours, as far as it exceeds chance.';
+COMMENT ON COLUMN ghostwatch.drift_baseline.worst_hour_excess IS
+'How far the rate of the worst hour of the day lies above the average, as far as that exceeds chance.';
 COMMENT ON COLUMN ghostwatch.drift_baseline.signups_by_hour IS
 'Trials expected in each hour of the day (UTC, from midnight).';
 COMMENT ON COLUMN ghostwatch.drift_baseline.threshold IS

@@ -84,12 +84,12 @@ BEGIN
                 t.born_at,
                 (w.arm).arm,
                 (a.raised_at IS NOT NULL AND a.recovered_at IS NULL) = (t.place % 2 = 0) AS is_up,
-                least((w.arm).raised_since, t.born_at) AS since
+                t.since
             FROM unnest(walks) AS w
             LEFT JOIN unnest(arms) AS a
                 ON a.arm = (w.arm).arm
                 AND a.branch_family = (w.arm).branch_family
-            CROSS JOIN LATERAL unnest(w.turns) WITH ORDINALITY AS t (born_at, place)
+            CROSS JOIN LATERAL ROWS FROM (unnest(w.turns), unnest(w.change_points)) WITH ORDINALITY AS t (born_at, since, place)
             ORDER BY t.born_at, is_up DESC
         LOOP
             arms_up := arms_up + CASE WHEN turn.is_up THEN 1 ELSE -1 END;

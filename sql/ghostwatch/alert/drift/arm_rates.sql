@@ -16,7 +16,7 @@ AS $_arm_rates$
     -- What an arm takes to be usual, what it looks for, and what it makes of a trial.
     -- Takes the baseline, the arm and its branch family (empty for all; one without a history is measured by all).
     -- Returns the rates p0 and p1, the weight of a trial in violation and of a healthy one, and the tolerance.
-    SELECT usual.rate, sought.rate, weights.ghost, weights.healthy, weights.tolerance
+    SELECT usual.rate, sought.rate, scale.factor * weights.ghost, scale.factor * weights.healthy, weights.tolerance
     -- A branch that reaches the ceiling is broken whatever the others do, so that its tolerance stays below the ceiling.
     FROM (
         SELECT
@@ -32,10 +32,26 @@ AS $_arm_rates$
     -- With many signups every hour differs significantly from the others; that is no news.
     CROSS JOIN LATERAL (
         SELECT ghostwatch._sought_rate(
-            arm, usual.rate, (baseline).branch_ceiling, least(highest.tolerance, usual.rate + 3 * (baseline).hour_deviation)
+            arm, usual.rate, (baseline).branch_ceiling, least(
+                highest.tolerance,
+                usual.rate + greatest(3 * (baseline).hour_deviation, (baseline).worst_hour_excess + (baseline).hour_deviation)
+            )
         ) AS rate
     ) AS sought
     CROSS JOIN LATERAL ghostwatch._cusum_weights(usual.rate, sought.rate) AS weights
+    -- Nor may the hours of the day that are always somewhat worse alarm day after day.
+    CROSS JOIN LATERAL (
+        SELECT CASE
+            WHEN (baseline).hour_deviation > 0 THEN ghostwatch._weight_scale(
+                weights.ghost, weights.healthy,
+                usual.rate + least(
+                    greatest(2 * (baseline).hour_deviation, (baseline).worst_hour_excess),
+                    0.8 * (weights.tolerance - usual.rate)
+                )
+            )
+            ELSE 1
+        END AS factor
+    ) AS scale
 $_arm_rates$;
 
 COMMENT ON FUNCTION ghostwatch._arm_rates(ghostwatch.drift_baseline, text, text) IS

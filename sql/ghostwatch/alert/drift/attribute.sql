@@ -52,7 +52,8 @@ AS $_attribute$
         f.violated,
         f.excess,
         c.p,
-        coalesce(c.p < 0.05 AND f.excess > 0 AND f.excess >= 0.25 * sum(f.excess) OVER (), false)
+        -- One alert in a hundred may name a branch wrongly.
+        coalesce(c.p < 0.01 AND f.excess > 0 AND f.excess >= 0.25 * sum(f.excess) OVER (), false)
     FROM family AS f
     LEFT JOIN LATERAL (
         SELECT t.corrected[array_position(t.branch_families, f.branch_family)] AS p FROM tested AS t

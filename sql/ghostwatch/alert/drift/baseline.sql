@@ -58,6 +58,20 @@ BEGIN
         GROUP BY average.rate
     ), 0);
 
+    -- The worst hour of the day, drawn towards the average as far as its own count is uncertain.
+    baseline.worst_hour_excess := coalesce((
+        SELECT max((h.ghosts / h.matured - average.rate) * baseline.hour_deviation ^ 2
+            / (baseline.hour_deviation ^ 2 + average.rate * (1 - average.rate) / h.matured))
+        FROM (
+            SELECT sum(h.matured)::double precision AS matured, sum(h.ghosts)::double precision AS ghosts
+            FROM unnest(history) AS h
+            GROUP BY extract(HOUR FROM h.hour AT TIME ZONE 'UTC')
+            HAVING sum(h.matured) > 0
+        ) AS h
+        CROSS JOIN (SELECT baseline.ghosts / nullif(baseline.matured, 0)::double precision AS rate) AS average
+        WHERE baseline.hour_deviation > 0
+    ), 0);
+
     -- An hour of the day that was seen seldom is taken to be half like the average hour.
     SELECT array_agg(
         (coalesce(h.arrived, 0) + baseline.signups_per_day / 24) / (days + 1)

@@ -1,6 +1,7 @@
 CREATE TYPE ghostwatch._walk AS (
     arm ghostwatch.drift_arm,
-    turns timestamptz[]     -- births of the trials at which it was raised and let down, in turn
+    turns timestamptz[],            -- births of the trials at which it was raised and let down, in turn
+    change_points timestamptz[]     -- since when, for each of these
 );
 
 COMMENT ON TYPE ghostwatch._walk IS

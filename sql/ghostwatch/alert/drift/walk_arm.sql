@@ -15,7 +15,8 @@ AS $_walk_arm$
 -- Takes the arm, the baseline, the trials in order of birth and the time of the run.
 -- Returns the arm as it is then, and where it was raised and let down.
 DECLARE
-    enough_to_recover constant double precision := ln(20);
+    -- By chance an arm is let down once in an hour's signups at most; with hardly any, once in twenty.
+    enough_to_recover constant double precision := ln(greatest(20, baseline.signups_per_day / 24));
     rates    record;
     step     record;
     is_up    boolean;
@@ -25,6 +26,7 @@ DECLARE
 BEGIN
     SELECT r.* INTO rates FROM ghostwatch._arm_rates(baseline, arm.arm, arm.branch_family) AS r;
     walk.turns := '{}';
+    walk.change_points := '{}';
 
     WHILE cardinality(part) > 0 LOOP
         is_up := arm.raised_at IS NOT NULL AND arm.recovered_at IS NULL;
@@ -56,7 +58,6 @@ BEGIN
         part := violated[walked + 1:];
         CONTINUE WHEN step.alarm_at IS NULL;
 
-        walk.turns := walk.turns || born_at[walked];
         IF is_up THEN
             arm.recovered_at := as_of;
             arm.score := 0;
@@ -69,6 +70,8 @@ BEGIN
             arm.recovery := 0;
             arm.recovered_at := NULL;
         END IF;
+        walk.turns := walk.turns || born_at[walked];
+        walk.change_points := walk.change_points || arm.raised_since;
     END LOOP;
 
     walk.arm := arm;
