@@ -1,6 +1,6 @@
 # What can be done here. `make help` lists it.
 .DEFAULT_GOAL := help
-.PHONY: help setup dist install lint test test-containers test-majors demo docs bench clean
+.PHONY: help setup dist install lint test test-containers test-majors demo docs bench bench-alerts clean
 
 PYTHON := .venv/bin/python
 # Much of the suite waits for servers and clocks, so two tests at once cost little more than one.
@@ -38,6 +38,9 @@ docs: setup ## renew the tables in docs/ that come from the database
 
 bench: setup dist ## run every benchmark in tests/bench
 	@scripts/bench
+
+bench-alerts: setup dist ## simulate what the rules make of healthy days and of leaks (REPETITIONS=200)
+	@$(PYTHON) -m tests.bench.bench_alerts
 
 clean: ## remove what was built
 	@rm -rf dist src/ghostwatch/sql .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,0 +1,464 @@
+"""How often the rules speak on healthy days, and how soon when something breaks: a simulation.
+
+The model: signups come as a Poisson process and choose one of five branches; a signup is a ghost with
+a probability that differs between the hours of the day (normal on the logit scale, sd 0.2) but not
+between branches, until something breaks. Every seed is fixed.
+
+What runs where: the NumPy path in drift_model simulates; the SQL functions, on a real server, replay a
+sample that it must reproduce alert by alert, play the rule "every", attribute every leak to its branch
+and say how long a silence may last.
+
+Environment: REPETITIONS (200), SAMPLE (2, streams replayed in SQL), DAYS (90).
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import sys
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, LiteralString
+
+import numpy as np
+import psycopg
+
+from scripts.build import build
+from scripts.cluster import Cluster
+from tests.bench.drift_model import (
+    DAY,
+    HOUR,
+    Alarm,
+    Booleans,
+    Floats,
+    History,
+    Integers,
+    Rule,
+    Weights,
+    chance_of_alarm,
+    climb,
+    replay,
+)
+
+REPETITIONS = int(os.environ.get("REPETITIONS", "200"))
+SAMPLE = int(os.environ.get("SAMPLE", "2"))
+DAYS = int(os.environ.get("DAYS", "90"))
+
+FAMILIES = ("kitchen", "giveaway", "invitation", "share", "none")
+SHARES = np.array([0.05, 0.10, 0.20, 0.25, 0.40])
+KITCHEN = 0
+LOW, HIGH = 20.0, 2000.0 * 60  # signups an hour
+HISTORY_DAYS = 28
+RULE = Rule()
+# Midnight of a Thursday in 2026, so that hours of the simulation are hours of the database.
+ORIGIN = 1767225600.0
+
+
+@dataclass(frozen=True)
+class Leak:
+    """From a moment on, signups of some branches are ghosts with another probability."""
+
+    name: str
+    rate: float
+    only_kitchen: bool = False
+
+
+LEAKS = (
+    Leak("kitchen (5 % of signups) to 100 %", 1.0, only_kitchen=True),
+    Leak("all branches to 50 %", 0.5),
+    Leak("all branches to 24 %", 0.24),
+)
+
+
+def profile_of(rate: float, random: np.random.Generator) -> Floats:
+    """The probability of a ghost in each hour of the day."""
+    logits = math.log(rate / (1 - rate)) + random.normal(0, 0.2, 24)
+    profile: Floats = 1 / (1 + np.exp(-logits))
+    return profile
+
+
+def stream(
+    begin: float, seconds: float, per_hour: float, profile: Floats, random: np.random.Generator
+) -> tuple[Floats, Booleans, Integers]:
+    """Births, outcomes and branches of a stretch of time."""
+    count = random.poisson(per_hour * seconds / HOUR)
+    born_at = np.sort(begin + random.random(count) * seconds)
+    families = random.choice(len(FAMILIES), count, p=SHARES)
+    rates = profile[(born_at // HOUR % 24).astype(int)]
+    return born_at, random.random(count) < rates, families
+
+
+def past(until: float, per_hour: float, profile: Floats, random: np.random.Generator, room: int) -> History:
+    """Four weeks of counts before a moment, with room for more hours."""
+    hours = HISTORY_DAYS * 24
+    history = History.empty(until - hours * HOUR, hours + room, len(FAMILIES))
+    rates = profile[(np.arange(hours) + int((until // HOUR) % 24)) % 24]
+    counted = random.poisson(per_hour * SHARES, (hours, len(FAMILIES)))
+    history.arrived[:hours] = history.matured[:hours] = counted
+    history.ghosts[:hours] = random.binomial(counted, rates[:, None])
+    return history
+
+
+class Server:
+    """The SQL functions under test."""
+
+    def __init__(self, connection: psycopg.Connection[Any]) -> None:
+        self.connection = connection
+
+    def rows(self, query: LiteralString, **values: Any) -> list[tuple[Any, ...]]:
+        """All rows of a query."""
+        return self.connection.execute(query, values).fetchall()
+
+    def replay(
+        self, rule: str, begin: float, end: float, born_at: Floats, violated: Booleans, families: Integers
+    ) -> list[tuple[str, float, float]]:
+        """What a rule's own replay makes of a stream: (kind, begins, change-point)."""
+        return self.rows(
+            REPLAYED
+            + """ SELECT f.kind, extract(EPOCH FROM f.begins_at)::float8, extract(EPOCH FROM f.since)::float8
+                FROM firing AS f
+                ORDER BY 2""",
+            rule=rule, begin=begin, end=end, born_at=born_at.tolist(), violated=violated.tolist(),
+            families=[FAMILIES[family] for family in families],
+        )  # fmt: skip
+
+    def messages(
+        self, rule: str, begin: float, end: float, born_at: Floats, violated: Booleans, families: Integers
+    ) -> int:
+        """How many messages a rule makes of a stream."""
+        ((messages,),) = self.rows(
+            REPLAYED
+            + """ SELECT coalesce(sum(i.messages), 0)::integer
+                FROM ghostwatch._incidents(
+                    ARRAY(SELECT (f.*)::ghostwatch._firing FROM firing AS f),
+                    CASE %(rule)s WHEN 'every' THEN interval '5 minutes' ELSE '0' END, to_timestamp(%(end)s)
+                ) AS i""",
+            rule=rule, begin=begin, end=end, born_at=born_at.tolist(), violated=violated.tolist(),
+            families=[FAMILIES[family] for family in families],
+        )  # fmt: skip
+        return int(messages)
+
+    def named(self, matured: Sequence[int], ghosts: Sequence[int], usual_rate: float) -> set[str]:
+        """The branches that are named for such counts."""
+        return {
+            family
+            for (family,) in self.rows(
+                """SELECT a.branch_family
+                   FROM ghostwatch._attribute(%(families)s, %(matured)s, %(ghosts)s, %(usual_rate)s) AS a
+                   WHERE a.named""",
+                families=list(FAMILIES), matured=list(matured), ghosts=list(ghosts), usual_rate=usual_rate,
+            )
+        }  # fmt: skip
+
+
+REPLAYED: LiteralString = """
+    WITH rule AS (
+        SELECT jsonb_populate_record(NULL::ghostwatch.invariant, jsonb_build_object(
+            'rule', %(rule)s::text, 'warn_after', '1 minute', 'error_after', '5 minutes', 'watch_for', '25 minutes',
+            'min_count', 1, 'min_rate', 0, 'days_per_false_alarm', 90, 'expected_rate', 0.1, 'branch_ceiling', 0.8
+        )) AS rule
+    ),
+    trials AS (
+        SELECT ROW(
+            array_agg(to_timestamp(t.born_at) ORDER BY t.place),
+            array_agg(
+                to_timestamp(CASE WHEN t.violated THEN float8 'infinity' ELSE t.born_at + 20 END) ORDER BY t.place
+            ),
+            array_agg(t.family ORDER BY t.place)
+        )::ghostwatch._trials AS trials
+        FROM ROWS FROM (
+            unnest(%(born_at)s::float8[]), unnest(%(violated)s::boolean[]), unnest(%(families)s::text[])
+        ) WITH ORDINALITY AS t (born_at, violated, family, place)
+    ),
+    firing AS (
+        SELECT f.*
+        FROM rule AS r, trials AS t, LATERAL ghostwatch._replay_drift(r.rule, t.trials, to_timestamp(%(begin)s)) AS f
+        WHERE %(rule)s = 'drift'
+        UNION ALL
+        SELECT f.*
+        FROM rule AS r, trials AS t,
+            LATERAL ghostwatch._replay_every(r.rule, t.trials, to_timestamp(%(begin)s), to_timestamp(%(end)s)) AS f
+        WHERE %(rule)s = 'every'
+    )
+"""
+
+
+def check_fast_path(server: Server) -> None:
+    """The NumPy path must reproduce what the SQL functions make of a sample, alert by alert."""
+    compared = 0
+    for number in range(SAMPLE):
+        random = np.random.default_rng([1, number])
+        profile = profile_of(0.09, random)
+        days = HISTORY_DAYS + 12
+        born_at, violated, families = stream(ORIGIN, days * DAY, LOW, profile, random)
+        begin = ORIGIN + HISTORY_DAYS * DAY
+        for day, leak in ((3, LEAKS[0]), (7, LEAKS[1]), (10, LEAKS[2])):
+            broken = (born_at >= begin + day * DAY) & (born_at < begin + (day + 0.8) * DAY)
+            if leak.only_kitchen:
+                broken &= families == KITCHEN
+            violated |= broken & (random.random(born_at.size) < leak.rate)
+        history = History.empty(ORIGIN, days * 24, len(FAMILIES))
+        before = born_at <= begin
+        history.add(born_at[before], violated[before], families[before], np.ones(before.sum(), dtype=bool))
+        fast = replay(history, RULE, born_at[~before], violated[~before], families[~before])
+        replayed = server.replay("drift", begin, ORIGIN + days * DAY, born_at, violated, families)
+        # An escalation begins a new stretch with the same change-point.
+        found = sorted({round(since, 3) for kind, _, since in replayed if kind == "violations"})
+        if found != sorted(round(alarm.since, 3) for alarm in fast):
+            raise SystemExit(f"the fast path differs from SQL on sample {number}: {fast} against {replayed}")
+        compared += len(fast)
+    print(
+        f"checked: the NumPy path gives the alerts of the SQL functions, {compared} over {SAMPLE} streams of "
+        f"{HISTORY_DAYS + 12} days"
+    )
+
+
+def first_trials(usual: float, rate: float, threshold: float) -> tuple[float, float]:
+    """Median and 90th percentile of the trials that both arms, starting at 0, take to alarm."""
+    random = np.random.default_rng([2, round(usual * 100), round(rate * 100)])
+    arms = [Weights(usual, min(0.95, max(2 * usual, usual + 0.15))), Weights(usual, 0.8 if usual < 0.3 else 0.9)]
+    taken = []
+    for _ in range(2000):
+        violated = random.random(1500) < rate
+        stops = [climb(violated, arm.ghost, arm.healthy, 0.0, threshold)[2] for arm in arms]
+        taken.append(min((stop for stop in stops if stop is not None), default=violated.size))
+    return float(np.median(taken)), float(np.percentile(taken, 90))
+
+
+def print_expectations() -> None:
+    """The table of docs/drift.md, simulated anew."""
+    print("\ntrials to the alarm (both arms, from 0, h = 12.5; 2,000 runs each)")
+    print(f"{'usual':>8} {'true rate':>10} {'expected':>9} {'median':>8} {'90 %':>6}")
+    for usual, rate, expected in (
+        (0.09, 1.0, 6), (0.09, 0.8, 8), (0.09, 0.5, 23), (0.09, 0.24, 110), (0.30, 1.0, 12), (0.30, 0.6, 56),
+    ):  # fmt: skip
+        median, late = first_trials(usual, rate, 12.5)
+        print(f"{usual:>8.0%} {rate:>10.0%} {expected:>9} {median:>8.0f} {late:>6.0f}")
+
+
+def healthy_run(rate: float, number: int) -> float:
+    """Alerts of the rule drift in one run of healthy days at 20 signups an hour."""
+    random = np.random.default_rng([3, round(rate * 100), number])
+    profile = profile_of(rate, random)
+    history = past(ORIGIN, LOW, profile, random, DAYS * 24)
+    return float(len(replay(history, RULE, *stream(ORIGIN, DAYS * DAY, LOW, profile, random))))
+
+
+def healthy_run_at_volume(rate: float, number: int) -> float:
+    """The same at 2,000 a minute.
+
+    Where Lundberg's bound on the alarms of an hour of the day is low it is counted in their place; the
+    other hours are played trial by trial, and what an hour of the day brings every day counts every day.
+    """
+    random = np.random.default_rng([4, round(rate * 100), number])
+    profile = profile_of(rate, random)
+    baseline = past(ORIGIN, HIGH, profile, random, 0).baseline(RULE, ORIGIN)
+    arms = [("slow", -1, 1.0), ("outage", -1, 1.0)]
+    arms += [("branch", family, float(share)) for family, share in enumerate(SHARES)]
+    alarms = 0.0
+    for hour_rate in profile:
+        for name, family, share in arms:
+            weights = baseline.weights(name, family)
+            bound = chance_of_alarm(weights, float(hour_rate), HIGH * share * DAYS, baseline.threshold)
+            if bound < 0.05:
+                alarms += bound
+                continue
+            for _ in range(DAYS):
+                violated = random.random(random.poisson(HIGH * share)) < hour_rate
+                stop = climb(violated, weights.ghost, weights.healthy, 0.0, baseline.threshold)[2]
+                alarms += stop is not None
+    return alarms
+
+
+def minutes_with_ghosts(per_hour: float, rate: float) -> float:
+    """Messages a healthy day of a job that posts whenever a ghost matured in the minute."""
+    random = np.random.default_rng([5, round(per_hour), round(rate * 100)])
+    profile = profile_of(rate, random)
+    chance = 1 - np.exp(-per_hour / 60 * profile)
+    return float(random.binomial(60, chance, (30, 24)).sum() / 30)
+
+
+def every_messages(server: Server, per_hour: float, rate: float) -> float:
+    """Messages a healthy day of the rule every, replayed by its SQL functions over a sample."""
+    days = 10 if per_hour == LOW else 0.02
+    messages = 0
+    for number in range(SAMPLE):
+        random = np.random.default_rng([6, round(rate * 100), number])
+        trials = stream(ORIGIN - HOUR / 2, days * DAY + HOUR / 2, per_hour, profile_of(rate, random), random)
+        messages += server.messages("every", ORIGIN, ORIGIN + days * DAY, *trials)
+    if per_hour == LOW:
+        return messages / SAMPLE / days
+    # At volume there is always a ghost: one alert for ever, opened and escalated in the sample, then repeated.
+    return DAY / (4 * HOUR) if messages <= 2 * SAMPLE else math.nan
+
+
+def volume_name(per_hour: float) -> str:
+    """How a table calls a volume."""
+    return "20 / h" if per_hour == LOW else "2,000 / min"
+
+
+def print_healthy(server: Server) -> None:
+    """Messages on healthy days, and false alarms of the rule drift."""
+    print(f"\nmessages on a healthy day ({REPETITIONS} runs of {DAYS} days for drift)")
+    print(
+        f"{'signups':>12} {'drop-off':>9} {'the minute job':>15} {'every':>7} {'drift':>8}"
+        f"   alerts of drift in {DAYS} days: mean, runs with any"
+    )
+    for per_hour, rate in ((LOW, 0.09), (LOW, 0.30), (HIGH, 0.09), (HIGH, 0.30)):
+        run = partial(healthy_run if per_hour == LOW else healthy_run_at_volume, rate)
+        with ProcessPoolExecutor() as pool:
+            alarms = np.array(list(pool.map(run, range(REPETITIONS))))
+        print(
+            f"{volume_name(per_hour):>12} {rate:>9.0%} {minutes_with_ghosts(per_hour, rate):>15.0f}"
+            f" {every_messages(server, per_hour, rate):>7.1f} {2 * np.mean(alarms) / DAYS:>8.4f}"
+            f"   {np.mean(alarms):.3f}, {np.mean(alarms >= 0.5):.1%}",
+            flush=True,
+        )
+
+
+@dataclass
+class Finding:
+    """What one injected leak came to."""
+
+    trials: int
+    minutes: float
+    named: set[str]
+
+
+def branch_told(alarm: Alarm, at: float) -> set[str]:
+    """The branch whose own arm a run at a moment tells, if it is one."""
+    name, family = alarm.arm_told(at)
+    return {FAMILIES[family]} if name == "branch" else set()
+
+
+def find_leak(server: Server, per_hour: float, rate: float, leak: Leak, number: int) -> Finding | None:
+    """Injects a leak into a healthy stream; None if an alert was firing, wrongly, when it began."""
+    random = np.random.default_rng([7, round(per_hour), round(rate * 100), LEAKS.index(leak), number])
+    profile = profile_of(rate, random)
+    healthy_for, broken_for = (2 * DAY, 5 * DAY) if per_hour == LOW else (600.0, 300.0)
+    began_at = ORIGIN + healthy_for
+    history = past(ORIGIN, per_hour, profile, random, int((healthy_for + broken_for) // HOUR) + 1)
+    born_at, violated, families = stream(ORIGIN, healthy_for + broken_for, per_hour, profile, random)
+    broken = born_at >= began_at
+    if leak.only_kitchen:
+        broken &= families == KITCHEN
+    violated = np.where(broken, random.random(born_at.size) < leak.rate, violated)
+
+    usual_rate = history.baseline(RULE, ORIGIN).usual_rate
+    alarms = replay(history, RULE, born_at, violated, families, stop_after=began_at)
+    alarm = next((alarm for alarm in alarms if alarm.ended_at >= began_at), None)
+    if alarm is None or alarm.raised_at < began_at:
+        return None
+
+    # The run on the next full minute attributes what was counted from the minute of the change-point on.
+    minute = 60.0
+    told_at = math.ceil(alarm.raised_at / minute) * minute
+    counted = (born_at >= alarm.since // minute * minute) & (born_at < told_at)
+    named = server.named(
+        np.bincount(families[counted], minlength=len(FAMILIES)).tolist(),
+        np.bincount(families[counted & violated], minlength=len(FAMILIES)).tolist(),
+        usual_rate,
+    )
+    named |= branch_told(alarm, told_at)
+    trials = int(((born_at >= began_at) & (born_at <= alarm.raised_at)).sum())
+    return Finding(trials, (told_at - began_at) / minute, named)
+
+
+def print_leaks(server: Server) -> None:
+    """How soon leaks are found, and through which door they are said to come."""
+    print(f"\ninjected leaks ({REPETITIONS} runs each): median (90th percentile) until the alert")
+    print("trials from the leak to the alarm; minutes from the leak to the run that tells, deadline not counted")
+    print(
+        f"{'signups':>12} {'drop-off':>9} {'leak':<34} {'found':>6} {'trials':>14} {'minutes':>14}"
+        f" {'right branch':>13} {'a wrong one':>12}"
+    )
+    for per_hour in (LOW, HIGH):
+        for rate in (0.09, 0.30):
+            for leak in LEAKS:
+                if leak.rate > rate:
+                    findings = [find_leak(server, per_hour, rate, leak, number) for number in range(REPETITIONS)]
+                    found = [finding for finding in findings if finding is not None]
+                    print(f"{volume_name(per_hour):>12} {rate:>9.0%} {described(leak, found)}", flush=True)
+
+
+def described(leak: Leak, findings: list[Finding]) -> str:
+    """What became of one leak over all runs."""
+    right = {"kitchen"} if leak.only_kitchen else set()
+    trials = [finding.trials for finding in findings]
+    minutes = [finding.minutes for finding in findings]
+    named_right = f"{np.mean([right <= finding.named for finding in findings]):.1%}" if right else "-"
+    named_wrong = np.mean([bool(finding.named - right) for finding in findings])
+    return (
+        f"{leak.name:<34} {len(findings) / REPETITIONS:>6.0%}"
+        f" {np.median(trials):>7.0f} ({np.percentile(trials, 90):>4.0f})"
+        f" {np.median(minutes):>7.0f} ({np.percentile(minutes, 90):>4.0f})"
+        f" {named_right:>13} {named_wrong:>12.1%}"
+    )
+
+
+def print_broken_from_the_start(server: Server) -> None:
+    """A branch that never worked, in a database without any history."""
+    named_right, wrong, trials = [], [], []
+    for number in range(REPETITIONS):
+        random = np.random.default_rng([8, number])
+        born_at, violated, families = stream(ORIGIN, 10 * DAY, LOW, profile_of(0.09, random), random)
+        violated = violated | (families == KITCHEN)
+        history = History.empty(ORIGIN, 11 * 24, len(FAMILIES))
+        (alarm, *_) = replay(history, RULE, born_at, violated, families, stop_after=ORIGIN)
+        counted = (born_at >= alarm.since // 60 * 60) & (born_at <= alarm.raised_at)
+        named = server.named(
+            np.bincount(families[counted], minlength=len(FAMILIES)).tolist(),
+            np.bincount(families[counted & violated], minlength=len(FAMILIES)).tolist(),
+            RULE.expected_rate,
+        ) | branch_told(alarm, alarm.raised_at)
+        named_right.append("kitchen" in named)
+        wrong.append(bool(named - {"kitchen"}))
+        trials.append(int(((families == KITCHEN) & (born_at <= alarm.raised_at)).sum()))
+    print(
+        f"\na branch (5 % of 20 signups an hour) broken since the first day, no history: alert after"
+        f" {np.median(trials):.0f} of its signups (median),"
+        f" named {np.mean(named_right):.1%}, a wrong one {np.mean(wrong):.1%}"
+    )
+
+
+def print_silence(server: Server) -> None:
+    """How long after the last signup their absence is told."""
+    for per_hour in (LOW, HIGH):
+        ((gap,),) = server.rows(
+            """SELECT extract(EPOCH FROM ghostwatch._longest_gap(
+                   array_fill(%(per_hour)s::float8, '{24}'), to_timestamp(%(origin)s),
+                   ln(%(per_hour)s::float8 * 24 * 90)
+               ))::float8""",
+            per_hour=per_hour, origin=ORIGIN,
+        )  # fmt: skip
+        print(f"signups stop at {volume_name(per_hour)}: told {gap / 60:.1f} minutes and the deadline later")
+
+
+def timed(step: Callable[[], None]) -> None:
+    """Runs a step and says how long it took."""
+    began = time.monotonic()
+    step()
+    print(f"[{time.monotonic() - began:.0f} s]", flush=True)
+
+
+def main() -> int:
+    """Prints all tables."""
+    print(__doc__)
+    build()
+    with Cluster() as cluster, cluster.connect() as connection:
+        connection.execute("CREATE EXTENSION ghostwatch")
+        server = Server(connection)
+        timed(lambda: check_fast_path(server))
+        timed(print_expectations)
+        timed(lambda: print_healthy(server))
+        timed(lambda: print_leaks(server))
+        timed(lambda: print_broken_from_the_start(server))
+        timed(lambda: print_silence(server))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
