@@ -19,7 +19,6 @@ AS $_sidecar_functions$
             'channel_topic_lost',
             'channel_address',
             'press_button',
-            'outbox_rest',
             'sidecar_heartbeat',
             'sidecar_stopped',
             'watch_checks'

@@ -14,6 +14,21 @@ open AS (
     FROM ghostwatch.violation AS v
     WHERE v.state IN ('warn', 'error', 'exempt')
     GROUP BY v.invariant_id
+),
+
+firing AS (
+    SELECT DISTINCT ON (alert.invariant_id)
+        alert.invariant_id,
+        alert.alert_id,
+        alert.kind,
+        alert.severity
+    FROM ghostwatch.alert
+    WHERE alert.state = 'firing'
+        AND alert.kind IN ('violations', 'no_signups')
+    ORDER BY
+        alert.invariant_id,
+        array_position(ARRAY['error', 'warn'], alert.severity),
+        alert.alert_id
 )
 
 SELECT
@@ -27,11 +42,11 @@ SELECT
         WHEN p.last_success_at IS NULL THEN 'never checked'
         WHEN p.last_success_at < present.as_of - present.overdue_after THEN 'stopped'
         WHEN p.catching_up_since IS NOT NULL THEN 'catching up'
-        ELSE coalesce(a.severity, 'ok')
+        ELSE coalesce(firing.severity, 'ok')
     END AS state,
     coalesce(open.warn_count, 0) AS warn_count,
     coalesce(open.error_count, 0) AS error_count,
-    a.alert_id,
+    firing.alert_id,
     greatest(present.as_of - c.deadline - p.watermark, '0'::interval) AS watermark_lag,
     p.last_success_at,
     p.last_attempt_at,
@@ -40,13 +55,14 @@ SELECT
         '; ',
         'failing since ' || date_trunc('second', p.failing_since) || ': ' || p.last_error,
         'catching up with what became due since ' || date_trunc('second', p.catching_up_since + c.deadline),
+        CASE WHEN firing.kind = 'no_signups' THEN 'nobody has come for unusually long' END,
         ghostwatch._baseline_remark(c.invariant_id, present.as_of)
     ) AS remark
 FROM ghostwatch._clause AS c
 INNER JOIN ghostwatch.check_progress AS p ON c.invariant_id = p.invariant_id
 CROSS JOIN present
 LEFT JOIN open ON c.invariant_id = open.invariant_id
-LEFT JOIN ghostwatch.alert AS a ON c.invariant_id = a.invariant_id AND a.kind = 'violations' AND a.state = 'firing';
+LEFT JOIN firing ON c.invariant_id = firing.invariant_id;
 
 COMMENT ON VIEW ghostwatch.status IS
 'One row per invariant. state: paused, failing, never checked, stopped (no success for three periods), catching up, the severity of its firing alert, or ok. '

@@ -1,5 +1,5 @@
 BEGIN;
-SELECT plan(11);
+SELECT plan(13);
 SET LOCAL timezone = 'UTC';
 SET LOCAL ghostwatch.clock = '2026-01-01 12:00+00';
 
@@ -35,6 +35,23 @@ INSERT INTO ghostwatch.alert (kind, invariant_id, state, severity, opened_at, ch
 SELECT 'violations', i.invariant_id, 'firing', 'error', '2026-01-01 11:59+00', '2026-01-01 11:59+00'
 FROM ghostwatch.invariant AS i;
 SELECT is(pg_temp.state(), 'error', 'the state is the severity of the firing alert');
+
+INSERT INTO ghostwatch.alert (alert_id, kind, invariant_id, state, severity, opened_at, changed_at)
+SELECT 1000, 'no_signups', i.invariant_id, 'firing', 'warn', '2026-01-01 11:59+00', '2026-01-01 11:59+00'
+FROM ghostwatch.invariant AS i;
+SELECT results_eq(
+    $$ SELECT state, remark FROM ghostwatch.status $$,
+    $$ VALUES ('error', '') $$,
+    'of two alerts the worse one counts'
+);
+UPDATE ghostwatch.alert SET severity = 'error' WHERE alert_id = 1000;
+UPDATE ghostwatch.alert SET state = 'resolved' WHERE alert_id <> 1000;
+SELECT results_eq(
+    $$ SELECT state, alert_id, remark FROM ghostwatch.status $$,
+    $$ VALUES ('error', 1000::bigint, 'nobody has come for unusually long') $$,
+    'that nobody comes any more is said'
+);
+DELETE FROM ghostwatch.alert WHERE alert_id = 1000;
 
 UPDATE ghostwatch.check_progress SET catching_up_since = '2026-01-01 08:00+00';
 SELECT results_eq(
