@@ -3,28 +3,19 @@ CREATE FUNCTION ghostwatch._digest_due(
     due_at timestamptz,
     as_of timestamptz
 ) RETURNS bigint
-LANGUAGE plpgsql
+LANGUAGE sql
 VOLATILE
 PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $_digest_due$
--- The digest that waits for the end of a channel's quiet hours; makes it if there is none yet.
--- Takes the channel, when it is due and the time. Returns the notification's id.
-DECLARE
-    digest_id bigint;
-BEGIN
-    INSERT INTO ghostwatch.notification (channel_id, reason, created_at, next_attempt_at)
-    VALUES (channel_id, 'digest', as_of, due_at)
-    ON CONFLICT DO NOTHING;
-
-    SELECT n.notification_id INTO STRICT digest_id
-    FROM ghostwatch.notification AS n
-    WHERE n.channel_id = _digest_due.channel_id
-        AND n.reason = 'digest'
-        AND n.state = 'pending';
-
-    RETURN digest_id;
-END
+    -- The digest that waits for the end of a channel's quiet hours; makes it if there is none yet.
+    -- Takes the channel, when it is due and the time. Returns the notification's id.
+    -- One that still waits from the last night, since Telegram was unreachable, waits for this one's end as well.
+    INSERT INTO ghostwatch.notification AS n (channel_id, reason, created_at, next_attempt_at)
+    VALUES (_digest_due.channel_id, 'digest', as_of, due_at)
+    ON CONFLICT (channel_id) WHERE reason = 'digest' AND state = 'pending' DO UPDATE
+    SET next_attempt_at = greatest(n.next_attempt_at, excluded.next_attempt_at)
+    RETURNING n.notification_id
 $_digest_due$;
 
 COMMENT ON FUNCTION ghostwatch._digest_due(integer, timestamptz, timestamptz) IS

@@ -1,6 +1,6 @@
 BEGIN;
 \ir ../alert/fixture.psql
-SELECT plan(23);
+SELECT plan(25);
 
 SELECT ghostwatch.add_channel('admins', -1001, quiet_from => '22:00', quiet_until => '08:00', quiet_time_zone => 'Europe/Berlin');
 CREATE FUNCTION pg_temp.quiet_until(at timestamptz) RETURNS timestamptz
@@ -65,6 +65,17 @@ SELECT is(
     '["firing", "resolved"]',
     'which tells each of them once, as it stands in the morning'
 );
+SELECT is(
+    (SELECT ghostwatch._digest_due(n.channel_id, '2026-01-03 07:00+00', '2026-01-02 23:00+00') FROM ghostwatch.notification AS n WHERE n.reason = 'digest'),
+    (SELECT n.notification_id FROM ghostwatch.notification AS n WHERE n.reason = 'digest'),
+    'one that could not be sent takes in the next night'
+);
+SELECT is(
+    (SELECT n.next_attempt_at FROM ghostwatch.notification AS n WHERE n.reason = 'digest'),
+    '2026-01-03 07:00+00',
+    'and waits for its end'
+);
+UPDATE ghostwatch.notification SET next_attempt_at = '2026-01-02 07:00+00' WHERE reason = 'digest';
 SELECT set_config('ghostwatch.clock', '2026-01-02 07:00+00', true);
 SELECT is(
     (SELECT jsonb_array_length(c.payload -> 'alerts') FROM ghostwatch.claim_notifications('w', 10) AS c WHERE c.channel = 'admins'),
