@@ -23,8 +23,7 @@ firing AS (
         alert.kind,
         alert.severity
     FROM ghostwatch.alert
-    WHERE alert.state = 'firing'
-        AND alert.kind IN ('violations', 'no_signups')
+    WHERE alert.state = 'firing' AND alert.kind IN ('violations', 'no_signups')
     ORDER BY
         alert.invariant_id,
         array_position(ARRAY['error', 'warn'], alert.severity),
