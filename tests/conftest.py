@@ -6,6 +6,7 @@ import itertools
 import os
 from collections.abc import Callable, Iterator
 
+import hypothesis
 import pytest
 from psycopg import sql
 
@@ -15,6 +16,10 @@ from tests.container import container_server
 from tests.database import KINDS, Database, make_templates
 
 _numbers = itertools.count(1)
+
+# No test asserts how long anything takes: the machine may be busy.
+hypothesis.settings.register_profile("ghostwatch", deadline=None)
+hypothesis.settings.load_profile("ghostwatch")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

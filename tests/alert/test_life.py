@@ -143,7 +143,7 @@ def connection(bot: Bot) -> Iterator[psycopg.Connection[Any]]:
     session.rollback()
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(history=HISTORIES)
 def test_what_is_told_is_true_and_little(
     connection: psycopg.Connection[Any], history: list[tuple[timedelta, Step]]

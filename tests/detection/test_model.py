@@ -248,7 +248,6 @@ def test_any_history(server: Server, templates: dict[str, str], kind: str) -> No
                 max_examples=25,
                 stateful_step_count=30,
                 phases=(Phase.explicit, Phase.reuse, Phase.generate),
-                deadline=None,
                 suppress_health_check=list(HealthCheck),
             ),
         )

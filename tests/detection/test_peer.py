@@ -45,7 +45,7 @@ signups = st.builds(
 )
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(population=st.lists(signups, max_size=25))
 def test_the_same_as_the_window_query(bot: Bot, population: list[Signup]) -> None:
     """Every minute ghost_summary says what the window shows; in the end the violations are all that it ever showed."""

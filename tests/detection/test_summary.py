@@ -88,7 +88,7 @@ def expected_summary(population: list[User]) -> tuple[int, int, int, list[str], 
     return len(warn), len(error), len(oldest), [str(key) for _, key in oldest[:5]], dict(families)
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(population=st.lists(users, max_size=40))
 def test_summary_is_what_the_model_says(bot: Bot, population: list[User]) -> None:
     """Over random populations, boundary ages to the millisecond among them."""

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from tests.database import Database
 
 # The database is only read, so that examples may share it.
-properties = settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+properties = settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 rates = st.floats(min_value=0.005, max_value=0.9)
 
