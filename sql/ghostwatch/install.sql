@@ -179,6 +179,7 @@
 \ir deliver/pace_chat.sql
 \ir deliver/chat_answered.sql
 \ir deliver/merge_events.sql
+\ir deliver/event_branch.sql
 \ir deliver/gather_events.sql
 \ir deliver/next_notification.sql
 \ir deliver/message_facts.sql

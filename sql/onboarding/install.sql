@@ -11,14 +11,12 @@
 
 -- contract: what every new user must get, and why
 \ir contract/clauses.sql
-\ir contract/branch_family.sql
 \ir contract/declare_contract.sql
 
 -- start: the one place where all of it is done
 \ir start/user_info.sql
 \ir start/refresh_user_info.sql
 \ir start/get_user_info.sql
-\ir start/birth_time.sql
 \ir start/start.sql
 \ir start/grant_app.sql
 

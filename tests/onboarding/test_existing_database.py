@@ -75,7 +75,11 @@ def test_a_birth_is_written_as_the_contract_reads_it(existing_bot: Database, tim
 
     existing_bot.execute("SELECT FROM onboarding.start(1, 'Anna')")
 
-    assert existing_bot.value('SELECT created_at::text FROM public."user"') == "2026-03-01 15:00:00"
+    assert existing_bot.rows(
+        'SELECT created_at::text, last_active_at::text FROM public."user" UNION ALL '
+        "SELECT created_at::text, NULL FROM public.user_deep_link_log"
+    ) == [("2026-03-01 15:00:00", "2026-03-01 15:00:00"), ("2026-03-01 15:00:00", None)]
+    assert existing_bot.value("SHOW TimeZone") == time_zone
 
 
 @pytest.mark.parametrize("missing", ["user_tg", "user_language", "user_deep_link_log", "user_meme_reaction"])

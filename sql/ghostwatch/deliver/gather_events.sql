@@ -37,7 +37,7 @@ BEGIN
     counted AS (
         SELECT
             taken.kind,
-            left(coalesce(taken.payload ->> 'branch', 'none'), 64) AS branch,
+            ghostwatch._event_branch(taken.payload) AS branch,
             taken.payload @> '{"new": true}' AS new,
             count(*) AS count
         FROM taken

@@ -58,7 +58,7 @@ AS $_findings$
     SELECT
         bot.object,
         format(
-            'times without time zone: %s; births are read and written in the zone of the contract (%s), the others in that of the session',
+            'times without time zone: %s; start() writes them, and the contract reads births, by the clock of its zone (%s)',
             string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnum),
             (SELECT contract.time_zone FROM ghostwatch.contract WHERE contract.name = 'onboarding')
         ),

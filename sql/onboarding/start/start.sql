@@ -19,6 +19,7 @@ PARALLEL UNSAFE
 -- A definer, so that an application's role needs no right on ghostwatch's tables or on the rules.
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
+SET TimeZone = 'UTC'
 AS $start$
 -- All that a /start must leave behind, for new and returning users alike, whatever the deep link.
 -- Takes what Telegram tells of the user; a NULL never overwrites what is known.
@@ -30,6 +31,7 @@ DECLARE
     link text := nullif(start.deep_link, '');
     own_language text := nullif(start.language_code, '');
     full_name text := concat_ws(' ', start.first_name, start.last_name);
+    from_region boolean;
     info onboarding.user_info;
 BEGIN
     IF start.user_id IS NULL THEN
@@ -48,11 +50,19 @@ BEGIN
     END IF;
 
     created := false;
-    blocked := EXISTS (SELECT FROM onboarding.blocked_branch AS branch WHERE link LIKE branch.pattern)
-        AND NOT EXISTS (SELECT FROM public."user" AS known WHERE known.id = start.user_id);
-    IF blocked THEN
-        RETURN;
+    blocked := false;
+    IF EXISTS (SELECT FROM onboarding.blocked_branch AS branch WHERE link LIKE branch.pattern) THEN
+        blocked := NOT EXISTS (SELECT FROM public."user" AS known WHERE known.id = start.user_id);
+        IF blocked THEN
+            RETURN;
+        END IF;
     END IF;
+
+    -- Columns without time zone get the wall clock that the contract reads them by, wherever the session believes to be.
+    PERFORM set_config('TimeZone', contract.time_zone, true)
+    FROM ghostwatch.contract
+    WHERE contract.name = 'onboarding'
+        AND contract.time_zone IS NOT NULL;
 
     -- 1. and 3. The Telegram profile, and on it the link: one that shares a meme is kept for ever.
     INSERT INTO public.user_tg AS known (
@@ -76,7 +86,7 @@ BEGIN
 
     -- 2. The user; one who had blocked the bot and comes back has unblocked it.
     INSERT INTO public."user" (id, type, created_at, last_active_at)
-    VALUES (start.user_id, 'user', onboarding._birth_time(moment), moment)
+    VALUES (start.user_id, 'user', moment, moment)
     ON CONFLICT (id) DO NOTHING;
     created := FOUND;
 
@@ -89,7 +99,11 @@ BEGIN
     END IF;
 
     -- 7. The languages to begin with; whoever has any has chosen them.
-    IF NOT EXISTS (SELECT FROM public.user_language AS chosen WHERE chosen.user_id = start.user_id) THEN
+    IF created OR NOT EXISTS (SELECT FROM public.user_language AS chosen WHERE chosen.user_id = start.user_id) THEN
+        from_region := EXISTS (
+            SELECT FROM onboarding.regional_language AS regional
+            WHERE regional.language_code = split_part(lower(own_language), '-', 1)
+        );
         INSERT INTO public.user_language (user_id, language_code)
         SELECT
             start.user_id,
@@ -97,13 +111,7 @@ BEGIN
         FROM onboarding.language_rule AS rule
         WHERE coalesce(rule.language_code, own_language) IS NOT NULL
             AND (rule.name_pattern IS NULL OR full_name ~ rule.name_pattern)
-            AND (
-                rule.in_region IS NULL
-                OR rule.in_region = EXISTS (
-                    SELECT FROM onboarding.regional_language AS regional
-                    WHERE regional.language_code = split_part(lower(own_language), '-', 1)
-                )
-            )
+            AND (rule.in_region IS NULL OR rule.in_region = from_region)
         ON CONFLICT DO NOTHING;
     END IF;
 
@@ -118,13 +126,13 @@ BEGIN
     INSERT INTO public.user_deep_link_log (user_id, deep_link, created_at)
     VALUES (start.user_id, link, moment);
 
-    -- 6. The news for the admins, by family since they read it counted; found by polling, so nobody waits for a NOTIFY.
+    -- 6. The news for the admins; found by polling, so that nobody waits for a NOTIFY.
     PERFORM ghostwatch.post_event('user_started', start.user_id::text, jsonb_build_object(
         'name', full_name,
         'username', start.username,
         'user_type', user_type,
         'deep_link', link,
-        'branch', onboarding.branch_family(link),
+        'contract', 'onboarding',
         'language', own_language,
         'new', created
     ));

@@ -26,7 +26,7 @@ SELECT is(count(DISTINCT (user_type, interface_language, memes_sent, memes_watch
 SELECT ghostwatch.contract_holds('onboarding', number::text, format('new user by %L', deep_link)) FROM started;
 SELECT results_eq(
     $$ SELECT s.number, s.family FROM started AS s ORDER BY 1 $$,
-    $$ SELECT e.subject_key::bigint, e.payload ->> 'branch' FROM ghostwatch.event AS e ORDER BY 1 $$,
+    $$ SELECT e.subject_key::bigint, ghostwatch._event_branch(e.payload) FROM ghostwatch.event AS e ORDER BY 1 $$,
     'the admins are told by family'
 );
 SELECT results_eq(
