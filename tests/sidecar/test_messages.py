@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ghostwatch.notifier.messages import Renderer, between, clock, duration, percent, through
@@ -255,6 +255,8 @@ def test_a_long_message_loses_whole_lines_and_says_how_many() -> None:
     assert last == "14:02 UTC"
 
 
+# Templates are compiled at the first use, and machines may be busy.
+@settings(deadline=None)
 @given(
     name=st.text(max_size=2000),
     branches=st.lists(
@@ -287,6 +289,16 @@ def test_a_template_of_ones_own_replaces_the_built_in_one(tmp_path: Path) -> Non
     assert told(notification(rule="drift", contract="<a>"), tmp_path) == "<a> is drifting"
     assert told(notification(), tmp_path).splitlines()[-1] == "ask <Anna> · alert 42"
     assert told(notification(kind="check_failing", rule=None), tmp_path).startswith("🛠")
+
+
+def test_a_template_that_says_too_much_in_one_line_is_cut(tmp_path: Path) -> None:
+    """Rather than refused by Telegram."""
+    (tmp_path / "every.html").write_text(
+        "<b>{% for _ in range(1000) %}<i>👻 &amp; {{ alert.contract }}</i> {% endfor %}</b>"
+    )
+    text = told(notification(), tmp_path)
+    assert len(text.encode("utf-16-le")) // 2 <= 3500
+    assert text.endswith("…")
 
 
 @pytest.mark.parametrize("broken", ["{% if %}", "{{ alert.error_count | nonsense }}", "{{ 1 / 0 }}"])

@@ -144,15 +144,15 @@ async def test_a_half_open_connection_is_found(own_cluster: Cluster) -> None:
         listening = asyncio.create_task(listener.run())
         try:
             await asyncio.wait_for(woken.wait(), 10)
-            await working.call(queries.PING, {"payload": "before"})
+            await working.call(queries.PING, {"payload": "ping before"})
 
             proxy.swallow()
             woken.clear()
             with pytest.raises(DatabaseUnavailable, match="no answer within"):
-                await working.call(queries.PING, {"payload": "lost"}, seconds=0.5)
+                await working.call(queries.PING, {"payload": "ping lost"}, seconds=0.5)
             # It listens anew, and says so by waking the delivery.
             await asyncio.wait_for(woken.wait(), 10)
-            await working.call(queries.PING, {"payload": "after"})
+            await working.call(queries.PING, {"payload": "ping after"})
         finally:
             listening.cancel()
             await asyncio.gather(listening, return_exceptions=True)

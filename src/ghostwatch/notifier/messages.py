@@ -132,7 +132,11 @@ def _fit(rendered: str) -> Text:
             del lines[-2]
         dropped += 1
         lines[-2] = f"+{dropped} more"
-    return Text("\n".join(lines))
+    fitted = Text("\n".join(lines))
+    if _visible_length(lines) > VISIBLE_CHARACTERS:
+        # A template of the user's own that makes one endless line; each character may count as two.
+        return Text(html.escape(fitted.plain[: VISIBLE_CHARACTERS // 2]) + "…")
+    return fitted
 
 
 def _visible_length(lines: list[str]) -> int:

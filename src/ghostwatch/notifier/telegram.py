@@ -76,6 +76,8 @@ class Refused(TelegramProblem):
 BAD_REQUESTS: tuple[tuple[str, type[TelegramProblem]], ...] = (
     ("can't parse entities", NotParsed),
     ("message thread not found", TopicGone),
+    ("topic_deleted", TopicGone),
+    ("topic_closed", TopicGone),
     ("message to edit not found", EditTargetGone),
     ("message can't be edited", EditTargetGone),
     ("message_id_invalid", EditTargetGone),

@@ -18,7 +18,7 @@ from ghostwatch.settings import Settings
 HEARTBEAT_EVERY = 15.0
 URL_EVERY = 60.0
 URL_TIMEOUT = 10.0
-# A drain loop that has not turned for so long hangs: each of its calls has a shorter time-out.
+# A drain loop that is late by so much hangs: each of its calls has a shorter time-out.
 LONGEST_TURN = 60.0
 
 
@@ -107,7 +107,7 @@ class Watch:
 
     def alive(self) -> bool:
         """Whether the drain loop turns."""
-        return time.monotonic() - self._delivery.last_turn < LONGEST_TURN
+        return time.monotonic() - self._delivery.last_turn < self._settings.poll_every + LONGEST_TURN
 
     def problems(self) -> dict[str, str]:
         """What keeps it from delivering, by what it concerns."""
