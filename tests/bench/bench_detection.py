@@ -92,7 +92,7 @@ def idle(cluster: Cluster) -> None:
 def flatness(cluster: Cluster, users: int, reactions: int, largest: list[Cost]) -> None:
     """The same arrivals over ever larger tables; the largest was measured already."""
     print(f"\nThe same {USUAL_RATE} signups a minute over tables of three sizes, medians of {ROUNDS} runs:")
-    costs = {}
+    costs: dict[int, list[Cost]] = {}
     for part in (100, 10):
         with crowd(cluster, "flat", users // part, reactions // part) as bot:
             bot.declare()

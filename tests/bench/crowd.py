@@ -226,14 +226,17 @@ def crowded_server() -> Iterator[Cluster]:
 
 
 @contextmanager
-def crowd(cluster: Cluster, database: str, users: int, reactions: int) -> Iterator[Crowd]:
+def crowd(
+    cluster: Cluster, database: str, users: int, reactions: int, *, count_buffers: bool = True
+) -> Iterator[Crowd]:
     """A database with so many users and reactions, ghostwatch installed."""
     cluster.create_database(database)
     with cluster.connect(database) as connection:
         # pg_stat_statements of PostgreSQL 15 loses sight of a CALL that is prepared.
         connection.prepare_threshold = None
         made = Crowd(connection, database)
-        made.execute("CREATE EXTENSION pg_stat_statements")
+        if count_buffers:
+            made.execute("CREATE EXTENSION pg_stat_statements")
         made.execute("CREATE EXTENSION ghostwatch")
         made.fill(users, reactions)
         yield made

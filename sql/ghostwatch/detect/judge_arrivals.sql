@@ -29,13 +29,16 @@ BEGIN
 
     arrivals := ghostwatch._subjects_born(clause, progress.watermark, due_up_to);
     IF EXISTS (SELECT FROM ghostwatch.judged AS j WHERE j.invariant_id = clause.invariant_id) THEN
+        -- Arrivals are sorted out before their subjects are looked up.
         arrivals := arrivals || format(
-            E'\n    AND (s.%1$I, %2$s) NOT IN (\n'
-            '        SELECT k.subject_key::%3$s, k.born_at FROM ghostwatch.judged AS j\n'
-            '        CROSS JOIN unnest(j.subject_keys, j.births) AS k (subject_key, born_at) WHERE j.invariant_id = %4$s)',
-            clause.key_column,
-            CASE WHEN clause.capture THEN 'a.arrived_at' ELSE ghostwatch._born_at_expression(clause) END,
-            ghostwatch._column_type(clause.subject, clause.key_column),
+            E'\n    AND (%s) NOT IN (\n'
+            '        SELECT k.subject_key::%s, k.born_at FROM ghostwatch.judged AS j\n'
+            '        CROSS JOIN unnest(j.subject_keys, j.births) AS k (subject_key, born_at) WHERE j.invariant_id = %s)',
+            CASE
+                WHEN clause.capture THEN 'a.subject_key, a.arrived_at'
+                ELSE format('s.%I, %s', clause.key_column, ghostwatch._born_at_expression(clause))
+            END,
+            CASE WHEN clause.capture THEN 'text' ELSE ghostwatch._column_type(clause.subject, clause.key_column) END,
             clause.invariant_id
         );
     END IF;
