@@ -200,7 +200,7 @@ def test_whatever_may_have_been_delivered_is_tried_again(
 ) -> None:
     """At least once; the attempt counts, and the reason is on record."""
     outbox.add_channel()
-    start_sidecar(lease="4s")
+    start_sidecar(lease="10s")
     telegram.answer_next(trouble)
     outbox.open_alert()
     telegram.wait_for(lambda: outbox.states() == ["sent"])
