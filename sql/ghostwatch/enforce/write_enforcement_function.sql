@@ -25,7 +25,19 @@ BEGIN
     INTO conditions
     FROM ghostwatch._clause AS c
     WHERE c.contract_id = enforced.contract_id
-        AND c.error_after = '0';
+        AND c.error_after = '0'
+        -- A clause that asks for any row of a table holds where one that asks for a certain row of it does.
+        AND NOT (
+            c.predicate IS NULL
+            AND EXISTS (
+                SELECT FROM ghostwatch._clause AS stricter
+                WHERE stricter.contract_id = c.contract_id
+                    AND stricter.error_after = '0'
+                    AND stricter.related = c.related
+                    AND stricter.related_key_column = c.related_key_column
+                    AND stricter.predicate IS NOT NULL
+            )
+        );
 
     PERFORM set_config('search_path', enforced.search_path, true);
     EXECUTE format(

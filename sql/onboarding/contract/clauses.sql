@@ -30,14 +30,14 @@ AS $_clauses$
             NULL, NULL, 'a date of last activity',
             'A user counts as active from their last /start on. Without that date they look as if they had left, and broadcasts pass them over.'),
         ('kept_deep_link', 'public.user_tg', 'id', NULL,
-            'r.deep_link IS NOT DISTINCT FROM coalesce('
-            '(SELECT l.deep_link FROM public.user_deep_link_log AS l '
-            'WHERE l.user_id = s.id AND l.deep_link ~ ''^[sm]_[0-9]+_[0-9]+$'' ORDER BY l.id LIMIT 1), '
-            '(SELECT l.deep_link FROM public.user_deep_link_log AS l '
-            'WHERE l.user_id = s.id AND l.deep_link IS NOT NULL ORDER BY l.id DESC LIMIT 1), '
-            'r.deep_link) '
-            'OR (r.deep_link ~ ''^[sm]_[0-9]+_[0-9]+$'' AND NOT EXISTS ('
-            'SELECT FROM public.user_deep_link_log AS l WHERE l.user_id = s.id AND l.deep_link = r.deep_link))',
+            -- One that shares a meme: the first of its kind in the log, or older than the log. Any other: the last, and the only kind.
+            '(SELECT CASE '
+            'WHEN count(l.deep_link) = 0 THEN true '
+            'WHEN r.deep_link ~ ''^[sm]_[0-9]+_[0-9]+$'' THEN coalesce('
+            'min(l.id) FILTER (WHERE l.deep_link = r.deep_link) = min(l.id) FILTER (WHERE l.deep_link ~ ''^[sm]_[0-9]+_[0-9]+$''), true) '
+            'ELSE max(l.id) FILTER (WHERE l.deep_link = r.deep_link) = max(l.id) FILTER (WHERE l.deep_link IS NOT NULL) '
+            'AND bool_and(l.deep_link !~ ''^[sm]_[0-9]+_[0-9]+$'') END '
+            'FROM public.user_deep_link_log AS l WHERE l.user_id = s.id)',
             NULL, NULL, 'the deep link they came by',
             'We keep the link a user came by; one that shares a meme stays for ever. Without it whoever shared the meme goes unrewarded.'),
         ('user_info', 'onboarding.user_info', 'user_id', 'refreshed_at',
