@@ -145,7 +145,7 @@ def _print_findings(console: Console, findings: list[Row]) -> None:
         if finding["advice"]:
             _print_advice(console, finding["advice"])
     count = Counter(finding["verdict"] for finding in findings)
-    console.print(f"\n{count['error']} errors, {count['warning']} warnings, {count['ok']} ok")
+    console.print(f"\nerrors: {count['error']}, warnings: {count['warning']}, ok: {count['ok']}")
 
 
 def _print_indented(console: Console, line: str) -> None:

@@ -109,7 +109,7 @@ def test_doctor_succeeds_where_there_is_none(database: Database) -> None:
     database.execute("SELECT * FROM ghostwatch.sidecar_heartbeat('me', '1', true)")
     finished = ghostwatch("doctor", "--dsn", database.dsn)
     assert finished.returncode == 0
-    assert "\n0 errors, 0 warnings, " in finished.stdout
+    assert "\nerrors: 0, warnings: 0, ok: " in finished.stdout
 
 
 def test_doctor_leaves_statements_whole_on_a_narrow_terminal(watched: Database) -> None:
