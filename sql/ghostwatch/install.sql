@@ -122,6 +122,7 @@
 \ir alert/drift/no_signups_condition.sql
 \ir alert/silence_in_force.sql
 \ir alert/open_alert.sql
+\ir alert/record_condition.sql
 \ir alert/reopen_alert.sql
 \ir alert/keep_firing.sql
 \ir alert/calm_alert.sql

@@ -26,21 +26,14 @@ BEGIN
         RETURN false;
     END IF;
 
+    PERFORM ghostwatch._record_condition(latest.alert_id, condition, silence_now, as_of);
+
     -- The severity only rises: an error absorbs the warning that it was, and those that come after it.
-    UPDATE ghostwatch.alert AS a
-    SET
-        severity = CASE WHEN escalates THEN 'error' ELSE a.severity END,
-        escalated_at = CASE WHEN escalates THEN as_of ELSE a.escalated_at END,
-        quiet_since = NULL,
-        silence_id = silence_now,
-        warn_count = condition.warn_count,
-        error_count = condition.error_count,
-        peak_count = greatest(a.peak_count, condition.warn_count + condition.error_count),
-        sample_keys = condition.sample_keys,
-        branches = condition.branches,
-        evidence = condition.evidence,
-        changed_at = as_of
-    WHERE a.alert_id = latest.alert_id;
+    IF escalates THEN
+        UPDATE ghostwatch.alert AS a
+        SET severity = 'error', escalated_at = as_of
+        WHERE a.alert_id = latest.alert_id;
+    END IF;
 
     RETURN ghostwatch._tell(
         latest.alert_id,

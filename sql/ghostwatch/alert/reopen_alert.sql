@@ -17,22 +17,20 @@ BEGIN
         state = 'firing',
         severity = condition.severity,
         escalated_at = CASE WHEN condition.severity = 'error' THEN as_of END,
-        quiet_since = NULL,
         resolved_at = NULL,
         reopened_at = as_of,
         reopened_count = a.reopened_count + 1,
         acknowledged_at = NULL,
         acknowledged_by = NULL,
-        acknowledge_comment = NULL,
-        silence_id = ghostwatch._silence_in_force(a.contract, a.invariant, condition.branches, as_of),
-        warn_count = condition.warn_count,
-        error_count = condition.error_count,
-        peak_count = greatest(a.peak_count, condition.warn_count + condition.error_count),
-        sample_keys = condition.sample_keys,
-        branches = condition.branches,
-        evidence = condition.evidence,
-        changed_at = as_of
+        acknowledge_comment = NULL
     WHERE a.alert_id = latest.alert_id;
+
+    PERFORM ghostwatch._record_condition(
+        latest.alert_id,
+        condition,
+        ghostwatch._silence_in_force(latest.contract, latest.invariant, condition.branches, as_of),
+        as_of
+    );
 
     RETURN ghostwatch._tell(latest.alert_id, 'reopened', as_of);
 END

@@ -1,6 +1,6 @@
 BEGIN;
 \ir fixture.psql
-SELECT plan(36);
+SELECT plan(37);
 
 SELECT ghostwatch.add_channel('admins', -1001);
 
@@ -97,9 +97,14 @@ SELECT is(
     ('2026-01-01 21:02+00'::timestamptz, 0, '{1,3,4,5,6}'::text[])::text,
     'calm is noted; the samples stay'
 );
-SELECT is(pg_temp.run('21:06:59'), false, 'calm that has not lasted yet is nothing to tell');
-SELECT pg_temp.deliver('21:06:59');
-SELECT is(pg_temp.run('21:07'), true, 'calm that lasted for resolve_after is');
+SELECT pg_temp.ghost('1', 'error', 'kitchen', '11:58');
+SELECT pg_temp.run('21:03');
+SELECT is((pg_temp.alert()).quiet_since, NULL, 'what comes back ends the calm');
+SELECT pg_temp.heal('21:04');
+SELECT pg_temp.run('21:04');
+SELECT is(pg_temp.run('21:08:59'), false, 'calm that has not lasted yet is nothing to tell');
+SELECT pg_temp.deliver('21:08:59');
+SELECT is(pg_temp.run('21:09'), true, 'calm that lasted for resolve_after is');
 SELECT is(pg_temp.messages(), '{opened,escalated,repeated,resolved}', 'it is told as resolved');
 SELECT is((pg_temp.alert()).evidence -> 'ending', '{"row_came": 6}', 'with what became of the violations');
 SELECT pg_temp.deliver('21:10');

@@ -1,6 +1,6 @@
 BEGIN;
 \ir fixture.psql
-SELECT plan(22);
+SELECT plan(24);
 
 SELECT ghostwatch.add_channel('admins', -1001);
 
@@ -72,8 +72,23 @@ UPDATE ghostwatch.check_progress SET catching_up_since = NULL;
 SELECT pg_temp.run('12:31');
 SELECT is((pg_temp.alert()).state, 'resolved', 'then it is');
 
+-- A rule that is changed
+SELECT pg_temp.ghost('8', 'warn', 'none', '12:30');
+SELECT pg_temp.run('12:32');
+SELECT pg_temp.ghost('9', 'warn', 'none', '12:30');
+UPDATE ghostwatch.invariant SET rule = 'drift' WHERE name = 'first_order';
+SELECT ghostwatch._keep_firing(pg_temp.alert(), pg_temp.every('12:33'), '2026-01-01 12:33+00');
+SELECT is((pg_temp.alert()).rule, 'drift', 'an alert goes by the rule that its numbers come from');
+UPDATE ghostwatch.invariant SET rule = 'every' WHERE name = 'first_order';
+SELECT ghostwatch._open_alert('no_signups', pg_temp.invariant_id(), ROW(true, 'error', 0, 0, '{}', '[]', '{}', '0')::ghostwatch._condition, '2026-01-01 12:34+00');
+SELECT pg_temp.run('12:35');
+SELECT is((pg_temp.alert()).state, 'resolved', 'what only drift can know ends with it');
+SELECT pg_temp.heal('12:35');
+SELECT pg_temp.run('12:36');
+SELECT pg_temp.run('12:45');
+
 -- A check that fails
-SELECT pg_temp.ghost('9', 'warn', 'none', '12:40');
+SELECT pg_temp.ghost('10', 'warn', 'none', '13:40');
 SELECT pg_temp.run('14:00');
 UPDATE ghostwatch.check_progress
 SET failing_since = '2026-01-01 14:01+00', last_error = 'permission denied', last_error_state = '42501';
