@@ -60,7 +60,7 @@ def test_checks_go_on_after_a_restore(lived_in: Database, empty_database: Databa
 
 def _restore(source: Database, target: Database, directory: Path) -> None:
     dump = directory / "dump.sql"
-    source.server.run_client("pg_dump", "--no-sync", "--file", str(dump), database=source.name)
+    dump.write_text(source.server.dump(source.name), encoding="utf-8")
     restored = target.server.psql_file(dump, target.name)
     assert restored.stderr == ""
 

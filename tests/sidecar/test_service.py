@@ -291,6 +291,7 @@ def test_send_test_with_a_wrong_token_or_channel(outbox: Outbox, telegram: FakeT
     assert "there is no channel 'nobody'" in finished.stderr
 
 
+@pytest.mark.pg_dump
 def test_the_token_appears_nowhere_but_in_the_requests(
     outbox: Outbox, telegram: FakeTelegram, start_sidecar: StartSidecar
 ) -> None:
@@ -306,12 +307,7 @@ def test_the_token_appears_nowhere_but_in_the_requests(
     sidecar.wait_until_it_says("Telegram refuses it")
 
     secret = TOKEN.partition(":")[2]
-    dump = subprocess.run(
-        [outbox.database.server.tree.client("pg_dump"), "--data-only", outbox.database.dsn],
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout
+    dump = outbox.database.server.dump(outbox.database.name)
     title = Path(f"/proc/{sidecar.process.pid}/cmdline").read_text(encoding="utf-8")
     for place in (dump, title, sidecar.output, get(port, "/metrics")[1], get(port, "/readyz")[1]):
         assert secret not in place
