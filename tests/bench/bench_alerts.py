@@ -141,14 +141,15 @@ class Server:
         )  # fmt: skip
         return int(messages)
 
-    def named(self, matured: Sequence[int], ghosts: Sequence[int], usual_rate: float) -> set[str]:
-        """The branches that are named for such counts."""
+    def named(self, matured: Sequence[int], ghosts: Sequence[int], usual_rate: float, family_of_arm: int) -> set[str]:
+        """The branches that are named for such counts, when an arm of one branch, or of all (-1), has alarmed."""
         return {
             family
             for (family,) in self.rows(
                 """SELECT a.branch_family
                    FROM ghostwatch._attribute(%(families)s, %(matured)s, %(ghosts)s, %(usual_rate)s) AS a
-                   WHERE a.named""",
+                   WHERE a.named OR (a.branch_family = %(own)s AND coalesce(a.p < 0.001, true))""",
+                own=FAMILIES[family_of_arm] if family_of_arm >= 0 else "",
                 families=list(FAMILIES), matured=list(matured), ghosts=list(ghosts), usual_rate=usual_rate,
             )
         }  # fmt: skip
@@ -328,10 +329,14 @@ class Finding:
     named: set[str]
 
 
-def branch_told(alarm: Alarm, at: float) -> set[str]:
-    """The branch whose own arm a run at a moment tells, if it is one."""
-    name, family = alarm.arm_told(at)
-    return {FAMILIES[family]} if name == "branch" else set()
+def named_at(
+    server: Server, alarm: Alarm, at: float, born_at: Floats, violated: Booleans, families: Integers, usual_rate: float
+) -> set[str]:
+    """The branches that a run at a moment names, from what was counted since the minute of the change-point."""
+    counted = (born_at >= alarm.since // 60 * 60) & (born_at < at)
+    matured = np.bincount(families[counted], minlength=len(FAMILIES))
+    ghosts = np.bincount(families[counted & violated], minlength=len(FAMILIES))
+    return server.named(matured.tolist(), ghosts.tolist(), usual_rate, alarm.family_told(at))
 
 
 def find_leak(server: Server, per_hour: float, rate: float, leak: Leak, number: int) -> Finding | None:
@@ -353,18 +358,11 @@ def find_leak(server: Server, per_hour: float, rate: float, leak: Leak, number: 
     if alarm is None or alarm.raised_at < began_at:
         return None
 
-    # The run on the next full minute attributes what was counted from the minute of the change-point on.
-    minute = 60.0
-    told_at = math.ceil(alarm.raised_at / minute) * minute
-    counted = (born_at >= alarm.since // minute * minute) & (born_at < told_at)
-    named = server.named(
-        np.bincount(families[counted], minlength=len(FAMILIES)).tolist(),
-        np.bincount(families[counted & violated], minlength=len(FAMILIES)).tolist(),
-        usual_rate,
-    )
-    named |= branch_told(alarm, told_at)
+    # The run on the next full minute tells it.
+    told_at = (alarm.raised_at // 60 + 1) * 60
+    named = named_at(server, alarm, told_at, born_at, violated, families, usual_rate)
     trials = int(((born_at >= began_at) & (born_at <= alarm.raised_at)).sum())
-    return Finding(trials, (told_at - began_at) / minute, named)
+    return Finding(trials, (told_at - began_at) / 60, named)
 
 
 def print_leaks(server: Server) -> None:
@@ -408,12 +406,8 @@ def print_broken_from_the_start(server: Server) -> None:
         violated = violated | (families == KITCHEN)
         history = History.empty(ORIGIN, 11 * 24, len(FAMILIES))
         (alarm, *_) = replay(history, RULE, born_at, violated, families, stop_after=ORIGIN)
-        counted = (born_at >= alarm.since // 60 * 60) & (born_at <= alarm.raised_at)
-        named = server.named(
-            np.bincount(families[counted], minlength=len(FAMILIES)).tolist(),
-            np.bincount(families[counted & violated], minlength=len(FAMILIES)).tolist(),
-            RULE.expected_rate,
-        ) | branch_told(alarm, alarm.raised_at)
+        told_at = (alarm.raised_at // 60 + 1) * 60
+        named = named_at(server, alarm, told_at, born_at, violated, families, RULE.expected_rate)
         named_right.append("kitchen" in named)
         wrong.append(bool(named - {"kitchen"}))
         trials.append(int(((families == KITCHEN) & (born_at <= alarm.raised_at)).sum()))

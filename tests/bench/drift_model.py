@@ -268,12 +268,9 @@ class Alarm:
     ended_at: float = field(default=math.inf, compare=False)
     raises: tuple[tuple[float, str, int], ...] = ()
 
-    def arm_told(self, at: float) -> tuple[str, int]:
-        """The arm and family that a run at a moment tells: those that see all trials come first."""
-        _, _, name, family = min(
-            (family >= 0, raised, name, family) for raised, name, family in self.raises if raised <= at
-        )
-        return name, family
+    def family_told(self, at: float) -> int:
+        """Whose arm a run at a moment tells: those that see all trials (-1) come first."""
+        return min((family >= 0, raised, family) for raised, _, family in self.raises if raised <= at)[2]
 
 
 def replay(

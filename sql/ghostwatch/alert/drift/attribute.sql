@@ -52,8 +52,8 @@ AS $_attribute$
         f.violated,
         f.excess,
         c.p,
-        -- One alert in a hundred may name a branch wrongly.
-        coalesce(c.p < 0.01 AND f.excess > 0 AND f.excess >= 0.25 * sum(f.excess) OVER (), false)
+        -- Strict, as the trials were not chosen by chance: something has just alarmed.
+        coalesce(c.p < 0.001 AND f.excess > 0 AND f.excess >= 0.25 * sum(f.excess) OVER (), false)
     FROM family AS f
     LEFT JOIN LATERAL (
         SELECT t.corrected[array_position(t.branch_families, f.branch_family)] AS p FROM tested AS t

@@ -68,7 +68,8 @@ BEGIN
         jsonb_agg(jsonb_strip_nulls(jsonb_build_object(
             'family', f.branch_family, 'ghosts', f.violated, 'matured', f.trials,
             'excess', round(f.excess::numeric, 1), 'p', f.p,
-            'named', f.named OR (arm.arm = 'branch' AND f.branch_family = arm.branch_family)
+            -- An alarm of a branch's own is about that branch, unless the others turn out to be as bad.
+            'named', f.named OR (arm.arm = 'branch' AND f.branch_family = arm.branch_family AND coalesce(f.p < 0.001, true))
         ))) AS branches,
         sum(f.trials) FILTER (WHERE arm.branch_family IN ('', f.branch_family)) AS matured,
         sum(f.violated) FILTER (WHERE arm.branch_family IN ('', f.branch_family)) AS ghosts

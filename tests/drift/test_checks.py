@@ -1,0 +1,177 @@
+"""The rule drift in real check runs, from signups to alerts."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import psycopg
+import pytest
+
+from tests.database import Database
+
+BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+@pytest.fixture
+def shop(database: Database) -> Database:
+    """A contract under the rule drift, and four days of 20 signups an hour, one in eleven a ghost."""
+    database.set_clock(BEGIN)
+    database.execute(
+        """
+        CREATE TABLE customer (id bigint PRIMARY KEY, created_at timestamptz NOT NULL, link text);
+        CREATE TABLE first_order (customer_id bigint NOT NULL, at timestamptz NOT NULL);
+        CREATE INDEX ON customer (created_at);
+        CREATE INDEX ON first_order (customer_id);
+        SELECT ghostwatch.declare_contract('shop', 'customer', branch_expression => 's.link');
+        SELECT ghostwatch.declare_branch_family('shop', 'kitchen', 'kitchen');
+        SELECT ghostwatch.declare_branch_family('shop', 's\\_%', 'share');
+        SELECT ghostwatch.declare_invariant('shop', 'first_order', 'first_order', 'customer_id',
+            related_at_column => 'at', warn_after => '1 minute', rule => 'drift');
+        INSERT INTO customer
+        SELECT n, timestamptz '2026-01-01 00:00+00' + n * interval '3 minutes',
+            (ARRAY['kitchen', 's_1', NULL])[1 + n % 3]
+        FROM generate_series(1, 1920) AS n;
+        INSERT INTO first_order
+        SELECT c.id, c.created_at + interval '20 seconds' FROM customer AS c WHERE c.id % 11 <> 0;
+        """
+    )
+    return database
+
+
+def run_until(database: Database, end: datetime, every: timedelta) -> None:
+    """Check runs up to a moment."""
+    now: Any = database.value("SELECT ghostwatch._clock()")
+    while now < end:
+        now = min(now + every, end)
+        database.set_clock(now)
+        database.execute("CALL ghostwatch.run_checks()")
+
+
+def test_a_leak_is_found_named_and_its_end_seen(shop: Database) -> None:
+    """Three quiet days; on the fourth kitchen leaks for four hours."""
+    leak, healed = BEGIN + timedelta(days=3), BEGIN + timedelta(days=3, hours=4)
+    shop.execute(
+        "DELETE FROM first_order WHERE customer_id IN"
+        " (SELECT c.id FROM customer AS c WHERE c.link = 'kitchen' AND c.created_at >= %s AND c.created_at < %s)",
+        leak,
+        healed,
+    )
+    run_until(shop, leak, timedelta(hours=6))
+    assert shop.rows("SELECT FROM ghostwatch.alert WHERE kind <> 'checks_stopped'") == []
+
+    run_until(shop, leak + timedelta(hours=2), timedelta(minutes=10))
+    ((state, severity, evidence, branches),) = shop.rows(
+        "SELECT state, severity, evidence, branches FROM ghostwatch.alert WHERE kind = 'violations'"
+    )
+    assert (state, severity) == ("firing", "error")
+    assert leak <= datetime.fromisoformat(evidence["since"]) <= leak + timedelta(minutes=30)
+    assert [branch["family"] for branch in branches if branch.get("named")] == ["kitchen"]
+    assert evidence["rate"] > evidence["tolerance"] > evidence["usual_rate"]
+    counted = shop.connection.execute(evidence["query"].encode()).fetchall()
+    assert {family: (int(matured), int(ghosts)) for family, matured, ghosts in counted if family} == {
+        branch["family"]: (branch["matured"], branch["ghosts"]) for branch in branches
+    }
+
+    run_until(shop, BEGIN + timedelta(days=4), timedelta(minutes=30))
+    ((state, resolved_at),) = shop.rows("SELECT state, resolved_at FROM ghostwatch.alert WHERE kind = 'violations'")
+    assert state == "resolved"
+    assert resolved_at > healed
+
+
+def test_however_runs_cut_the_trials_the_arms_are_the_same(shop: Database) -> None:
+    """Runs every minute of a stretch, or one run for all of it, leave the same state behind."""
+    run_until(shop, BEGIN + timedelta(days=2), timedelta(hours=6))
+    states = []
+    for every in (timedelta(minutes=7), timedelta(hours=3)):
+        with psycopg.connect(shop.dsn) as once:
+            now = BEGIN + timedelta(days=2)
+            while now < BEGIN + timedelta(days=2, hours=3):
+                now += every
+                moment = min(now, BEGIN + timedelta(days=2, hours=3))
+                once.execute("SELECT set_config('ghostwatch.clock', %s, true)", [str(moment)])
+                once.execute("SELECT ghostwatch._check_invariant(invariant_id, true) FROM ghostwatch.invariant")
+            states.append(
+                once.execute(
+                    "SELECT arm, branch_family, trials_seen, score, minimum_at, since"
+                    " FROM ghostwatch.drift_arm ORDER BY 1, 2"
+                ).fetchall()
+            )
+            once.rollback()
+    for one, other in zip(*states, strict=True):
+        assert one[:3] == other[:3]
+        assert one[3] == pytest.approx(other[3], abs=1e-9)
+        assert one[4:] == other[4:]
+
+
+def notices_of(database: Database, statement: bytes) -> list[str]:
+    """What a statement says beside its result."""
+    notices: list[str] = []
+    connection = database.connect()
+    connection.add_notice_handler(lambda notice: notices.append(notice.message_primary or ""))
+    connection.execute(statement)
+    return notices
+
+
+def test_a_changed_rule_says_what_it_would_have_meant(shop: Database) -> None:
+    """Old and new settings over the last 30 days; what is declared again as it was says nothing."""
+    shop.set_clock(BEGIN + timedelta(days=4))
+    same = b"""SELECT ghostwatch.declare_invariant('shop', 'first_order', 'first_order', 'customer_id',
+                   related_at_column => 'at', warn_after => '1 minute', rule => 'drift')"""
+    assert notices_of(shop, same) == []
+    (notice,) = notices_of(shop, same.replace(b"'drift'", b"'every'"))
+    assert "by the old settings: 0 alerts, 0 messages" in notice
+    assert "by the new ones: 1 alerts, " in notice
+
+
+def test_what_cannot_be_replayed_can_be_changed(shop: Database) -> None:
+    """A comparison that fails is told, and costs the change nothing."""
+    statement = b"""SELECT ghostwatch.declare_invariant('shop', 'first_order', 'first_order', 'customer_id',
+                        error_after => '9 minutes', rule => 'drift')"""
+    (notice,) = notices_of(shop, statement)
+    assert "are not compared (GW038" in notice
+    assert shop.value("SELECT error_after FROM ghostwatch.invariant") == timedelta(minutes=9)
+
+
+def test_a_redeclared_rate_begins_a_new_history(shop: Database) -> None:
+    """What was counted before is then no longer usual; another rule alone keeps it."""
+    run_until(shop, BEGIN + timedelta(days=2), timedelta(hours=6))
+    declare = """SELECT ghostwatch.declare_invariant('shop', 'first_order', 'first_order', 'customer_id',
+        related_at_column => 'at', warn_after => '1 minute', rule => %s, expected_rate => %s)"""
+    matured = "SELECT matured FROM ghostwatch.drift_baseline ORDER BY version DESC LIMIT 1"
+    shop.execute(declare, "every", 0.1)
+    shop.execute(declare, "drift", 0.1)
+    assert shop.rows("SELECT arm FROM ghostwatch.drift_arm") == []
+    run_until(shop, BEGIN + timedelta(days=2, hours=1), timedelta(hours=1))
+    assert shop.value(matured) > 900
+
+    shop.execute(declare, "drift", 0.3)
+    run_until(shop, BEGIN + timedelta(days=2, hours=2), timedelta(hours=1))
+    assert shop.value(matured) == 0
+    assert shop.value("SELECT usual_rate FROM ghostwatch.drift_baseline") == pytest.approx(0.3)
+
+
+def test_an_interrupted_run_leaves_no_trace(shop: Database) -> None:
+    """Scores and counts are written together or not at all."""
+    run_until(shop, BEGIN + timedelta(days=1), timedelta(hours=6))
+    before = shop.rows("SELECT * FROM ghostwatch.drift_arm ORDER BY arm, branch_family")
+    with psycopg.connect(shop.dsn) as interrupted:
+        interrupted.execute("SELECT set_config('ghostwatch.clock', '2026-01-02 12:00+00', true)")
+        interrupted.execute("SELECT ghostwatch._check_invariant(invariant_id, true) FROM ghostwatch.invariant")
+        interrupted.rollback()
+    assert shop.rows("SELECT * FROM ghostwatch.drift_arm ORDER BY arm, branch_family") == before
+    run_until(shop, BEGIN + timedelta(days=2), timedelta(hours=6))
+    counted, scored = shop.rows(
+        "SELECT (SELECT sum(matured) FROM ghostwatch.branch_minute)::bigint,"
+        " (SELECT trials_seen FROM ghostwatch.drift_arm WHERE arm = 'slow')"
+    )[0]
+    assert counted == scored == 959
+
+
+def test_too_small_a_role_cannot_backtest(shop: Database) -> None:
+    """A contract's expressions run with the rights of its owner only."""
+    shop.execute("CREATE ROLE stranger LOGIN; SELECT ghostwatch.grant_operator('stranger')")
+    with pytest.raises(psycopg.Error) as refused:
+        shop.connect("stranger").execute("SELECT * FROM ghostwatch.backtest('shop', 'first_order')")
+    assert refused.value.sqlstate == "GW020"
+    shop.execute("DROP OWNED BY stranger; DROP ROLE stranger")
