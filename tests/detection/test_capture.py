@@ -31,6 +31,7 @@ def arrivals(bot: Bot) -> list[str]:
     return [key for (key,) in bot.database.rows("SELECT subject_key FROM ghostwatch.arrival ORDER BY 1")]
 
 
+@pytest.mark.both_kinds
 def test_birth_is_the_arrival(bot: Bot) -> None:
     """Who arrived is judged by when that was."""
     insert(bot, 1, 2)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.detection.bot import ERROR_AFTER, MILLISECOND, WARN_AFTER, WATCH_FOR, Bot, minutes
 
 
+@pytest.mark.both_kinds
 def test_warn_then_error_then_expired(bot: Bot) -> None:
     """A violation opens at warn_after, escalates past error_after and expires past watch_for, to the millisecond."""
     bot.sign_up(1)

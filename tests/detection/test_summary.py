@@ -6,12 +6,14 @@ from collections import Counter
 from dataclasses import dataclass
 from datetime import timedelta
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.detection.bot import ERROR_AFTER, EXEMPT_TYPES, MILLISECOND, NOON, WARN_AFTER, WATCH_FOR, Bot, minutes
 
 
+@pytest.mark.both_kinds
 def test_one_of_each(bot: Bot) -> None:
     """A warn-aged, an error-aged, a served and an exempt user give 1, 1, 0, 0."""
     bot.sign_up(1, minutes(3))

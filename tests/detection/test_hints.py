@@ -1,0 +1,81 @@
+"""What an error's hint says to type works when it is typed."""
+
+from __future__ import annotations
+
+from typing import LiteralString
+
+import psycopg
+import pytest
+
+from tests.database import Database
+
+
+@pytest.fixture
+def tables(database: Database) -> Database:
+    """Names in need of quotes, and a contract to make mistakes with."""
+    database.execute(
+        """
+        CREATE SCHEMA "My Bot";
+        CREATE TABLE "My Bot"."user" (
+            id bigint PRIMARY KEY, created_at timestamptz, "local time" timestamp, photo json
+        );
+        CREATE TABLE "My Bot".visit (user_id bigint, at timestamptz, note text);
+        CREATE VIEW "My Bot".visitor AS SELECT * FROM "My Bot"."user";
+        SELECT ghostwatch.declare_contract('it''s', '"My Bot"."user"');
+        SELECT ghostwatch.declare_invariant('it''s', 'visited', '"My Bot".visit', 'user_id');
+        """
+    )
+    return database
+
+
+INVARIANT = "SELECT ghostwatch.declare_invariant('it''s', 'visited', '\"My Bot\".visit', 'user_id'"
+
+
+@pytest.mark.parametrize(
+    ("mistake", "sqlstate"),
+    [
+        ("""SELECT ghostwatch.declare_contract('', '"My Bot"."user"')""", "GW016"),
+        ("""SELECT ghostwatch.declare_contract('c', '"My Bot"."user"', born_at_column => 'photo')""", "GW010"),
+        ("""SELECT ghostwatch.declare_contract('c', '"My Bot"."user"', lateness => '-1 minute')""", "GW012"),
+        (
+            """SELECT ghostwatch.declare_contract(
+                'c', '"My Bot"."user"', born_at_column => 'local time', time_zone => 'Mars/Olympus')""",
+            "GW011",
+        ),
+        ("""SELECT ghostwatch.declare_contract('c', '"My Bot".visitor', capture => true)""", "GW017"),
+        (INVARIANT + ", error_after => '-1 minute')", "GW012"),
+        (INVARIANT + ", warn_after => '5 minutes')", "GW012"),
+        (INVARIANT + ", error_after => '2 hours', watch_for => '1 hour')", "GW013"),
+        (INVARIANT + ", rule => 'often')", "GW014"),
+        (INVARIANT + ", min_count => 0)", "GW015"),
+        ("""SELECT ghostwatch.declare_invariant('it''s', '', '"My Bot".visit', 'user_id')""", "GW016"),
+        ("SELECT ghostwatch.declare_branch_family('it''s', '', '')", "GW016"),
+        ("SELECT * FROM ghostwatch.violations_of('it''s', '42')", "GW021"),
+    ],
+)
+def test_hints_can_be_typed(tables: Database, mistake: LiteralString, sqlstate: str) -> None:
+    """Whatever the mistake, the statement offered is one that works."""
+    with pytest.raises(psycopg.Error) as made:
+        tables.execute(mistake)
+    assert made.value.sqlstate == sqlstate
+    hint = made.value.diag.message_hint
+    assert hint is not None
+    statement = hint.partition(" lists ")[0]
+    tables.connection.execute(statement.encode())
+
+
+def test_a_hint_about_roles(tables: Database) -> None:
+    """SET ROLE, and the same statement works."""
+    tables.execute("CREATE ROLE \"Hint Reader\" LOGIN; SELECT ghostwatch.grant_operator('Hint Reader')")
+    try:
+        tables.execute('GRANT "Hint Reader" TO postgres; SET ROLE "Hint Reader"')
+        for mistake, sqlstate in (
+            ("SELECT ghostwatch.drop_invariant('it''s', 'visited')", "GW008"),
+            ("CALL ghostwatch.run_checks('it''s')", "GW020"),
+        ):
+            with pytest.raises(psycopg.Error) as made:
+                tables.connection.execute(mistake.encode())
+            assert made.value.sqlstate == sqlstate
+            assert (made.value.diag.message_hint or "").startswith("SET ROLE postgres")
+    finally:
+        tables.execute('RESET ROLE; DROP OWNED BY "Hint Reader"; DROP ROLE "Hint Reader"')
