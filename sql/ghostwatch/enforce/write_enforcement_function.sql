@@ -21,7 +21,8 @@ DECLARE
 BEGIN
     SELECT c.* INTO enforced FROM ghostwatch.contract AS c WHERE c.contract_id = _write_enforcement_function.contract_id;
 
-    SELECT string_agg(format('EXISTS (%s)', ghostwatch._related_query(c)), E'\nAND ' ORDER BY c.invariant_id)
+    -- Not as EXISTS, which Postgres may answer by hashing a whole table.
+    SELECT string_agg(format('(%s) IS NOT TRUE', ghostwatch._related_query(c)), E'\nOR ' ORDER BY c.invariant_id)
     INTO conditions
     FROM ghostwatch._clause AS c
     WHERE c.contract_id = enforced.contract_id
@@ -53,7 +54,7 @@ BEGIN
     IF EXISTS (
         SELECT FROM %1$s AS s
         WHERE s.%2$I = NEW.%2$I
-            AND NOT (%3$s)
+            AND (%3$s)
     ) THEN
         PERFORM ghostwatch._judge_at_commit(%4$s, NEW.%2$I::text);
     END IF;
@@ -66,7 +67,7 @@ END
 $body$,
             enforced.subject,
             enforced.key_column,
-            coalesce(conditions, 'true'),
+            coalesce(conditions, 'false'),
             enforced.contract_id,
             enforced.name
         )
