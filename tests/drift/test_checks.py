@@ -168,6 +168,31 @@ def test_an_interrupted_run_leaves_no_trace(shop: Database) -> None:
     assert counted == scored == 959
 
 
+def test_a_closed_branch_can_be_dropped(shop: Database) -> None:
+    """Nobody comes through it any more who could prove it healthy."""
+    leak = BEGIN + timedelta(days=3)
+    shop.execute(
+        "DELETE FROM first_order WHERE customer_id IN"
+        " (SELECT c.id FROM customer AS c WHERE c.link = 'kitchen' AND c.created_at >= %s)",
+        leak,
+    )
+    shop.execute("DELETE FROM customer WHERE link = 'kitchen' AND created_at > %s", leak + timedelta(minutes=54))
+    state = "SELECT state FROM ghostwatch.alert WHERE kind = 'violations'"
+    run_until(shop, leak, timedelta(hours=6))
+    run_until(shop, leak + timedelta(hours=9), timedelta(hours=1))
+    assert shop.rows(state) == [("firing",)]
+
+    assert shop.value("SELECT ghostwatch.drop_branch_family('shop', 'kitchen')")
+    assert not shop.value("SELECT ghostwatch.drop_branch_family('shop', 'kitchen')")
+    run_until(shop, leak + timedelta(hours=10), timedelta(hours=1))
+    assert shop.rows(state) == [("resolved",)]
+    assert shop.rows("SELECT DISTINCT branch_family FROM ghostwatch.drift_arm ORDER BY 1") == [
+        ("",),
+        ("none",),
+        ("share",),
+    ]
+
+
 def test_too_small_a_role_cannot_backtest(shop: Database) -> None:
     """A contract's expressions run with the rights of its owner only."""
     shop.execute("CREATE ROLE stranger LOGIN; SELECT ghostwatch.grant_operator('stranger')")
