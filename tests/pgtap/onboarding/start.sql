@@ -1,5 +1,5 @@
 BEGIN;
-SELECT plan(85);
+SELECT plan(87);
 
 SET LOCAL ghostwatch.clock = '2026-01-01 12:00+00';
 SET LOCAL TimeZone = 'UTC';
@@ -34,6 +34,15 @@ SELECT results_eq(
     $$ SELECT l.user_id, l.deep_link FROM public.user_deep_link_log AS l ORDER BY 1 $$,
     'every start is logged, also without a link'
 );
+
+SELECT ghostwatch.add_channel('admins', -100);
+SELECT ghostwatch._gather_events('2026-01-01 12:01+00');
+SELECT ok(
+    (SELECT (n.payload ->> 'count')::integer = 11 AND n.payload -> 'counts' @> '[{"branch": "kitchen", "new": true, "count": 1}]'
+     FROM ghostwatch.notification AS n),
+    'who started is told in one message that counts them by family'
+);
+SELECT ghostwatch.clause_holds('onboarding', 'start_announced', '1', 'and what was told can still be shown');
 
 SET LOCAL ghostwatch.clock = '2026-02-01 12:00+00';
 SELECT is(pg_temp.come_back(number, deep_link), false, format('returning by %L creates nobody', deep_link)) FROM way_in;
