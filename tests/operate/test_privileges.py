@@ -340,7 +340,7 @@ def test_definers_pin_their_search_path(database: Database) -> None:
         FROM pg_proc AS p
         WHERE p.pronamespace::regnamespace::text IN ('ghostwatch', 'onboarding')
             AND p.prosecdef
-            AND p.proconfig IS DISTINCT FROM ARRAY['search_path=pg_catalog, pg_temp']
+            AND 'search_path=pg_catalog, pg_temp' <> ALL (coalesce(p.proconfig, '{}'))
         """
         )
         == []
