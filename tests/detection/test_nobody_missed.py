@@ -66,7 +66,7 @@ def test_many_with_one_birth_time(bot: Bot) -> None:
     """An import of thousands with the same birth time comes in one batch, so that the watermark stays a moment."""
     bot.database.execute("SELECT ghostwatch.set_setting('batch_size', '10')")
     bot.database.execute(
-        'INSERT INTO "user" (id, created_at) SELECT g, %s FROM generate_series(1, 25) AS g', bot.now - minutes(2)
+        'INSERT INTO "user" (id, created_at) SELECT g, %s FROM generate_series(1, 25) AS g', bot.now - minutes(4)
     )
     bot.sign_up(26, minutes(1.5))
     bot.run()
@@ -109,10 +109,10 @@ def test_no_lateness(bot: Bot) -> None:
 def test_a_prepared_signup(bot: Bot) -> None:
     """A prepared transaction no longer tells when it began; while one holds the table, nothing is passed for good."""
     stop_clock_now(bot)
-    late = bot.database.connect(autocommit=False)
-    late.execute('INSERT INTO "user" (id) VALUES (1)')
-    late.execute("PREPARE TRANSACTION 'signup'")
-    late.rollback()
+    with psycopg.connect(bot.database.dsn, autocommit=True) as late:
+        late.execute("BEGIN")
+        late.execute('INSERT INTO "user" (id) VALUES (1)')
+        late.execute("PREPARE TRANSACTION 'signup'")
     try:
         bot.run_every_minute(minutes(10))
         assert bot.states() == {}
