@@ -11,7 +11,10 @@ import re
 import statistics
 import subprocess
 import tempfile
+import time
 from pathlib import Path
+
+import psycopg
 
 from scripts.build import build
 from scripts.cluster import Cluster
@@ -54,6 +57,17 @@ SELECT ghostwatch.post_event('user_started', (:id)::text, jsonb_build_object(
     'name', 'Anna', 'username', 'anna_b', 'user_type', 'user', 'deep_link', 's_12345_678', 'branch', 's_*',
     'language', 'de', 'new', true));
 """
+BULK_ROWS = 10000
+# As many complete users in one transaction, table by table.
+BULK = """
+INSERT INTO public."user" (id, type, last_active_at) SELECT -i, 'user', now() FROM generate_series({0}, {1}) AS i;
+INSERT INTO public.user_tg (id, first_name, deep_link) SELECT -i, 'Anna', 'kitchen' FROM generate_series({0}, {1}) AS i;
+INSERT INTO public.user_language (user_id, language_code) SELECT -i, 'en' FROM generate_series({0}, {1}) AS i;
+INSERT INTO public.user_deep_link_log (user_id, deep_link) SELECT -i, 'kitchen' FROM generate_series({0}, {1}) AS i;
+INSERT INTO onboarding.user_info SELECT -i, 'user', 0, 0, 'en', now() FROM generate_series({0}, {1}) AS i;
+INSERT INTO ghostwatch.event (kind, subject_key, created_at)
+SELECT 'user_started', (-i)::text, now() FROM generate_series({0}, {1}) AS i;
+"""
 # A way, its script, and the database it runs in.
 WAYS = {
     "one insert and commit": (FLOOR, "observed"),
@@ -80,6 +94,9 @@ def main() -> None:
                 for _ in range(ROUNDS)
             ]
             report(clients, rounds)
+        report_bulk(
+            [(bulk_seconds(cluster, "observed", n), bulk_seconds(cluster, "enforced", n)) for n in range(ROUNDS)]
+        )
 
 
 def prepare(cluster: Cluster, database: str) -> None:
@@ -116,6 +133,24 @@ def users_a_second(cluster: Cluster, script: Path, database: str, clients: int) 
     rate = re.search(r"tps = ([0-9.]+)", finished.stdout)
     assert rate is not None, finished.stdout
     return float(rate[1])
+
+
+def bulk_seconds(cluster: Cluster, database: str, round_number: int) -> float:
+    """How long one transaction of many complete users takes."""
+    first = USERS + 1 + round_number * BULK_ROWS
+    with psycopg.connect(cluster.dsn(database)) as connection:
+        begun = time.perf_counter()
+        connection.execute(BULK.format(first, first + BULK_ROWS - 1).encode())
+        connection.commit()
+        return time.perf_counter() - begun
+
+
+def report_bulk(rounds: list[tuple[float, float]]) -> None:
+    """Prints the medians of the bulk loads, and what enforcement adds."""
+    observed, enforced = (statistics.median(seconds) for seconds in zip(*rounds, strict=True))
+    print(f"\n{BULK_ROWS} complete users in one transaction")
+    print(f"  not enforced            {observed:>8.2f} s")
+    print(f"  enforced                {enforced:>8.2f} s  (+{enforced / observed - 1:.0%})")
 
 
 def report(clients: int, rounds: list[dict[str, float]]) -> None:
