@@ -136,6 +136,7 @@ def test_a_topic(outbox: Outbox, telegram: FakeTelegram, start_sidecar: StartSid
     assert in_topic.fields["message_thread_id"] == "7"
     (in_general,) = telegram.wait_for_messages(1, -1002)
     assert "message_thread_id" not in in_general.fields
+    assert [request.ok for request in telegram.requests if request.chat_id == -1002] == [True]
 
     telegram.topics.clear()
     outbox.open_alert("second")
