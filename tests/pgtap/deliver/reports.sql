@@ -1,5 +1,5 @@
 BEGIN;
-SELECT plan(24);
+SELECT plan(25);
 \ir outbox.psql
 
 SELECT ghostwatch.add_channel('admins', -100, 7);
@@ -69,6 +69,11 @@ SELECT is(
 SELECT ghostwatch.channel_topic_lost('admins', 8);
 SELECT is((SELECT c.topic_lost_at FROM ghostwatch.channel AS c), NULL, 'another topic is not this channel''s');
 SELECT ghostwatch.channel_topic_lost('admins', 7);
+SELECT matches(
+    (SELECT d.finding FROM ghostwatch.doctor() AS d WHERE d.finding LIKE '%channel admins%'),
+    '^The topic of channel admins is gone since',
+    'the doctor says so'
+);
 SELECT ghostwatch.channel_migrated(-100, -1005);
 SELECT pg_temp.advance('1 hour');
 SELECT pg_temp.open_alert(3);
