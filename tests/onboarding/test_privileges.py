@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import psycopg
 import pytest
+from psycopg import sql
 
 from tests.database import Database
 
@@ -55,3 +57,51 @@ def test_an_unknown_role_is_named(bot: Database) -> None:
     """As Postgres itself says it."""
     with pytest.raises(psycopg.errors.UndefinedObject, match="nobody_at_all"):
         bot.execute("SELECT onboarding.grant_app('nobody_at_all')")
+
+
+@pytest.fixture
+def installer(empty_database: Database, make_role: Callable[[], str]) -> str:
+    """A role, no superuser, that installed both extensions in a database of somebody else."""
+    role = make_role()
+    for statement in ("GRANT CREATE ON DATABASE {1} TO {0}", "GRANT CREATE ON SCHEMA public TO {0}"):
+        empty_database.connection.execute(
+            sql.SQL(statement).format(sql.Identifier(role), sql.Identifier(empty_database.name))
+        )
+    session = empty_database.connect(role)
+    session.execute("CREATE EXTENSION ghostwatch")
+    session.execute("CREATE EXTENSION ghostwatch_onboarding")
+    return role
+
+
+def test_the_installer_needs_no_superuser(empty_database: Database, installer: str) -> None:
+    """To adopt, to start, and to enforce."""
+    session = empty_database.connect(installer)
+    session.execute("SELECT FROM onboarding.adopt()")
+    session.execute("SELECT FROM ghostwatch.enforce('onboarding', 'reject')")
+    session.execute("SELECT FROM onboarding.start(1, 'Anna')")
+    with pytest.raises(psycopg.Error, match="cannot be committed"):
+        session.execute("INSERT INTO public.\"user\" (id, type) VALUES (2, 'user')")
+
+
+def test_start_can_write_tables_that_another_role_created(empty_database: Database, installer: str) -> None:
+    """start() runs as the installer; whoever adopts gives it what it needs on the tables that are created."""
+    empty_database.execute("SELECT FROM onboarding.adopt()")
+    empty_database.connect(installer).execute("SELECT FROM onboarding.start(1, 'Anna')")
+
+
+def test_what_start_may_not_write_is_said(empty_database: Database, installer: str) -> None:
+    """With the statements that give it the right."""
+    empty_database.execute((Path(__file__).with_name("existing.sql")).read_text(encoding="utf-8"))
+    empty_database.connection.execute(
+        sql.SQL("GRANT SELECT ON ALL TABLES IN SCHEMA public TO {}").format(sql.Identifier(installer))
+    )
+    session = empty_database.connect(installer)
+    found = session.execute("SELECT advice FROM onboarding.adopt() WHERE advice LIKE 'GRANT%'").fetchall()
+
+    assert {advice for (advice,) in found} == {
+        f'GRANT INSERT, UPDATE ON public.{table} TO "{installer}";'
+        for table in ('"user"', "user_tg", "user_language", "user_deep_link_log")
+    }
+    for (advice,) in found:
+        empty_database.execute(advice)
+    session.execute("SELECT FROM onboarding.start(1, 'Anna')")
