@@ -20,7 +20,7 @@ SELECT results_eq(
     'four subjects say nothing about a branch'
 );
 SELECT results_eq(
-    $$SELECT branch_family, p < 0.05, named FROM ghostwatch._attribute('{big,small,usual}', '{1000,6,1000}', '{500,6,90}', 0.09)$$,
+    $$SELECT branch_family, p < 0.001, named FROM ghostwatch._attribute('{big,small,usual}', '{1000,9,1000}', '{500,9,90}', 0.09)$$,
     $$VALUES ('big', true, true), ('small', true, false), ('usual', false, false)$$,
     'significant, but with hardly a share in the excess: not named'
 );

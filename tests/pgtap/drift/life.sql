@@ -54,7 +54,8 @@ SELECT is((pg_temp.baseline()).version, (SELECT v.version FROM version_before AS
 SELECT is((pg_temp.alert()).severity, 'error', 'it goes on');
 
 -- Recovery.
-SELECT is(pg_temp.trials_until('resolved', 'f'), 17, 'seventeen healthy trials in a row end it');
+SELECT pg_temp.judge('fffffft');
+SELECT is(pg_temp.trials_until('resolved', 'f'), 16, 'some healthy trials end it, of which a ghost takes nearly five back');
 SELECT is(
     (SELECT count(*) FROM ghostwatch.drift_arm AS a WHERE a.raised_at IS NOT NULL AND a.recovered_at IS NULL), 0::bigint,
     'because every arm was let down'
