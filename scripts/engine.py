@@ -165,6 +165,10 @@ def _private_daemon() -> Iterator[Engine]:
             finally:
                 daemon.terminate()
                 daemon.wait()
+                # The network namespace of its containers stays mounted, and so could not be removed.
+                namespace = directory / "run" / "netns" / "default"
+                if namespace.exists():
+                    _run("umount", namespace)
 
 
 def _run(*command: str | Path, environment: dict[str, str] | None = None) -> str:
