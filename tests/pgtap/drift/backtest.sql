@@ -1,5 +1,5 @@
 BEGIN;
-SELECT plan(25);
+SELECT plan(26);
 
 -- Thirty days of a shop: 20 customers an hour, one in eleven never orders, and for two hours nobody who came by kitchen did.
 CREATE SCHEMA bot;
@@ -147,6 +147,13 @@ SELECT matches(
 CREATE FUNCTION pg_temp.follow(advice text) RETURNS void LANGUAGE plpgsql AS $$ BEGIN EXECUTE advice; END $$;
 SELECT lives_ok($$SELECT pg_temp.follow(d.advice) FROM ghostwatch.doctor() AS d WHERE d.check_name = 'rules'$$, 'as it stands');
 SELECT is((SELECT i.rule FROM ghostwatch.invariant AS i), 'drift', 'and changes the rule');
+
+-- Nights in which nobody ever comes.
+DELETE FROM bot.customer WHERE extract(HOUR FROM created_at AT TIME ZONE 'UTC') < 5;
+SELECT is(
+    (SELECT count(*) FROM ghostwatch.backtest('shop', 'first_order', '2026-01-20 00:00+00', '2026-01-27 00:00+00') AS b WHERE b.kind = 'no_signups'), 0::bigint,
+    'drift: a silence that every night brings is none'
+);
 
 SELECT * FROM finish();
 ROLLBACK;
