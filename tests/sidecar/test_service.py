@@ -140,7 +140,7 @@ def test_health_and_metrics(outbox: Outbox, telegram: FakeTelegram, start_sideca
         "ghostwatch_listening",
     } <= names
 
-    telegram.answer_next(refusal(401, "Unauthorized"))
+    telegram.token = "1:revoked"
     outbox.open_alert("second")
     sidecar.wait_until(lambda: get(port, "/readyz")[0] == 503)
     assert "the bot token" in json.loads(get(port, "/readyz")[1])["problems"]
