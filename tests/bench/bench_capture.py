@@ -64,21 +64,26 @@ def inserts() -> None:
     ):
         script = Path(directory) / "signup.sql"
         script.write_text(SIGNUP, encoding="ascii")
-        with crowd(cluster, "bot", 10000, 10000, count_buffers=False) as bot:
+        with (
+            crowd(cluster, "plain", 10000, 10000, count_buffers=False) as plain,
+            crowd(cluster, "captured", 10000, 10000, count_buffers=False) as captured,
+        ):
+            plain.declare()
+            captured.declare(capture=True)
+            cluster.execute("CHECKPOINT")
             for clients in (1, 4):
-                rates: dict[bool, list[float]] = {False: [], True: []}
+                rates: dict[str, list[float]] = {plain.database: [], captured.database: []}
                 for _ in range(ROUNDS):
-                    for capture, measured in rates.items():
-                        bot.declare(capture=capture)
-                        measured.append(insert_rate(cluster, script, clients))
-                plain, captured = (statistics.median(measured) for measured in rates.values())
+                    for database, measured in rates.items():
+                        measured.append(insert_rate(cluster, script, clients, database))
+                without, with_it = (statistics.median(measured) for measured in rates.values())
                 print(
-                    f"{clients:3} clients: {plain:8.0f}/s without capture, {captured:8.0f}/s with it: "
-                    f"{1 - captured / plain:+.1%} loss (aim: {AIM:.0%} at most)"
+                    f"{clients:3} clients: {without:8.0f}/s without capture, {with_it:8.0f}/s with it: "
+                    f"{1 - with_it / without:+.1%} loss (aim: {AIM:.0%} at most)"
                 )
 
 
-def insert_rate(cluster: Cluster, script: Path, clients: int) -> float:
+def insert_rate(cluster: Cluster, script: Path, clients: int, database: str) -> float:
     """Inserts a second, as pgbench counts them."""
     finished = cluster.run_client(
         "pgbench",
@@ -93,7 +98,7 @@ def insert_rate(cluster: Cluster, script: Path, clients: int) -> float:
             "--protocol",
             "prepared",
         ),
-        database="bot",
+        database=database,
     )
     found = re.search(r"tps = ([\d.]+)", finished.stdout)
     assert found, finished.stdout

@@ -93,6 +93,23 @@ def test_in_the_transactions_of_strangers(bot: Bot) -> None:
         bot.database.execute("DROP OWNED BY capture_stranger; DROP ROLE capture_stranger")
 
 
+def test_names_of_strangers_are_not_used(bot: Bot) -> None:
+    """Whatever the search path of who inserts, nothing of theirs runs with the rights of the contract's owner."""
+    bot.database.execute(
+        """
+        CREATE SCHEMA trap;
+        CREATE FUNCTION trap.spring(text, text) RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN RAISE 'sprung'; END $$;
+        CREATE OPERATOR trap.= (LEFTARG = text, RIGHTARG = text, FUNCTION = trap.spring);
+        CREATE DOMAIN trap.text AS integer; CREATE DOMAIN trap.timestamptz AS integer;
+        CREATE FUNCTION trap.clock_timestamp() RETURNS pg_catalog.timestamptz LANGUAGE sql RETURN NULL::pg_catalog.timestamptz;
+        """
+    )
+    with bot.database.connect() as stranger:
+        stranger.execute("SET search_path = trap, pg_catalog")
+        stranger.execute('INSERT INTO public."user" (id) VALUES (1)')
+    assert bot.database.value("SELECT arrived_at FROM ghostwatch.arrival") is not None
+
+
 def test_late_commit(bot: Bot) -> None:
     """Who was noted early and committed late is found."""
     bot.now = bot.database.value("SELECT clock_timestamp()")

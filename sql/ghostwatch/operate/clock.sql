@@ -3,14 +3,8 @@ RETURNS timestamptz
 LANGUAGE sql
 VOLATILE
 PARALLEL SAFE
-AS $_clock$
-    -- The present time, the only place where ghostwatch reads it.
-    -- Returns the setting ghostwatch.clock where a test has set it, else the machine's time.
-    SELECT coalesce(
-        nullif(current_setting('ghostwatch.clock', true), '')::timestamptz,
-        clock_timestamp()
-    );
-$_clock$;
+-- Parsed here and now: it may be asked under anybody's search path, and a SET clause would cost more than the rest.
+RETURN coalesce(nullif(current_setting('ghostwatch.clock', true), '')::timestamptz, clock_timestamp());
 
 COMMENT ON FUNCTION ghostwatch._clock() IS
-'The present time, or the setting ghostwatch.clock where it is set (tests).';
+'The present time, the only place where ghostwatch reads it, or the setting ghostwatch.clock where it is set (tests).';
