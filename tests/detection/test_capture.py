@@ -101,7 +101,8 @@ def test_names_of_strangers_are_not_used(bot: Bot) -> None:
         CREATE FUNCTION trap.spring(text, text) RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN RAISE 'sprung'; END $$;
         CREATE OPERATOR trap.= (LEFTARG = text, RIGHTARG = text, FUNCTION = trap.spring);
         CREATE DOMAIN trap.text AS integer; CREATE DOMAIN trap.timestamptz AS integer;
-        CREATE FUNCTION trap.clock_timestamp() RETURNS pg_catalog.timestamptz LANGUAGE sql RETURN NULL::pg_catalog.timestamptz;
+        CREATE FUNCTION trap.clock_timestamp() RETURNS pg_catalog.timestamptz
+            LANGUAGE sql RETURN NULL::pg_catalog.timestamptz;
         """
     )
     with bot.database.connect() as stranger:
