@@ -170,6 +170,7 @@
 \ir deliver/queue_edit.sql
 \ir deliver/tell.sql
 \ir deliver/tell_firing.sql
+\ir deliver/forget_messages.sql
 \ir deliver/channel_id.sql
 \ir deliver/check_channel.sql
 \ir deliver/add_channel.sql
@@ -189,6 +190,7 @@
 \ir deliver/outbox_rest.sql
 \ir deliver/notification_sent.sql
 \ir deliver/give_back.sql
+\ir deliver/claimed_notification.sql
 \ir deliver/notification_retry.sql
 \ir deliver/notification_failed.sql
 \ir deliver/channel_migrated.sql

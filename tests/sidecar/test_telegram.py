@@ -96,6 +96,30 @@ def test_a_group_that_became_a_supergroup_is_followed(
     assert outbox.database.value("SELECT chat_id FROM ghostwatch.channel") == -1005
 
 
+def test_messages_from_before_a_migration_are_neither_edited_nor_answered(
+    outbox: Outbox, telegram: FakeTelegram, start_sidecar: StartSidecar
+) -> None:
+    """A supergroup numbers them anew: the next state of an incident is a message there, edited from then on."""
+    outbox.add_channel()
+    outbox.add_channel("supergroup", -1005)
+    outbox.database.execute("SELECT ghostwatch.set_setting('update_interval', '0')")
+    start_sidecar()
+    alert_id = outbox.open_alert()
+    (before,), (other,) = telegram.wait_for_messages(1, CHAT), telegram.wait_for_messages(1, -1005)
+    assert before.message_id == other.message_id, "the same number stands for another message"
+    outbox.database.execute("SELECT ghostwatch.remove_channel('supergroup')")
+
+    telegram.migrated[CHAT] = -1005
+    outbox.tell(alert_id, "updated")
+    _, anew = telegram.wait_for_messages(2, -1005)
+    assert not telegram.edited(-1005)
+
+    outbox.resolve(alert_id)
+    *_, resolved = telegram.wait_for_messages(3, -1005)
+    assert json.loads(resolved.fields["reply_parameters"])["message_id"] == anew.message_id
+    telegram.wait_for(lambda: "RESOLVED" in telegram.text_of(-1005, anew.message_id))
+
+
 @pytest.mark.parametrize(
     "answer",
     [

@@ -19,9 +19,13 @@ AS $add_channel$
 -- Adds a Telegram chat, or a topic in one, that is told about alerts and events; adding a name again changes it.
 -- Takes what it is called here, the chat and topic, the least severity of its alerts, whether it gets events,
 -- the only contracts it hears of (NULL: all), its quiet hours (warnings wait for their end, errors too with
--- quiet_errors), and who may press buttons there. A channel that can now hear of a firing alert is told it.
+-- quiet_errors), and who may press buttons there. A chat that can now hear of a firing alert is told it.
 -- Raises GW045 to GW048.
 DECLARE
+    moves   constant boolean := EXISTS (
+        SELECT FROM ghostwatch.channel AS c
+        WHERE c.name = add_channel.name AND c.chat_id <> add_channel.chat_id
+    );
     channel ghostwatch.channel;
 BEGIN
     PERFORM ghostwatch._check_channel(
@@ -58,7 +62,11 @@ BEGIN
         END
     RETURNING c.* INTO channel;
 
-    IF ghostwatch._tell_firing(channel.channel_id, ghostwatch._clock()) THEN
+    IF moves THEN
+        PERFORM ghostwatch._forget_messages(channel.channel_id);
+    END IF;
+
+    IF ghostwatch._tell_firing(channel.channel_id, moves, ghostwatch._clock()) THEN
         PERFORM pg_notify('ghostwatch', '');
     END IF;
 END

@@ -22,11 +22,7 @@ DECLARE
 BEGIN
     SELECT held.*
     INTO claimed
-    FROM ghostwatch.notification AS held
-    WHERE held.notification_id = notification_failed.notification_id
-        AND held.state = 'claimed'
-        AND held.claimed_by = notification_failed.worker
-    FOR UPDATE;
+    FROM ghostwatch._claimed_notification(notification_id, worker) AS held;
 
     IF NOT FOUND THEN
         RETURN false;

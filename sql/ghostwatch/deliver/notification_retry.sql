@@ -25,11 +25,7 @@ DECLARE
 BEGIN
     SELECT held.*
     INTO claimed
-    FROM ghostwatch.notification AS held
-    WHERE held.notification_id = notification_retry.notification_id
-        AND held.state = 'claimed'
-        AND held.claimed_by = notification_retry.worker
-    FOR UPDATE;
+    FROM ghostwatch._claimed_notification(notification_id, worker) AS held;
 
     IF NOT FOUND THEN
         RETURN false;

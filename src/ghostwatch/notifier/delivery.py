@@ -254,7 +254,8 @@ class Delivery:
                 return replace(attempt, edit=None)
             case Migrated():
                 await self._report(queries.MIGRATED, {"old_chat_id": attempt.chat_id, "new_chat_id": problem.chat_id})
-                return replace(attempt, chat_id=problem.chat_id)
+                # Messages are numbered anew there.
+                return replace(attempt, chat_id=problem.chat_id, edit=None, reply_to=None)
             case _:
                 await self._report(queries.TOPIC_LOST, {"channel": channel, "thread_id": attempt.thread_id})
                 lost = f"\n(topic {attempt.thread_id} is gone, so this comes to the main chat)"

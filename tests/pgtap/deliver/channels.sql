@@ -1,6 +1,6 @@
 BEGIN;
 \ir ../alert/fixture.psql
-SELECT plan(23);
+SELECT plan(26);
 
 -- Refused
 SELECT throws_ok($$SELECT ghostwatch.add_channel('', -1001)$$, 'GW045', NULL, 'a channel needs a name');
@@ -57,6 +57,20 @@ SELECT is(pg_temp.messages(channel => 'late'), '{opened}', 'a new channel is tol
 SELECT ghostwatch.add_channel('late', -1003, events => false);
 SELECT is(pg_temp.messages(channel => 'late'), '{opened}', 'but only once');
 SELECT is(pg_temp.messages(), '{opened}', 'and no other channel again');
+
+-- Another chat has none of the messages.
+SELECT pg_temp.deliver('12:00');
+SELECT ghostwatch.add_channel('late', -1005);
+SELECT is(pg_temp.messages('{pending}', 'late'), '{opened}', 'a channel that moves to another chat tells there what is firing');
+SELECT is_empty(
+    $$SELECT FROM ghostwatch.notification AS n JOIN ghostwatch.channel AS c USING (channel_id) WHERE c.name = 'late' AND n.message_id IS NOT NULL$$,
+    'and edits no message of the old chat'
+);
+SELECT is(
+    ghostwatch._incident_message((pg_temp.alert()).alert_id, (SELECT c.channel_id FROM ghostwatch.channel AS c WHERE c.name = 'admins')),
+    (SELECT n.message_id FROM ghostwatch.notification AS n JOIN ghostwatch.channel AS c USING (channel_id) WHERE c.name = 'admins' AND n.reason = 'opened'),
+    'other channels keep theirs'
+);
 SELECT pg_temp.heal('12:01');
 SELECT pg_temp.run('12:01');
 SELECT pg_temp.run('12:06');

@@ -1,5 +1,5 @@
 BEGIN;
-SELECT plan(25);
+SELECT plan(26);
 \ir outbox.psql
 
 SELECT ghostwatch.add_channel('admins', -100, 7);
@@ -75,6 +75,7 @@ SELECT matches(
     'the doctor says so'
 );
 SELECT ghostwatch.channel_migrated(-100, -1005);
+SELECT is_empty($$ SELECT FROM ghostwatch.notification WHERE message_id IS NOT NULL $$, 'a supergroup has none of the messages of the group that it was');
 SELECT pg_temp.advance('1 hour');
 SELECT pg_temp.open_alert(3);
 SELECT results_eq(
