@@ -80,6 +80,7 @@
 \ir detect/follow_moved_keys.sql
 \ir detect/recheck_violations.sql
 \ir detect/check_outcome.sql
+\ir detect/record_failure.sql
 \ir detect/check_invariant.sql
 \ir detect/next_invariant.sql
 \ir detect/require_runnable.sql

@@ -155,6 +155,35 @@ def test_a_table_that_is_locked(neighbours: Bot) -> None:
     migration.rollback()
 
 
+@pytest.mark.parametrize(
+    ("obstacle", "alerts"),
+    [
+        ("kind = 'check_failing' OR invariant <> 'greeting'", [("greeting", "firing")]),
+        ("invariant <> 'greeting'", []),
+    ],
+    ids=["and it can be told", "and it cannot"],
+)
+def test_alerts_that_cannot_be_decided(neighbours: Bot, obstacle: LiteralString, alerts: list[tuple[str, str]]) -> None:
+    """Costs that invariant only: its check has failed, and is made up for when it works again."""
+    database = neighbours.database
+    database.execute("DELETE FROM greeting; SELECT ghostwatch.set_setting('batch_size', '1')")
+    neighbours.sign_up(2, minutes(2))
+    database.execute("ALTER TABLE ghostwatch.alert ADD CONSTRAINT obstacle CHECK (" + obstacle + ")")
+    neighbours.run()
+    neighbours.run()
+    assert failing_alerts(neighbours) == alerts
+    assert database.rows(
+        "SELECT i.name, p.last_error_state FROM ghostwatch.check_progress AS p"
+        " INNER JOIN ghostwatch.invariant AS i USING (invariant_id) ORDER BY 1"
+    ) == [("first_meme", None), ("greeting", "23514")]
+    assert database.rows("SELECT checks, failures, opened FROM ghostwatch.check_run") == [(3, 1, 2), (2, 1, 0)]
+
+    database.execute("ALTER TABLE ghostwatch.alert DROP CONSTRAINT obstacle")
+    neighbours.run()
+    assert failing_alerts(neighbours) == [(name, "resolved") for name, _ in alerts]
+    assert neighbours.counts() == (4, 4)
+
+
 def test_paused(bot: Bot) -> None:
     """While paused, runs do nothing."""
     bot.sign_up(1, minutes(2))

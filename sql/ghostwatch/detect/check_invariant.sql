@@ -42,21 +42,20 @@ BEGIN
         UPDATE ghostwatch.check_progress AS p
         SET last_success_at = as_of, failing_since = NULL, last_error = NULL, last_error_state = NULL
         WHERE p.invariant_id = _check_invariant.invariant_id;
+
+        outcome.something_to_tell := ghostwatch._decide_alerts(invariant_id, as_of);
     EXCEPTION
         -- Whatever is wrong with this invariant must not cost the others their check.
         WHEN OTHERS OR query_canceled THEN
+            outcome := NULL;
             GET STACKED DIAGNOSTICS
                 outcome.error_state = RETURNED_SQLSTATE,
                 outcome.error_message = MESSAGE_TEXT;
-
-            UPDATE ghostwatch.check_progress AS p
-            SET failing_since = coalesce(p.failing_since, as_of),
-                last_error = outcome.error_message,
-                last_error_state = outcome.error_state
-            WHERE p.invariant_id = _check_invariant.invariant_id;
+            outcome.something_to_tell := ghostwatch._record_failure(
+                invariant_id, as_of, outcome.error_state, outcome.error_message
+            );
     END;
 
-    outcome.something_to_tell := ghostwatch._decide_alerts(invariant_id, as_of);
     RETURN outcome;
 END
 $_check_invariant$;
