@@ -23,7 +23,9 @@ BEGIN
         RETURN;
     END IF;
 
-    -- In brackets of both kinds, so that no text can close one, add something of its own and open it again.
+    -- In WHERE, since it is asked row by row: no place for aggregates, windows or sets of rows.
+    EXECUTE format(E'SELECT FROM %s WHERE (\n%s\n) IS NULL LIMIT 0', from_item, expression);
+    -- In brackets of another kind, so that no text can close one, add something of its own and open it again.
     EXECUTE format(E'SELECT ARRAY[\n%s\n] FROM %s LIMIT 0', expression, from_item);
     EXECUTE format(E'SELECT pg_catalog.pg_typeof((SELECT (\n%s\n) FROM %s LIMIT 0))::text', expression, from_item)
     INTO found_type;
@@ -34,13 +36,8 @@ BEGIN
                   DETAIL = format('The expression is: %s', expression),
                   HINT = format('Make it a condition, for instance with IS NOT NULL, and declare again: %s', statement);
     END IF;
-
-    -- A predicate stands in a WHERE clause, where aggregates and window functions may not.
-    IF expected_type = 'boolean' THEN
-        EXECUTE format(E'SELECT FROM %s WHERE (\n%s\n) LIMIT 0', from_item, expression);
-    END IF;
 EXCEPTION
-    WHEN undefined_column OR undefined_table OR undefined_function OR undefined_object
+    WHEN undefined_column OR undefined_table OR undefined_function OR undefined_object OR undefined_parameter
       OR invalid_schema_name OR insufficient_privilege THEN
         GET STACKED DIAGNOSTICS problem = MESSAGE_TEXT;
         RAISE EXCEPTION '% refers to something that is not there or not permitted: %', what, problem
@@ -48,7 +45,7 @@ EXCEPTION
                   DETAIL = format('The expression is: %s', expression),
                   HINT = format('The subject''s row is s, the related row r; correct the name and declare again: %s', statement);
     WHEN syntax_error OR grouping_error OR windowing_error OR feature_not_supported OR cardinality_violation
-      OR datatype_mismatch OR ambiguous_column OR ambiguous_function OR invalid_text_representation THEN
+      OR datatype_mismatch OR ambiguous_column OR ambiguous_function OR data_exception THEN
         GET STACKED DIAGNOSTICS problem = MESSAGE_TEXT;
         RAISE EXCEPTION '% is not one valid SQL expression: %', what, problem
             USING ERRCODE = 'GW004',

@@ -1,6 +1,6 @@
 -- What declare and detect refuse: each mistake has a code of its own, and the hint is what to type.
 BEGIN;
-SELECT plan(36);
+SELECT plan(43);
 
 CREATE TABLE public.account (
     id bigint PRIMARY KEY,
@@ -67,6 +67,22 @@ SELECT throws_ok(
     'GW005', NULL,
     'a branch expression over a table that is not there'
 );
+SELECT throws_ok(
+    format('SELECT ghostwatch.declare_contract(%L, %L, branch_expression => %L)', 'c', 'public.account', mistake.expression),
+    mistake.code,
+    NULL,
+    mistake.what
+)
+FROM (
+    VALUES
+        ('', 'GW004', 'a branch expression of no letter'),
+        ('-- kitchen', 'GW004', 'one that is only a comment'),
+        ('max(s.name)', 'GW004', 'one over all rows'),
+        ('row_number() OVER ()', 'GW004', 'one over the rows around it'),
+        ('unnest(ARRAY[s.name, s.name])', 'GW004', 'one that makes several rows of one'),
+        ('1 / 0', 'GW004', 'one that can never be computed'),
+        ('$1', 'GW005', 'one that waits for a parameter')
+) AS mistake (expression, code, what);
 SELECT lives_ok($$ SELECT ghostwatch.declare_contract('c', 'public.account') $$, 'a contract without mistake');
 
 -- Declaring an invariant.
