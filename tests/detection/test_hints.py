@@ -42,6 +42,7 @@ INVARIANT = "SELECT ghostwatch.declare_invariant('it''s', 'visited', '\"My Bot\"
                 'c', '"My Bot"."user"', born_at_column => 'local time', time_zone => 'Mars/Olympus')""",
             "GW011",
         ),
+        (r"""SELECT ghostwatch.declare_contract('c', '"My Bot"."user"', exempt_branches => ARRAY['k\'])""", "GW016"),
         ("""SELECT ghostwatch.declare_contract('c', '"My Bot".visitor', capture => true)""", "GW017"),
         (INVARIANT + ", error_after => '-1 minute')", "GW012"),
         (INVARIANT + ", warn_after => '5 minutes')", "GW012"),

@@ -1,9 +1,11 @@
-"""What an owner made of the shipped rules survives a dump."""
+"""What an owner makes of the shipped rules: it survives a dump, and cannot stop every /start."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import LiteralString
 
+import psycopg
 import pytest
 
 from tests.database import Database
@@ -38,3 +40,18 @@ def test_rules_survive_a_dump(database: Database, empty_database: Database, tmp_
     assert empty_database.rows(
         "SELECT invariant FROM ghostwatch.violations_of('onboarding', '1') WHERE NOT satisfied"
     ) == [("first_meme",)]
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        "INSERT INTO onboarding.blocked_branch VALUES ('farm\\', 'quotes nothing')",
+        "UPDATE onboarding.language_rule SET name_pattern = '[А-Я'",
+    ],
+)
+def test_a_rule_that_cannot_be_read_is_refused(database: Database, rule: LiteralString) -> None:
+    """Or nobody could start the bot any more."""
+    database.execute("SELECT FROM onboarding.adopt()")
+    with pytest.raises((psycopg.DataError, psycopg.IntegrityError)):
+        database.execute(rule)
+    assert database.value("SELECT (onboarding.start(1, 'Anna', deep_link => 'farm_1')).created")

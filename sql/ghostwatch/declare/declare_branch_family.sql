@@ -15,9 +15,10 @@ DECLARE
 BEGIN
     PERFORM ghostwatch._require_contract_owner(its_contract_id);
 
-    IF coalesce(pattern, '') = '' OR coalesce(family, '') = '' THEN
+    IF (pattern ~ '^([^\\]|\\.)+$') IS NOT TRUE OR coalesce(family, '') = '' THEN
         RAISE EXCEPTION 'a branch family of contract % needs a pattern and a name', quote_literal(contract)
             USING ERRCODE = 'GW016',
+                  DETAIL = format('The pattern is %L, the name %L. A backslash in a pattern stands before the character that it quotes.', pattern, family),
                   HINT = format('SELECT ghostwatch.declare_branch_family(%L, %L, %L)', contract, 'giveaway\_%', 'giveaway_*');
     END IF;
 
@@ -30,4 +31,4 @@ $declare_branch_family$;
 COMMENT ON FUNCTION ghostwatch.declare_branch_family(text, text, text) IS
 'Groups the branches of a contract that match a LIKE pattern under one name; the longest matching pattern wins.
 Subjects without a branch are in the family none, those that match no pattern in other.
-Raises GW001 (no such contract), GW008 (belongs to another role), GW016 (pattern or name missing).';
+Raises GW001 (no such contract), GW008 (belongs to another role), GW016 (no pattern or no name).';

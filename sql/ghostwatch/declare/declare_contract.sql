@@ -82,6 +82,13 @@ BEGIN
                   HINT = format('SELECT ghostwatch.declare_contract(%L, %L, lateness => ''2 minutes'')', declare_contract.name, subject);
     END IF;
 
+    IF EXISTS (SELECT FROM unnest(exempt_branches) AS p (pattern) WHERE (p.pattern ~ '^([^\\]|\\.)*$') IS NOT TRUE) THEN
+        RAISE EXCEPTION 'the exempt branches of contract % are not all patterns', quote_literal(declare_contract.name)
+            USING ERRCODE = 'GW016',
+                  DETAIL = format('They are %s. A backslash in a pattern stands before the character that it quotes.', exempt_branches),
+                  HINT = format('SELECT ghostwatch.declare_contract(%L, %L, exempt_branches => ''{giveaway\\_%%}'')', declare_contract.name, subject);
+    END IF;
+
     PERFORM ghostwatch._check_expression('the subject table', 'true', from_item, 'boolean', statement);
     PERFORM ghostwatch._check_expression('the branch expression', branch_expression, from_item, NULL, statement);
     PERFORM ghostwatch._check_expression('the exempt predicate', exempt_predicate, from_item, 'boolean', statement);
@@ -142,4 +149,4 @@ branch_expression: SQL over the alias s giving the path the subject came by. exe
 exempt_branches: LIKE patterns of branches that are not judged. time_zone: in which a timestamp without time zone is read (default: this session''s).
 lateness: how far a birth time may lie before the start of its transaction (clocks that differ). noun: what messages call the subjects, in the plural.
 capture: a trigger notes arrivals by the database''s clock, so that neither an index on the birth time nor the application''s clocks matter.
-Raises GW002 (not a table), GW003 (no such column), GW004 to GW006 (an expression is not valid), GW008 (belongs to another role), GW009 (key cannot be compared), GW010 (no time of birth), GW011 (no such time zone), GW012 (lateness), GW016 (no name), GW017 (capture on what is no table).';
+Raises GW002 (not a table), GW003 (no such column), GW004 to GW006 (an expression is not valid), GW008 (belongs to another role), GW009 (key cannot be compared), GW010 (no time of birth), GW011 (no such time zone), GW012 (lateness), GW016 (no name, or an exempt branch that is no pattern), GW017 (capture on what is no table).';

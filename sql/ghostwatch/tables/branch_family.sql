@@ -1,6 +1,7 @@
 CREATE TABLE ghostwatch.branch_family (
     contract_id integer NOT NULL REFERENCES ghostwatch.contract ON DELETE CASCADE,
-    pattern text NOT NULL,
+    -- A backslash stands before the character that it quotes: LIKE raises an error where nothing follows.
+    pattern text NOT NULL CHECK (pattern ~ '^([^\\]|\\.)+$'),
     family text NOT NULL CHECK (family <> ''),
     PRIMARY KEY (contract_id, pattern)
 );

@@ -2,7 +2,8 @@ CREATE TABLE onboarding.blocked_branch (
     pattern text NOT NULL,
     reason text NOT NULL,
     CONSTRAINT blocked_branch_pkey PRIMARY KEY (pattern),
-    CONSTRAINT blocked_branch_pattern_check CHECK (pattern <> '')
+    -- Every /start asks it: one that LIKE cannot read would stop them all.
+    CONSTRAINT blocked_branch_pattern_check CHECK (pattern ~ '^([^\\]|\\.)+$')
 );
 
 COMMENT ON TABLE onboarding.blocked_branch IS

@@ -4,7 +4,9 @@ CREATE TABLE onboarding.language_rule (
     in_region boolean,
     language_code text,
     interface_rank smallint,
-    CONSTRAINT language_rule_pkey PRIMARY KEY (name)
+    CONSTRAINT language_rule_pkey PRIMARY KEY (name),
+    -- Every /start asks it: one that is no regular expression would stop them all.
+    CONSTRAINT language_rule_name_pattern_check CHECK (name_pattern IS NULL OR ('' ~ name_pattern) IS NOT NULL)
 );
 
 COMMENT ON TABLE onboarding.language_rule IS

@@ -1,6 +1,6 @@
 -- What declare and detect refuse: each mistake has a code of its own, and the hint is what to type.
 BEGIN;
-SELECT plan(43);
+SELECT plan(47);
 
 CREATE TABLE public.account (
     id bigint PRIMARY KEY,
@@ -83,6 +83,11 @@ FROM (
         ('1 / 0', 'GW004', 'one that can never be computed'),
         ('$1', 'GW005', 'one that waits for a parameter')
 ) AS mistake (expression, code, what);
+SELECT throws_ok(
+    $$ SELECT ghostwatch.declare_contract('c', 'public.account', exempt_branches => ARRAY['spam%', 'k\']) $$,
+    'GW016', NULL,
+    'an exempt branch that is no pattern'
+);
 SELECT lives_ok($$ SELECT ghostwatch.declare_contract('c', 'public.account') $$, 'a contract without mistake');
 
 -- Declaring an invariant.
@@ -120,6 +125,9 @@ SELECT throws_ok($$ SELECT ghostwatch.declare_invariant('c', 'i', 'public.greeti
 SELECT lives_ok($$ SELECT ghostwatch.declare_invariant('c', 'i', 'public.greeting', 'account_id') $$, 'an invariant without mistake');
 
 SELECT throws_ok($$ SELECT ghostwatch.declare_branch_family('c', '', 'kitchen') $$, 'GW016', NULL, 'a family without a pattern');
+SELECT throws_ok($$ SELECT ghostwatch.declare_branch_family('c', 'k\', 'kitchen') $$, 'GW016', NULL, 'a pattern that quotes nothing');
+SELECT throws_ok($$ SELECT ghostwatch.declare_branch_family('c', 'k\\\', 'kitchen') $$, 'GW016', NULL, 'a pattern that quotes a backslash, and then nothing');
+SELECT lives_ok($$ SELECT ghostwatch.declare_branch_family('c', 'k\\', 'kitchen') $$, 'a pattern that ends in a backslash');
 SELECT throws_ok($$ SELECT ghostwatch.declare_branch_family('d', 'k%', 'kitchen') $$, 'GW001', NULL, 'a family of a contract that is not there');
 
 -- Asking and dropping.
