@@ -10,11 +10,11 @@ SET search_path = pg_catalog, pg_temp
 AS $set_setting$
 -- Changes a setting for every check run and sidecar of this database, from their next look at it.
 -- Takes the setting's name and its new value, written as the type of the setting reads it.
--- Raises GW050 for a name that is no setting, GW051 for a value that is malformed or too small.
+-- Raises GW050 for a name that is no setting, GW051 for a value that is malformed or out of range.
 DECLARE
-    setting   record;
-    too_small boolean;
-    problem   text;
+    setting      record;
+    out_of_range boolean;
+    problem      text;
 BEGIN
     PERFORM ghostwatch._setting(set_setting.name);
 
@@ -25,13 +25,13 @@ BEGIN
 
     -- The type itself says what it can read, so that what is stored can always be cast back.
     BEGIN
-        EXECUTE format('SELECT $1::%1$s < $2::%1$s', setting.value_type)
-        INTO too_small
-        USING set_setting.value, setting.minimum;
+        EXECUTE format('SELECT $1::%1$s NOT BETWEEN coalesce($2::%1$s, $1::%1$s) AND coalesce($3::%1$s, $1::%1$s)', setting.value_type)
+        INTO out_of_range
+        USING set_setting.value, setting.minimum, setting.maximum;
         IF set_setting.value IS NULL THEN
             problem := 'It is NULL.';
-        ELSIF too_small THEN
-            problem := format('%s is less than %s.', set_setting.value, setting.minimum);
+        ELSIF out_of_range THEN
+            problem := concat_ws(' ', format('It is at least %s', setting.minimum), 'and at most ' || setting.maximum) || '.';
         END IF;
     EXCEPTION
         WHEN data_exception THEN

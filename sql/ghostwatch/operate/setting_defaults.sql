@@ -4,6 +4,7 @@ RETURNS TABLE (
     value_type regtype,
     default_value text,
     minimum text,
+    maximum text,
     description text
 )
 LANGUAGE sql
@@ -12,49 +13,50 @@ PARALLEL SAFE
 ROWS 20
 AS $_setting_defaults$
     -- Every setting that exists, in the order in which it is shown.
-    -- Returns its type, its default and the smallest value that makes sense (NULL where there is none).
+    -- Returns its type, its default, and the smallest and the greatest value that make sense (NULL where there is none).
+    -- A thousand years is for ever: there still is a time so long ago.
     VALUES
-        ('paused', 'boolean'::regtype, 'false', NULL,
+        ('paused', 'boolean'::regtype, 'false', NULL, NULL,
             'While true, check runs do nothing. Changed by ghostwatch.pause() and ghostwatch.resume().'),
-        ('check_period', 'interval', '1 minute', '1 second',
+        ('check_period', 'interval', '1 minute', '1 second', '1000 years',
             'How often check runs are expected; after three periods without success they count as stopped. Changed by ghostwatch.schedule().'),
-        ('batch_size', 'integer', '10000', '1',
+        ('batch_size', 'integer', '10000', '1', NULL,
             'How many subjects a check judges in one statement, and how many old rows of a table a run removes.'),
-        ('run_budget', 'interval', '45 seconds', '1 second',
+        ('run_budget', 'interval', '45 seconds', '1 second', '1000 years',
             'A check run begins no further check after this time; the next run goes on where it stopped.'),
-        ('lock_wait', 'interval', '5 seconds', '1 millisecond',
+        ('lock_wait', 'interval', '5 seconds', '1 millisecond', '1 hour',
             'How long a check waits for a lock on a table before it gives up until the next run.'),
-        ('update_interval', 'interval', '1 minute', '0',
+        ('update_interval', 'interval', '1 minute', '0', '1000 years',
             'A message in the chat is edited at most this often.'),
-        ('repeat_interval', 'interval', '4 hours', '1 second',
+        ('repeat_interval', 'interval', '4 hours', '1 second', '1000 years',
             'An alert that goes on firing and that nobody acknowledged is told again this often.'),
-        ('resolve_after', 'interval', '5 minutes', '0',
+        ('resolve_after', 'interval', '5 minutes', '0', '1000 years',
             'An alert resolves after it was quiet for this long.'),
-        ('reopen_within', 'interval', '30 minutes', '0',
+        ('reopen_within', 'interval', '30 minutes', '0', '1000 years',
             'An alert that comes back this soon after it was resolved continues the same incident.'),
-        ('event_interval', 'interval', '15 seconds', '0',
+        ('event_interval', 'interval', '15 seconds', '0', '1000 years',
             'Events that come sooner after the last message about events are gathered into the next one.'),
-        ('chat_interval', 'interval', '1 second', '0',
+        ('chat_interval', 'interval', '1 second', '0', '1000 years',
             'Two messages to one chat are at least this far apart.'),
-        ('group_messages_per_minute', 'integer', '20', '1',
+        ('group_messages_per_minute', 'integer', '20', '1', NULL,
             'A group gets at most this many messages a minute; Telegram allows 20.'),
-        ('messages_per_second', 'integer', '30', '1',
+        ('messages_per_second', 'integer', '30', '1', NULL,
             'All chats together get at most this many messages a second; Telegram allows a bot 30.'),
-        ('keep_check_runs', 'interval', '7 days', '1 hour',
+        ('keep_check_runs', 'interval', '7 days', '1 hour', '1000 years',
             'How long the history of check runs is kept.'),
-        ('keep_branch_minutes', 'interval', '90 days', '1 day',
+        ('keep_branch_minutes', 'interval', '90 days', '1 day', '1000 years',
             'How long the counts per minute and branch family are kept; baselines and backtests read them.'),
-        ('keep_closed_violations', 'interval', '90 days', '1 hour',
+        ('keep_closed_violations', 'interval', '90 days', '1 hour', '1000 years',
             'How long violations are kept after they recovered or expired.'),
-        ('keep_events', 'interval', '1 day', '1 hour',
+        ('keep_events', 'interval', '1 day', '1 hour', '1000 years',
             'How long events are kept after they went into a notification; no less than contracts that require one watch for it.'),
-        ('keep_notifications', 'interval', '30 days', '1 hour',
+        ('keep_notifications', 'interval', '30 days', '1 hour', '1000 years',
             'How long notifications are kept after they were sent, suppressed or given up.'),
-        ('keep_alerts', 'interval', '1 year', '1 day',
+        ('keep_alerts', 'interval', '1 year', '1 day', '1000 years',
             'How long alerts are kept after they were resolved, and silences after they ended.'),
-        ('keep_sidecars', 'interval', '1 day', '5 minutes',
+        ('keep_sidecars', 'interval', '1 day', '5 minutes', '1000 years',
             'How long a sidecar that is no longer seen stays in the list.')
 $_setting_defaults$;
 
 COMMENT ON FUNCTION ghostwatch._setting_defaults() IS
-'Every setting that exists, with its type, default and smallest value.';
+'Every setting that exists, with its type, default, smallest and greatest value.';

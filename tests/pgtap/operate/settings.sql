@@ -1,5 +1,5 @@
 BEGIN;
-SELECT plan(18);
+SELECT plan(22);
 SET LOCAL ghostwatch.clock = '2026-01-01 12:00+00';
 
 SELECT is(ghostwatch._setting('batch_size'), '10000', 'an unchanged setting has its default');
@@ -65,6 +65,24 @@ SELECT throws_ok(
     $$ SELECT ghostwatch.set_setting('keep_check_runs', '1 minute') $$,
     'GW051', NULL,
     'a value below the minimum is refused'
+);
+SELECT throws_ok(
+    $$ SELECT ghostwatch.set_setting('lock_wait', '100 days') $$,
+    'GW051', NULL,
+    'a wait that Postgres could not be told is refused'
+);
+SELECT throws_ok(
+    $$ SELECT ghostwatch.set_setting('keep_alerts', '10000 years') $$,
+    'GW051', NULL,
+    'and so is a time before all times'
+);
+SELECT lives_ok(
+    $$ SELECT ghostwatch.set_setting(d.name, d.maximum) FROM ghostwatch._setting_defaults() AS d WHERE d.maximum IS NOT NULL $$,
+    'every maximum is a value that its own setting accepts'
+);
+SELECT lives_ok(
+    $$ SELECT ghostwatch._prune(ghostwatch._clock()) $$,
+    'and with which nothing is too old to be kept'
 );
 SELECT throws_ok(
     $$ SELECT ghostwatch.set_setting('paused', NULL) $$,
