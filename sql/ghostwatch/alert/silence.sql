@@ -41,7 +41,7 @@ BEGIN
                   HINT = format('SELECT ghostwatch.declare_branch_family(%L, ''pattern'', %L)', contract, branch);
     END IF;
 
-    IF duration IS NULL OR duration <= '0' THEN
+    IF (duration > '0' AND duration <= '1000 years') IS NOT TRUE THEN
         RAISE EXCEPTION 'a silence of contract % needs an end', quote_literal(contract)
             USING ERRCODE = 'GW034',
                   DETAIL = format('The duration given is %s.', coalesce(duration::text, 'NULL')),

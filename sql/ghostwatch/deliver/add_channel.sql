@@ -38,8 +38,8 @@ BEGIN
         quiet_from, quiet_until, quiet_time_zone, quiet_errors, button_user_ids
     )
     VALUES (
-        name, chat_id, nullif(thread_id, 1), min_severity, events, contracts,
-        quiet_from, quiet_until, quiet_time_zone, quiet_errors, button_user_ids
+        name, chat_id, nullif(thread_id, 1), min_severity, coalesce(events, true), contracts,
+        quiet_from, quiet_until, quiet_time_zone, coalesce(quiet_errors, false), coalesce(button_user_ids, '{}')
     )
     ON CONFLICT ON CONSTRAINT channel_name_key DO UPDATE
     SET

@@ -14,25 +14,18 @@ SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $channel_address$
 -- Where a channel leads, for a test message.
--- Takes the channel's name. Raises GW043 for a channel that does not exist.
+-- Takes the channel's name. Raises GW049 for a channel that does not exist.
+DECLARE
+    its_channel_id constant integer := ghostwatch._channel_id(channel);
 BEGIN
     RETURN QUERY
     SELECT
         addressed.chat_id,
         addressed.thread_id
     FROM ghostwatch.channel AS addressed
-    WHERE addressed.name = channel_address.channel;
-
-    IF NOT FOUND THEN
-        RAISE EXCEPTION 'there is no channel %', quote_nullable(channel_address.channel)
-        USING
-            ERRCODE = 'GW043',
-            DETAIL = format('The channels are: %s.',
-                coalesce((SELECT string_agg(known.name, ', ' ORDER BY known.name) FROM ghostwatch.channel AS known), 'none')),
-            HINT = 'For example: SELECT ghostwatch.add_channel(''admins'', -1001234567890);';
-    END IF;
+    WHERE addressed.channel_id = its_channel_id;
 END
 $channel_address$;
 
 COMMENT ON FUNCTION ghostwatch.channel_address(text) IS
-'Where a channel leads: chat and topic. Raises GW043 for a channel that does not exist.';
+'Where a channel leads: chat and topic. Raises GW049 (no such channel).';

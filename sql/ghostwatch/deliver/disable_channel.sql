@@ -9,12 +9,14 @@ SET search_path = pg_catalog, pg_temp
 AS $disable_channel$
 -- Sends nothing to a channel until it is enabled again; what is meant for it waits.
 -- Takes its name and the reason, which the doctor shows. Raises GW049 if there is none of that name.
+DECLARE
+    its_channel_id constant integer := ghostwatch._channel_id(disable_channel.name);
 BEGIN
     UPDATE ghostwatch.channel AS c
     SET
         disabled_at = ghostwatch._clock(),
         disabled_reason = disable_channel.reason
-    WHERE c.channel_id = ghostwatch._channel_id(disable_channel.name);
+    WHERE c.channel_id = its_channel_id;
 END
 $disable_channel$;
 

@@ -8,13 +8,15 @@ SET search_path = pg_catalog, pg_temp
 AS $enable_channel$
 -- Lets a channel be sent to again, first of all what waited for it.
 -- Takes its name. Raises GW049 if there is none of that name.
+DECLARE
+    its_channel_id constant integer := ghostwatch._channel_id(enable_channel.name);
 BEGIN
     UPDATE ghostwatch.channel AS c
     SET
         disabled_at = NULL,
         disabled_reason = NULL,
         topic_lost_at = NULL
-    WHERE c.channel_id = ghostwatch._channel_id(enable_channel.name);
+    WHERE c.channel_id = its_channel_id;
 
     PERFORM pg_notify('ghostwatch', '');
 END

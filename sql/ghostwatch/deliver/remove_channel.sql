@@ -8,9 +8,11 @@ SET search_path = pg_catalog, pg_temp
 AS $remove_channel$
 -- Removes a channel, with what waits for it and the record of what was sent there.
 -- Takes its name. Raises GW049 if there is none of that name.
+DECLARE
+    its_channel_id constant integer := ghostwatch._channel_id(remove_channel.name);
 BEGIN
     DELETE FROM ghostwatch.channel AS c
-    WHERE c.channel_id = ghostwatch._channel_id(remove_channel.name);
+    WHERE c.channel_id = its_channel_id;
 END
 $remove_channel$;
 

@@ -1,6 +1,6 @@
 BEGIN;
 \ir fixture.psql
-SELECT plan(29);
+SELECT plan(30);
 
 SELECT ghostwatch.add_channel('admins', -1001);
 
@@ -11,6 +11,7 @@ SELECT throws_ok($$SELECT ghostwatch.silence('shop', branch => 'kichen')$$, 'GW0
 SELECT lives_ok($$SELECT ghostwatch.silence('shop', branch => f) FROM unnest('{none,other,kitchen}'::text[]) AS f$$, 'the families that need no declaration exist');
 SELECT throws_ok($$SELECT ghostwatch.silence('shop', duration => '0')$$, 'GW034', NULL, 'and an end');
 SELECT throws_ok($$SELECT ghostwatch.silence('shop', duration => NULL)$$, 'GW034', NULL, 'always');
+SELECT throws_ok($$SELECT ghostwatch.silence('shop', duration => '300000 years')$$, 'GW034', NULL, 'that somebody may live to see');
 SELECT throws_ok($$SELECT ghostwatch.silence('shop', by => '')$$, 'GW035', NULL, 'and an author');
 SELECT throws_ok($$SELECT ghostwatch.unsilence(-1)$$, 'GW036', NULL, 'only a silence that exists can be ended');
 SELECT lives_ok($$SELECT ghostwatch.unsilence(s.silence_id) FROM ghostwatch.silence AS s$$, 'it can be ended at once');

@@ -87,7 +87,7 @@ SELECT results_eq(
     $$ SELECT * FROM ghostwatch.channel_address('admins') $$, $$ VALUES (-1005::bigint, 7) $$, 'where a channel leads can be asked'
 );
 SELECT throws_ok(
-    $$ SELECT * FROM ghostwatch.channel_address('nobody') $$, 'GW043', NULL, 'if there is such a channel'
+    $$ SELECT * FROM ghostwatch.channel_address('nobody') $$, 'GW049', NULL, 'if there is such a channel'
 );
 
 SELECT * FROM finish();

@@ -1,5 +1,5 @@
 BEGIN;
-SELECT plan(26);
+SELECT plan(29);
 
 -- Thirty days of a shop: 20 customers an hour, one in eleven never orders, and for two hours nobody who came by kitchen did.
 CREATE SCHEMA bot;
@@ -121,6 +121,13 @@ SELECT throws_ok(
 );
 SELECT throws_ok($$SELECT * FROM ghostwatch.backtest('shop', 'first_order', settings => '{"min_count": "many"}')$$, 'GW037', NULL, 'a malformed one');
 SELECT throws_ok($$SELECT * FROM ghostwatch.backtest('shop', 'first_order', settings => '{"rule": "often"}')$$, 'GW037', NULL, 'an unknown rule');
+SELECT throws_ok($$SELECT * FROM ghostwatch.backtest('shop', 'first_order', settings => '["drift"]')$$, 'GW037', NULL, 'no settings at all');
+SELECT throws_ok(
+    $$SELECT * FROM ghostwatch.backtest('shop', 'first_order', settings => '{"days_per_false_alarm": "Infinity"}')$$, 'GW037', NULL, 'a patience without end'
+);
+SELECT throws_ok(
+    $$SELECT * FROM ghostwatch.backtest('shop', 'first_order', settings => '{"watch_for": "10000 years"}')$$, 'GW037', NULL, 'a watch longer than time'
+);
 SELECT throws_ok(
     $$SELECT * FROM ghostwatch._trials_between(
         (SELECT i FROM ghostwatch.invariant AS i), '2026-01-01', '2026-02-01', 1000)$$,

@@ -19,10 +19,14 @@ BEGIN
     FROM ghostwatch.invariant AS i
     WHERE i.invariant_id = _replayed_rule.invariant_id;
 
-    SELECT format('%s is no setting of a rule.', quote_literal(given.name)) INTO problem
-    FROM jsonb_object_keys(settings) AS given (name)
-    WHERE given.name <> ALL (known)
-    LIMIT 1;
+    IF jsonb_typeof(settings) <> 'object' THEN
+        problem := 'They are no object of names and values.';
+    ELSE
+        SELECT format('%s is no setting of a rule.', quote_literal(given.name)) INTO problem
+        FROM jsonb_object_keys(settings) AS given (name)
+        WHERE given.name <> ALL (known)
+        LIMIT 1;
+    END IF;
 
     IF problem IS NULL THEN
         BEGIN
@@ -35,7 +39,7 @@ BEGIN
 
     IF problem IS NULL AND (
         rule.rule IN ('every', 'drift') AND rule.error_after >= '0' AND coalesce(rule.warn_after >= '0' AND rule.warn_after < rule.error_after, true)
-        AND rule.watch_for > rule.error_after AND rule.min_count >= 1 AND rule.min_rate BETWEEN 0 AND 1 AND rule.days_per_false_alarm > 0
+        AND rule.watch_for > rule.error_after AND rule.watch_for <= '1000 years' AND rule.min_count >= 1 AND rule.min_rate BETWEEN 0 AND 1 AND rule.days_per_false_alarm > 0 AND rule.days_per_false_alarm < 'infinity'
         AND rule.expected_rate > 0 AND rule.expected_rate < 1 AND rule.branch_ceiling > 0 AND rule.branch_ceiling <= 1
     ) IS NOT TRUE THEN
         problem := 'A value is out of its range.';
