@@ -76,7 +76,7 @@ def test_a_predicate_that_divides_by_zero(neighbours: Bot) -> None:
 @pytest.mark.parametrize(
     ("harm", "message"),
     [
-        ("DROP TABLE greeting", "is not a table"),
+        ("DROP TABLE greeting", "was dropped"),
         ("ALTER TABLE greeting DROP COLUMN user_id", "does not exist"),
         ("ALTER TABLE greeting RENAME COLUMN score TO points", "does not exist"),
     ],

@@ -15,10 +15,14 @@ DECLARE
     column_list text;
 BEGIN
     IF relation_kind IS NULL OR relation_kind NOT IN ('r', 'p', 'f', 'v', 'm') THEN
-        RAISE EXCEPTION '% is not a table', coalesce(relation::text, 'NULL')
+        RAISE EXCEPTION '%', CASE
+                WHEN relation IS NULL THEN 'no table is named'
+                WHEN relation_kind IS NULL THEN format('the table that had the number %s was dropped', relation)
+                ELSE format('%s is not a table', relation)
+            END
             USING ERRCODE = 'GW002',
                   DETAIL = CASE WHEN relation_kind IS NULL
-                                THEN 'There is no such relation in this database; a number is the former table of a contract, dropped since.'
+                                THEN 'There is no such relation in this database.'
                                 ELSE 'Only tables, partitioned tables, foreign tables and views have rows to watch.' END,
                   HINT = 'Name an existing table; SELECT oid::regclass FROM pg_class WHERE relkind IN (''r'', ''p'') lists them.';
     END IF;

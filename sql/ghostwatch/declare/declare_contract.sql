@@ -43,6 +43,9 @@ BEGIN
     from_item := format('%s AS s', subject);
     statement := format('SELECT ghostwatch.declare_contract(%L, %L, …)', declare_contract.name, subject);
 
+    -- Whether this role may read it at all.
+    PERFORM ghostwatch._check_expression('the subject table', 'true', from_item, 'boolean', statement);
+
     -- Keys are stored as text, looked up by their own type, and compared.
     BEGIN
         EXECUTE format('SELECT FROM %s WHERE s.%I = s.%I LIMIT 0', from_item, key_column, key_column);
@@ -76,7 +79,7 @@ BEGIN
         END;
     END IF;
 
-    IF lateness IS NULL OR lateness < '0' THEN
+    IF (lateness >= '0' AND lateness <= '1000 years') IS NOT TRUE THEN
         RAISE EXCEPTION 'the lateness of contract % is %, not a length of time', quote_literal(declare_contract.name), coalesce(lateness::text, 'NULL')
             USING ERRCODE = 'GW012',
                   HINT = format('SELECT ghostwatch.declare_contract(%L, %L, lateness => ''2 minutes'')', declare_contract.name, subject);
@@ -89,7 +92,6 @@ BEGIN
                   HINT = format('SELECT ghostwatch.declare_contract(%L, %L, exempt_branches => ''{giveaway\\_%%}'')', declare_contract.name, subject);
     END IF;
 
-    PERFORM ghostwatch._check_expression('the subject table', 'true', from_item, 'boolean', statement);
     PERFORM ghostwatch._check_expression('the branch expression', branch_expression, from_item, NULL, statement);
     PERFORM ghostwatch._check_expression('the exempt predicate', exempt_predicate, from_item, 'boolean', statement);
 
@@ -104,7 +106,7 @@ BEGIN
         (SELECT string_agg(quote_ident(p.schema_name), ', ' ORDER BY p.position) || ', pg_temp'
          FROM unnest('pg_catalog'::name || current_schemas(false)) WITH ORDINALITY AS p (schema_name, position)
          WHERE p.schema_name NOT LIKE 'pg\_temp%'),
-        coalesce(declare_contract.noun, 'new rows of ' || declare_contract.subject), declare_contract.description
+        coalesce(nullif(declare_contract.noun, ''), 'new rows of ' || declare_contract.subject), declare_contract.description
     )
     ON CONFLICT ON CONSTRAINT contract_name_key DO UPDATE
     SET subject = excluded.subject,

@@ -52,6 +52,10 @@ BEGIN
                   HINT = statement || ', related_at_column => ''created_at'')';
     END IF;
 
+    -- The subjects' table may have been dropped since; and whether this role may read the related one.
+    PERFORM ghostwatch._column_type(its_contract.subject, its_contract.key_column);
+    PERFORM ghostwatch._check_expression('the related table', 'true', format('%s AS r', related), 'boolean', statement || ', …)');
+
     BEGIN
         EXECUTE format(
             'SELECT FROM %s AS s JOIN %s AS r ON r.%I = s.%I%s LIMIT 0',
@@ -77,8 +81,8 @@ BEGIN
                   HINT = statement || ', warn_after => ''1 minute'', error_after => ''5 minutes'')';
     END IF;
 
-    IF watch_for IS NULL OR watch_for <= error_after THEN
-        RAISE EXCEPTION 'watch_for (%) of invariant % must be longer than error_after (%)',
+    IF (watch_for > error_after AND watch_for <= '1000 years') IS NOT TRUE THEN
+        RAISE EXCEPTION 'watch_for (%) of invariant % must be longer than error_after (%), and not endless',
             coalesce(watch_for::text, 'none'), quote_literal(declare_invariant.name), error_after
             USING ERRCODE = 'GW013',
                   DETAIL = 'A violation turns into an error at error_after and is watched until watch_for.',
@@ -92,11 +96,11 @@ BEGIN
                   HINT = statement || ', rule => ''every'')';
     END IF;
 
-    IF (min_count >= 1 AND min_rate BETWEEN 0 AND 1 AND days_per_false_alarm > 0
+    IF (min_count >= 1 AND min_rate BETWEEN 0 AND 1 AND days_per_false_alarm > 0 AND days_per_false_alarm < 'infinity'
         AND expected_rate > 0 AND expected_rate < 1 AND branch_ceiling > 0 AND branch_ceiling <= 1) IS NOT TRUE THEN
         RAISE EXCEPTION 'a threshold of invariant % is out of its range', quote_literal(declare_invariant.name)
             USING ERRCODE = 'GW015',
-                  DETAIL = format('min_count %s (1 or more), min_rate %s (0 to 1), days_per_false_alarm %s (above 0), expected_rate %s (between 0 and 1), branch_ceiling %s (above 0, at most 1).',
+                  DETAIL = format('min_count %s (1 or more), min_rate %s (0 to 1), days_per_false_alarm %s (above 0, not infinite), expected_rate %s (between 0 and 1), branch_ceiling %s (above 0, at most 1).',
                                   min_count, min_rate, days_per_false_alarm, expected_rate, branch_ceiling),
                   HINT = statement || ', min_count => 1, min_rate => 0, days_per_false_alarm => 90, expected_rate => 0.1, branch_ceiling => 0.8)';
     END IF;
@@ -114,7 +118,7 @@ BEGIN
         ghostwatch._fixed_length(declare_invariant.error_after), ghostwatch._fixed_length(declare_invariant.watch_for),
         declare_invariant.rule, declare_invariant.min_count, declare_invariant.min_rate, declare_invariant.days_per_false_alarm,
         declare_invariant.expected_rate, declare_invariant.branch_ceiling,
-        coalesce(declare_invariant.noun, replace(declare_invariant.name, '_', ' ')), declare_invariant.runbook_url, declare_invariant.description
+        coalesce(nullif(declare_invariant.noun, ''), replace(declare_invariant.name, '_', ' ')), declare_invariant.runbook_url, declare_invariant.description
     )
     ON CONFLICT ON CONSTRAINT invariant_contract_id_name_key DO UPDATE
     SET related = excluded.related,

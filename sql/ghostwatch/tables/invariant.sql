@@ -12,7 +12,7 @@ CREATE TABLE ghostwatch.invariant (
     rule text NOT NULL DEFAULT 'every' CHECK (rule IN ('every', 'drift')),
     min_count integer NOT NULL DEFAULT 1 CHECK (min_count >= 1),
     min_rate double precision NOT NULL DEFAULT 0 CHECK (min_rate BETWEEN 0 AND 1),
-    days_per_false_alarm double precision NOT NULL DEFAULT 90 CHECK (days_per_false_alarm > 0),
+    days_per_false_alarm double precision NOT NULL DEFAULT 90 CHECK (days_per_false_alarm > 0 AND days_per_false_alarm < 'infinity'),
     expected_rate double precision NOT NULL DEFAULT 0.10 CHECK (expected_rate > 0 AND expected_rate < 1),
     branch_ceiling double precision NOT NULL DEFAULT 0.80 CHECK (branch_ceiling > 0 AND branch_ceiling <= 1),
     noun text NOT NULL,

@@ -1,6 +1,6 @@
 -- What declare and detect refuse: each mistake has a code of its own, and the hint is what to type.
 BEGIN;
-SELECT plan(47);
+SELECT plan(53);
 
 CREATE TABLE public.account (
     id bigint PRIMARY KEY,
@@ -42,6 +42,7 @@ SELECT throws_ok(
     'GW012', NULL,
     'a negative lateness'
 );
+SELECT throws_ok($$ SELECT ghostwatch.declare_contract('c', 'public.account', lateness => '10000 years') $$, 'GW012', NULL, 'an endless one');
 SELECT throws_ok(
     $$ SELECT ghostwatch.declare_contract('c', 'public.account', exempt_predicate => 's.name =') $$,
     'GW004', NULL,
@@ -120,6 +121,16 @@ SELECT throws_ok(
     'GW013', NULL,
     'a watch that ends with the deadline'
 );
+SELECT throws_ok(
+    $$ SELECT ghostwatch.declare_invariant('c', 'i', 'public.greeting', 'account_id', watch_for => '10000 years') $$,
+    'GW013', NULL,
+    'a watch that never ends'
+);
+SELECT throws_ok(
+    $$ SELECT ghostwatch.declare_invariant('c', 'i', 'public.greeting', 'account_id', days_per_false_alarm => 'NaN') $$,
+    'GW015', NULL,
+    'a patience that is no number'
+);
 SELECT throws_ok($$ SELECT ghostwatch.declare_invariant('c', 'i', 'public.greeting', 'account_id', rule => 'often') $$, 'GW014', NULL, 'a rule that is none');
 SELECT throws_ok($$ SELECT ghostwatch.declare_invariant('c', 'i', 'public.greeting', 'account_id', min_rate => 2) $$, 'GW015', NULL, 'a rate above one');
 SELECT lives_ok($$ SELECT ghostwatch.declare_invariant('c', 'i', 'public.greeting', 'account_id') $$, 'an invariant without mistake');
@@ -142,6 +153,20 @@ SET ROLE another;
 SELECT throws_ok($$ SELECT ghostwatch.declare_contract('c', 'public.account') $$, 'GW008', NULL, 'declaring another role''s contract again');
 SELECT throws_ok($$ SELECT ghostwatch.drop_contract('c') $$, 'GW008', NULL, 'dropping another role''s contract');
 SELECT throws_ok($$ SELECT * FROM ghostwatch.ghost_summary('c', 'i') $$, 'GW020', NULL, 'running another role''s expressions');
+SELECT throws_ok($$ SELECT ghostwatch.declare_contract('d', 'public.account') $$, 'GW005', NULL, 'a subject that this role may not read');
+CREATE TEMPORARY TABLE newcomer (id bigint, created_at timestamptz);
+SELECT ghostwatch.declare_contract('d', 'newcomer');
+SELECT throws_ok(
+    $$ SELECT ghostwatch.declare_invariant('d', 'i', 'public.greeting', 'account_id') $$,
+    'GW005', NULL,
+    'related rows that this role may not read'
+);
+DROP TABLE newcomer;
+SELECT throws_ok(
+    $$ SELECT ghostwatch.declare_invariant('d', 'i', 'pg_catalog.pg_class', 'relpages') $$,
+    'GW002', NULL,
+    'an invariant of a contract whose table was dropped'
+);
 SELECT throws_ok($$ SELECT ghostwatch.enforce('c', 'warn') $$, 'GW073', NULL, 'enforcing another role''s contract');
 RESET ROLE;
 
