@@ -1,11 +1,18 @@
--- Refuses to install over anything that is there already.
--- Raises GW901 over an installation of ghostwatch of either kind, GW902 over a foreign schema of that name.
+-- Refuses to install over anything that is there already, or where it could not get far.
+-- Raises GW901 over an installation of ghostwatch of either kind, GW902 over a foreign schema of that name,
+-- GW904 for a role that may not create a schema.
 DO $guard$
 DECLARE
     installed_kind    text;
     installed_version text;
 BEGIN
     IF pg_catalog.to_regnamespace('ghostwatch') IS NULL THEN
+        IF NOT pg_catalog.has_database_privilege(pg_catalog.current_database(), 'CREATE') THEN
+            RAISE EXCEPTION 'role % may not create a schema in database %', current_user, pg_catalog.current_database()
+                USING ERRCODE = 'GW904',
+                      DETAIL  = 'What is installed belongs to the role that installs it, which needs no other right.',
+                      HINT    = pg_catalog.format('GRANT CREATE ON DATABASE %I TO %I;', pg_catalog.current_database(), current_user);
+        END IF;
         RETURN;
     END IF;
 

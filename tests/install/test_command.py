@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import venv
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -79,6 +81,17 @@ def test_install_twice_is_refused(database: Database) -> None:
     assert f"ghostwatch is already installed in database {database.name} (GW901)" in finished.stderr
     assert "SELECT * FROM ghostwatch.installation" in finished.stderr
     assert "Traceback" not in finished.stderr
+
+
+def test_a_role_that_may_create_nothing(empty_database: Database, make_role: Callable[[], str]) -> None:
+    """It is told which right it needs, and with that installs."""
+    dsn = empty_database.server.dsn(empty_database.name, make_role())
+    finished = ghostwatch("install", "--dsn", dsn)
+    assert finished.returncode == 1
+    assert f"may not create a schema in database {empty_database.name} (GW904)" in finished.stderr
+    (statement,) = re.findall("GRANT CREATE ON DATABASE .*;", finished.stderr)
+    empty_database.connection.execute(statement.encode())
+    assert ghostwatch("install", "--dsn", dsn).returncode == 0
 
 
 def test_unreachable_server(empty_database: Database) -> None:
