@@ -82,6 +82,13 @@ def test_warn() -> None:
     ]
 
 
+@pytest.mark.parametrize("errors", [0, 1])
+def test_a_single_one(errors: int) -> None:
+    """Only the plural is declared, and "1 new users" is nobody's language."""
+    row = notification(error_count=errors, warn_count=1 - errors)
+    assert told(row).splitlines()[1].startswith("1 of the new users without a first meme for")
+
+
 def test_drift() -> None:
     """The rate, since when, what is usual, what is still quiet, and how often this is a false alarm."""
     evidence = {
@@ -113,8 +120,8 @@ def test_drift() -> None:
     ("reason", "alert", "says"),
     [
         ("escalated", {}, "it was a warning, now it is an error"),
-        ("reopened", {"reopened_count": 2}, "it is back, for the 2nd time"),
-        ("reopened", {"reopened_count": 11}, "it is back, for the 11th time"),
+        ("reopened", {"reopened_count": 1}, "it is back\n"),
+        ("reopened", {"reopened_count": 21}, "it is back, 21× by now"),
         ("repeated", {}, "still firing after 28 min"),
         ("silence_ended", {}, "the silence has ended, and it is still firing"),
         ("updated", {"quiet_since": "2026-01-02T14:20:00+00:00"}, "quiet since 14:20 UTC"),

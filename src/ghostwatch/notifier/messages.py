@@ -109,6 +109,7 @@ def _environment(loader: jinja2.BaseLoader) -> jinja2.Environment:
         "clock": clock,
         "percent": percent,
         "number": number,
+        "of": of,
         "moment": moment,
         "over": over,
     }
@@ -191,6 +192,11 @@ def percent(value: float) -> str:
 def number(value: float) -> str:
     """10,000."""
     return f"{value:,.0f}"
+
+
+def of(count: int, plural: str) -> str:
+    """14 new users; 1 of the new users, as only the plural is declared."""
+    return f"1 of the {plural}" if count == 1 else f"{number(count)} {plural}"
 
 
 def through(branches: Sequence[Mapping[str, Any]]) -> list[str]:
