@@ -110,7 +110,7 @@ class _Reader:
     def dsn(self, given: str | None) -> str:
         """The connection string, with the password from its file; empty where the PG* variables say it all."""
         text = given or self._environment.get("GHOSTWATCH_DSN", "")
-        return self._connection_string("GHOSTWATCH_DSN", text, self._content_of("PASSWORD_FILE"))
+        return self._connection_string("--dsn" if given else "GHOSTWATCH_DSN", text, self._content_of("PASSWORD_FILE"))
 
     def run_checks_dsn(self, otherwise: str) -> str:
         """The connection string for check runs: a role that owns contracts, which the sidecar's own need not be."""
@@ -177,7 +177,8 @@ def _duration(text: str) -> float:
 
 def _url(text: str) -> str:
     parts = urlsplit(text)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
+    # A port that cannot be is told by looking at it.
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.port == 0:
         raise ValueError("write a URL that begins with http:// or https://")
     return text.rstrip("/")
 

@@ -17,24 +17,17 @@ import pytest
 
 from ghostwatch.notifier.database import Database as WorkingConnection
 from ghostwatch.notifier.delivery import Delivery
-from ghostwatch.notifier.messages import Renderer
+from ghostwatch.notifier.messages import Renderer, Text
 from ghostwatch.notifier.metrics import Metrics
 from ghostwatch.notifier.service import _supervise
 from ghostwatch.notifier.terminal import Terminal
 from ghostwatch.settings import Settings
+from scripts.cluster import free_port
 from tests.database import Database
 from tests.fake_telegram import TOKEN, FakeTelegram, Slow, refusal
 from tests.sidecar.process import GHOSTWATCH, Outbox, Sidecar, StartSidecar, environment_for
 
 CHAT = -1001
-
-
-def free_port() -> int:
-    """A port of this machine."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def get(port: int, path: str) -> tuple[int, str]:
@@ -184,10 +177,12 @@ def test_the_heartbeat_url_is_fetched_only_while_all_is_well(
     """After a check run that succeeded, with the outbox served; else somebody outside wonders."""
     pinged = threading.Event()
 
+    answers = [404, 200]
+
     class Watcher(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             pinged.set()
-            self.send_response(200)
+            self.send_response(answers.pop(0))
             self.end_headers()
 
         def log_message(self, format: str, *args: object) -> None:
@@ -204,6 +199,12 @@ def test_the_heartbeat_url_is_fetched_only_while_all_is_well(
                 "SELECT ghostwatch.declare_invariant('onboarding', 'greeting', 'public.greeting', 'account_id')"
             )
             outbox.database.execute("CALL ghostwatch.run_checks()")
+            refused = start_sidecar(heartbeat_url=url, wait_for="NOTIFY wakes")
+            refused.wait_until_it_says("the heartbeat URL: it answers 404")
+            # It is a secret of its own.
+            assert url not in refused.output
+            refused.stop()
+            pinged.clear()
             start_sidecar(heartbeat_url=url, wait_for="NOTIFY wakes")
             assert pinged.wait(10)
         finally:
@@ -248,6 +249,14 @@ def test_a_dry_run_prints_the_messages(outbox: Outbox, telegram: FakeTelegram, s
     assert telegram.requests == []
 
 
+async def test_a_dry_run_lets_no_name_command_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    """Whatever a user is called; emoji of several characters stay whole."""
+    await Terminal().send(CHAT, None, Text("Anna \x1b[2J 👨\u200d👩\u200d👧"), None, html=True)
+    printed = capsys.readouterr().out
+    assert "\x1b" not in printed
+    assert "👨\u200d👩\u200d👧" in printed
+
+
 def test_send_test_proves_token_chat_and_topic(outbox: Outbox, telegram: FakeTelegram) -> None:
     """One message, and what arrived where."""
     telegram.topics.add((CHAT, 7))
@@ -282,6 +291,14 @@ def test_send_test_explains_what_is_wrong(telegram: FakeTelegram, answer: dict[s
     assert says in finished.stderr
 
 
+def test_send_test_does_not_blame_telegram_for_the_network() -> None:
+    """Nobody there said anything."""
+    api_url = f"http://127.0.0.1:{free_port()}"
+    finished = run("send-test", "--chat-id", "5", GHOSTWATCH_TELEGRAM_TOKEN=TOKEN, GHOSTWATCH_TELEGRAM_API_URL=api_url)
+    assert f"{api_url} does not answer" in finished.stderr
+    assert "Telegram says" not in finished.stderr
+
+
 def test_send_test_with_a_wrong_token_or_channel(outbox: Outbox, telegram: FakeTelegram) -> None:
     """Whose fault it is."""
     telegram.token = "1:other"
@@ -289,6 +306,8 @@ def test_send_test_with_a_wrong_token_or_channel(outbox: Outbox, telegram: FakeT
     assert "ask @BotFather" in finished.stderr
     finished = run("send-test", "nobody", "--dsn", outbox.database.dsn, **telegram.environment)
     assert "there is no channel 'nobody'" in finished.stderr
+    assert "SELECT ghostwatch.add_channel('nobody'" in finished.stderr
+    assert "PL/pgSQL" not in finished.stderr
 
 
 @pytest.mark.pg_dump

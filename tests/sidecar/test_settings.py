@@ -85,6 +85,7 @@ def test_everything_said(tmp_path: Path) -> None:
         ("TEMPLATES", "/nowhere", "no such directory"),
         ("HTTP_PORT", "70000", "write a port from 1 to 65535"),
         ("HEARTBEAT_URL", "ftp://x", "begins with http:// or https://"),
+        ("HEARTBEAT_URL", "https://hc:99999/ping", "Port out of range"),
         ("LOG_LEVEL", "loud", "write one of debug, info, warning, error"),
         ("LOG_FORMAT", "xml", "write one of text, json"),
         ("DSN", "host=db password='se cret", "GHOSTWATCH_DSN cannot be read"),
@@ -114,3 +115,9 @@ def test_a_token_file_that_cannot_be_read(tmp_path: Path) -> None:
 def test_a_dry_run_needs_no_token() -> None:
     """It sends nothing."""
     assert Settings.from_environment({}, needs_token=False).token is None
+
+
+def test_an_argument_is_called_what_it_is() -> None:
+    """Whoever typed it looks for --dsn, not for a variable."""
+    with pytest.raises(CommandError, match=r"^--dsn cannot be read"):
+        Settings.from_environment(GOOD, dsn="nonsense")

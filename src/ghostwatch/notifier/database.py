@@ -12,6 +12,7 @@ import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.rows import DictRow, dict_row
 
+from ghostwatch.errors import explain
 from ghostwatch.notifier.queries import Query
 
 T = TypeVar("T")
@@ -156,4 +157,5 @@ class Database:
 
 
 def _in_one_line(error: Exception) -> str:
-    return " ".join(str(error).split()) or type(error).__name__
+    said = explain(error) if isinstance(error, psycopg.Error) else str(error)
+    return " ".join(said.split()) or type(error).__name__

@@ -36,7 +36,9 @@ async def _send_test(settings: Settings, channel: str | None, chat_id: int | Non
         text = Renderer(settings.templates).render({"reason": "test", "payload": {}, "alert": None})
         number = await telegram.send(chat_id, thread_id, text, None, html=True)
     except TelegramProblem as problem:
-        raise CommandError(f"{_explain(problem, settings, chat_id, thread_id)} (Telegram says: {problem})") from None
+        explanation = _explain(problem, settings, chat_id, thread_id)
+        source = "" if isinstance(problem, Unreachable) else "Telegram says: "
+        raise CommandError(f"{explanation} ({source}{problem})") from None
     finally:
         await telegram.close()
     where = f"chat {chat_id}" + (f", topic {thread_id}" if thread_id else "")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 
 from ghostwatch.notifier.messages import Text
 
@@ -45,4 +46,6 @@ class Terminal:
 
     @staticmethod
     def _print(heading: str, text: Text) -> None:
-        print(f"── {heading}", *text.plain.splitlines(), "", sep="\n", flush=True)
+        # What users call themselves must not command the terminal.
+        lines = (re.sub(r"[\x00-\x1f\x7f-\x9f]", "\ufffd", line) for line in text.plain.splitlines())
+        print(f"── {heading}", *lines, "", sep="\n", flush=True)

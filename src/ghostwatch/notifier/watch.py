@@ -96,8 +96,11 @@ class Watch:
                     try:
                         (await client.get(url)).raise_for_status()
                         self._outside.well()
-                    except httpx.HTTPError as error:
-                        self._outside.unwell(f"{type(error).__name__}: {error}")
+                    # Whoever knows the URL can ping in our name, so nothing that quotes it is told.
+                    except httpx.HTTPStatusError as error:
+                        self._outside.unwell(f"it answers {error.response.status_code}")
+                    except (httpx.HTTPError, httpx.InvalidURL) as error:
+                        self._outside.unwell(f"it cannot be fetched ({type(error).__name__})")
                 await asyncio.sleep(URL_EVERY)
 
     def _problem(self) -> str | None:
