@@ -76,6 +76,7 @@
 \ir detect/settled_up_to.sql
 \ir detect/batch.sql
 \ir detect/judge_batch.sql
+\ir detect/note_skew.sql
 \ir detect/judge_arrivals.sql
 \ir detect/follow_moved_keys.sql
 \ir detect/recheck_violations.sql
@@ -218,6 +219,7 @@
 \ir operate/doctor_tables.sql
 \ir operate/doctor_indexes.sql
 \ir operate/doctor_clocks.sql
+\ir operate/doctor_missed.sql
 \ir operate/doctor_triggers.sql
 \ir operate/doctor_transactions.sql
 \ir operate/doctor_time_limit.sql

@@ -49,6 +49,18 @@ def test_birth_is_the_arrival(bot: Bot) -> None:
     assert bot.states() == {"1": "expired"}
 
 
+@pytest.mark.parametrize(("skew", "told"), [(3, "00:03:00 after"), (-3, "00:03:00 before")])
+def test_clocks_that_differ_are_told_and_do_no_harm(bot: Bot, skew: int, told: str) -> None:
+    """The doctor compares what was written with the arrival."""
+    finding = "SELECT finding FROM ghostwatch.doctor() WHERE check_name = 'clocks' AND verdict = 'ok'"
+    bot.sign_up(1, minutes(0.05))
+    assert bot.database.value(finding) == "No clock is seen to differ."
+    bot.sign_up(2, -minutes(skew))
+    assert told in bot.database.value(finding)
+    bot.run_every_minute(minutes(2))
+    assert bot.states() == {"1": "warn", "2": "warn"}
+
+
 @pytest.mark.parametrize(
     "statement",
     [

@@ -177,12 +177,94 @@ def test_clocks_that_differ(bot: Bot, skew: timedelta) -> None:
     assert len(bot.states()) == 10
 
 
+def warning(bot: Bot, check_name: str) -> str | None:
+    """What the doctor has to say against one thing."""
+    found = bot.database.rows(
+        "SELECT finding, advice FROM ghostwatch.doctor() WHERE check_name = %s AND verdict = 'warning'", check_name
+    )
+    assert all("capture => true" in advice for _, advice in found)
+    return "; ".join(finding for finding, _ in found) or None
+
+
+def test_a_slow_clock_is_reported(bot: Bot) -> None:
+    """Who was due in the last run already, but came since, was born before any transaction that could explain it."""
+    bot.sign_up(1)
+    bot.run_every_minute(minutes(3))
+    assert warning(bot, "clocks") is None
+
+    bot.sign_up(2, minutes(1.5))
+    bot.pass_time(minutes(1))
+    bot.run()
+    assert bot.counts() == (2, 2)
+    assert '"user" are born 00:01:30 or more before' in (warning(bot, "clocks") or "")
+
+    bot.pass_time(minutes(60 * 24))
+    assert warning(bot, "clocks") is None
+
+
+def test_a_late_commit_is_no_slow_clock(bot: Bot) -> None:
+    """Its transaction was running."""
+    bot.now = bot.database.value("SELECT clock_timestamp()")
+    bot.database.set_clock(bot.now)
+    late = bot.database.connect(autocommit=False)
+    late.execute('INSERT INTO "user" (id) VALUES (1)')
+    bot.run_every_minute(minutes(3))
+    late.commit()
+    bot.run()
+    assert bot.counts() == (1, 1)
+    assert bot.progress("skew") is None
+    assert warning(bot, "clocks") is None
+
+
+def test_who_cannot_see_transactions_suspects_no_clock(bot: Bot, watcher: psycopg.Connection[object]) -> None:
+    """It may as well have been a transaction that was open."""
+    watcher.execute(DECLARATION)
+    bot.pass_time(minutes(5))
+    watcher.execute("CALL ghostwatch.run_checks()")
+    bot.sign_up(1, minutes(1.5))
+    bot.pass_time(minutes(1))
+    watcher.execute("CALL ghostwatch.run_checks()")
+    assert bot.states() == {"1": "warn"}
+    assert bot.progress("max(skew)") is None
+
+
+def test_who_was_missed_is_reported(bot: Bot) -> None:
+    """A clock that is slower than the lateness allows: the doctor finds whom no check could see."""
+    bot.sign_up(1)
+    bot.sign_up(2, type="banned")
+    bot.run_every_minute(minutes(3))
+    assert warning(bot, "missed") is None
+
+    bot.sign_up(3, minutes(3))
+    bot.sign_up(4, minutes(3))
+    bot.get_meme(4)
+    bot.run_every_minute(minutes(3))
+    assert bot.counts() == (1, 1)
+    assert 'onboarding.first_meme: 1 of public."user" without the row' in (warning(bot, "missed") or "")
+
+    bot.declare_contract(capture=True)
+    bot.run()
+    assert bot.counts() == (3, 2)
+    assert warning(bot, "missed") is None
+
+
+def test_a_look_for_the_missed_that_fails(bot: Bot) -> None:
+    """Costs the doctor nothing else."""
+    bot.database.execute("CREATE TABLE divisor AS SELECT 2 AS value")
+    bot.declare_contract(exempt_predicate="(SELECT 1 / value FROM divisor) = 1")
+    bot.sign_up(1)
+    bot.run_every_minute(minutes(4))
+    bot.database.execute("UPDATE divisor SET value = 0")
+    found = bot.database.value("SELECT finding FROM ghostwatch.doctor() WHERE check_name = 'missed'")
+    assert "onboarding.first_meme miss anybody could not be found out (22012: division by zero)" in found
+
+
 def test_born_in_the_future(bot: Bot) -> None:
     """Judged when it comes, and the doctor reports it."""
     bot.sign_up(1, -minutes(60))
     bot.run_every_minute(minutes(10))
     assert bot.states() == {}
-    assert bot.database.value("SELECT verdict FROM ghostwatch.doctor() WHERE check_name = 'clocks'") == "warning"
+    assert "was born 00:50:00 from now" in (warning(bot, "clocks") or "")
 
     bot.pass_time(minutes(51))
     bot.run()

@@ -20,7 +20,9 @@ BEGIN
     ON CONFLICT ON CONSTRAINT check_progress_pkey DO UPDATE
     SET watermark = excluded.watermark,
         horizon = excluded.horizon,
-        catching_up_since = NULL;
+        catching_up_since = NULL,
+        skew = NULL,
+        skew_seen_at = NULL;
 
     -- What was found under the old definition says nothing about the new one.
     DELETE FROM ghostwatch.judged AS j WHERE j.invariant_id = _restart_checks.invariant_id;

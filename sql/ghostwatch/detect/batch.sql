@@ -1,6 +1,7 @@
 CREATE TYPE ghostwatch._batch AS (
     judged integer,
     opened integer,
+    born_from timestamptz,
     born_up_to timestamptz,
     unsafe_keys text[],          -- of those born after the watermark, which may be read again
     unsafe_births timestamptz[],

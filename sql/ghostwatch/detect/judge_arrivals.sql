@@ -58,6 +58,10 @@ BEGIN
         catching_up_since = CASE WHEN backlog THEN coalesce(p.catching_up_since, p.horizon) END
     WHERE p.invariant_id = clause.invariant_id;
 
+    IF batch.born_from <= progress.horizon THEN
+        PERFORM ghostwatch._note_skew(clause, progress, batch.born_from, as_of);
+    END IF;
+
     IF batch.unsafe_keys IS NOT NULL THEN
         INSERT INTO ghostwatch.judged (invariant_id, born_up_to, subject_keys, births)
         VALUES (clause.invariant_id, batch.unsafe_up_to, batch.unsafe_keys, batch.unsafe_births);

@@ -69,6 +69,7 @@ BEGIN
         )
         SELECT count(*)::integer AS judged,
             (SELECT count(*) FROM opened AS o WHERE o.state <> 'exempt')::integer AS opened,
+            min(a.born_at) AS born_from,
             max(a.born_at) AS born_up_to,
             array_agg(a.subject_key) FILTER (WHERE a.born_at > $5) AS unsafe_keys,
             array_agg(a.born_at) FILTER (WHERE a.born_at > $5) AS unsafe_births,

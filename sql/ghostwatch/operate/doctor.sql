@@ -23,6 +23,8 @@ AS $doctor$
         UNION ALL
         SELECT * FROM ghostwatch._doctor_clocks()
         UNION ALL
+        SELECT * FROM ghostwatch._doctor_missed()
+        UNION ALL
         SELECT * FROM ghostwatch._doctor_triggers()
         UNION ALL
         SELECT * FROM ghostwatch._doctor_transactions()

@@ -5,66 +5,119 @@ STABLE
 PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $_doctor_clocks$
--- Whether birth times lie in the future: clocks of application servers differ, or a time zone was declared wrongly.
--- Looks only at contracts of this role, since a subject may be a view, which runs what its owner wrote,
--- and only where an index leads to the youngest row.
+-- Whether birth times can be believed: clocks of application servers differ, or a time zone was declared wrongly.
+-- Looks only at contracts of this role, and at no view, which runs what its owner wrote.
+-- Names of columns and tables only are put into the queries: @plpgsql_check_options: security_warnings = false
 DECLARE
-    as_of        constant timestamptz := ghostwatch._clock();
-    watched      record;
-    birth        text;
-    youngest     timestamptz;
-    is_well      boolean := true;
+    as_of     constant timestamptz := ghostwatch._clock();
+    -- Less is what a transaction takes, or clocks that are kept by NTP.
+    tolerance constant interval := interval '5 seconds';
+    clause    ghostwatch._clause;
+    advice    text;
+    youngest  timestamptz;
+    slow      interval;
+    earliest  interval;
+    latest    interval;
+    is_well   boolean := true;
 BEGIN
-    FOR watched IN
-        SELECT
-            c.name,
-            c.subject,
-            n.nspname,
-            r.relname,
-            c.born_at_column,
-            c.time_zone
-        FROM ghostwatch.contract AS c
+    FOR clause IN
+        SELECT DISTINCT ON (c.contract) c.*
+        FROM ghostwatch._clause AS c
         INNER JOIN pg_class AS r
             ON r.oid = c.subject
             AND r.relkind IN ('r', 'p')
-        INNER JOIN pg_namespace AS n
-            ON n.oid = r.relnamespace
         WHERE c.owner = quote_ident(current_user)::regrole
-            AND ghostwatch._index_advice(c.subject, c.born_at_column, ARRAY['btree']::name[], false) IS NULL
-        ORDER BY c.name
+        ORDER BY c.contract
     LOOP
-        EXECUTE format(
-            'SELECT max(s.%1$I)::text FROM %2$I.%3$I AS s WHERE s.%1$I < ''infinity''',
-            watched.born_at_column,
-            watched.nspname,
-            watched.relname
-        )
-        INTO birth;
-        youngest := CASE
-            WHEN watched.time_zone IS NULL THEN birth::timestamptz
-            ELSE birth::timestamp AT TIME ZONE watched.time_zone
-        END;
+        advice := format(
+            'SELECT ghostwatch.declare_contract(%L, %L, capture => true, …); -- or set the clocks of the application''s servers%s',
+            clause.contract, clause.subject, ', or the time_zone (now ' || clause.time_zone || ')'
+        );
 
-        IF youngest > as_of THEN
+        -- The database's own clock stands beside what was written: they are compared, and differ without harm.
+        IF clause.capture THEN
+            EXECUTE format(
+                'SELECT min(d.difference), max(d.difference)
+                FROM (
+                    SELECT %1$s - a.arrived_at AS difference
+                    FROM (SELECT * FROM ghostwatch.arrival WHERE contract_id = $1 ORDER BY arrived_at DESC LIMIT 1000) AS a
+                    INNER JOIN %2$s AS s ON s.%3$I = a.subject_key::%4$s
+                    WHERE isfinite(%1$s)
+                ) AS d',
+                ghostwatch._written_birth(clause),
+                clause.subject,
+                clause.key_column,
+                ghostwatch._column_type(clause.subject, clause.key_column)
+            )
+            INTO earliest, latest
+            USING clause.contract_id;
+
+            IF earliest < -tolerance OR latest > tolerance THEN
+                is_well := false;
+                RETURN NEXT ROW(
+                    'clocks',
+                    'ok',
+                    format(
+                        'Births written in %s lie up to %s before and %s after the arrival. With capture only the arrival counts.',
+                        clause.subject, date_trunc('second', greatest(-earliest, '0')), date_trunc('second', greatest(latest, '0'))
+                    ),
+                    NULL
+                )::ghostwatch._finding;
+            END IF;
+            CONTINUE;
+        END IF;
+
+        -- Clocks that are fast: the youngest row shows it, where an index leads to it.
+        IF ghostwatch._index_advice(clause.subject, clause.born_at_column, ARRAY['btree']::name[], false) IS NULL THEN
+            EXECUTE format(
+                'SELECT %1$s FROM %2$s AS s WHERE s.%3$I < ''infinity'' ORDER BY s.%3$I DESC LIMIT 1',
+                ghostwatch._written_birth(clause),
+                clause.subject,
+                clause.born_at_column
+            )
+            INTO youngest;
+
+            IF youngest > as_of + tolerance THEN
+                is_well := false;
+                RETURN NEXT ROW(
+                    'clocks',
+                    'warning',
+                    format('The youngest row of %s was born %s from now. It is judged when that comes.', clause.subject, date_trunc('second', youngest - as_of)),
+                    advice
+                )::ghostwatch._finding;
+            END IF;
+        END IF;
+
+        -- Clocks that are slow: the checks saw it.
+        SELECT max(p.skew)
+        INTO slow
+        FROM ghostwatch.check_progress AS p
+        INNER JOIN ghostwatch.invariant AS i
+            ON i.invariant_id = p.invariant_id
+        WHERE i.contract_id = clause.contract_id
+            AND p.skew > tolerance
+            AND p.skew_seen_at > as_of - interval '1 day';
+
+        IF slow IS NOT NULL THEN
             is_well := false;
-            RETURN QUERY
-            SELECT
+            RETURN NEXT ROW(
                 'clocks',
                 'warning',
-                format('The youngest row of %s was born %s from now. It is judged when that comes.', watched.subject, date_trunc('second', youngest - as_of)),
                 format(
-                    'SELECT ghostwatch.declare_contract(%L, %L, capture => true, …); -- or set the clocks of the application''s servers%s',
-                    watched.name, watched.subject, ', or the time_zone (now ' || watched.time_zone || ')'
-                );
+                    'Rows of %s are born %s or more before their transaction begins. They are judged that much too soon, and missed if it is more than %s (the lateness).',
+                    clause.subject, date_trunc('second', slow), clause.lateness
+                ),
+                advice
+            )::ghostwatch._finding;
         END IF;
     END LOOP;
 
     IF is_well THEN
         RETURN QUERY
-        SELECT 'clocks', 'ok', 'No birth time lies in the future.', NULL::text;
+        SELECT 'clocks', 'ok', 'No clock is seen to differ.', NULL::text;
     END IF;
 END
 $_doctor_clocks$;
 
 COMMENT ON FUNCTION ghostwatch._doctor_clocks() IS
-'The doctor on clocks that differ: birth times in the future, in the contracts of this role.';
+'The doctor on clocks that differ: birth times in the future, before their transaction, or apart from the arrival, in the contracts of this role.';

@@ -8,7 +8,9 @@ CREATE TABLE ghostwatch.check_progress (
     last_success_at timestamptz,
     failing_since timestamptz,
     last_error text,
-    last_error_state text
+    last_error_state text,
+    skew interval,
+    skew_seen_at timestamptz
 ) WITH (fillfactor = 50);
 
 COMMENT ON TABLE ghostwatch.check_progress IS
@@ -21,3 +23,5 @@ COMMENT ON COLUMN ghostwatch.check_progress.catching_up_since IS
 'When the checks were last up to date, while a backlog is being worked off; otherwise NULL.';
 COMMENT ON COLUMN ghostwatch.check_progress.history_from IS
 'What was counted of subjects born before this moment was judged by another definition, or declared not to be usual; the rule drift leaves it out.';
+COMMENT ON COLUMN ghostwatch.check_progress.skew IS
+'How far, at least, the birth of a subject lay before the start of its transaction when a check last saw that: a clock that is slow.';

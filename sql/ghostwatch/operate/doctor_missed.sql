@@ -1,0 +1,90 @@
+CREATE FUNCTION ghostwatch._doctor_missed()
+RETURNS SETOF ghostwatch._finding
+LANGUAGE plpgsql
+STABLE
+PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $_doctor_missed$
+-- Whether somebody was missed: lacks the row, is due, and no check has seen it. Under capture nobody can be.
+-- Looks only at contracts of this role, whose expressions it runs, and only where an index leads to the last ones.
+-- Declared SQL runs here, with the rights of who declared it: @plpgsql_check_options: security_warnings = false
+DECLARE
+    as_of   constant timestamptz := ghostwatch._clock();
+    clause  ghostwatch._clause;
+    missed  bigint;
+    is_well boolean := true;
+BEGIN
+    FOR clause IN
+        SELECT c.*
+        FROM ghostwatch._clause AS c
+        INNER JOIN ghostwatch.check_progress AS p
+            ON p.invariant_id = c.invariant_id
+        WHERE c.owner = quote_ident(current_user)::regrole
+            AND NOT c.capture
+            AND p.failing_since IS NULL
+            AND p.watermark > as_of - c.watch_for
+            AND ghostwatch._index_advice(c.subject, c.born_at_column, ARRAY['btree']::name[], false) IS NULL
+        ORDER BY c.contract, c.invariant
+    LOOP
+        BEGIN
+            PERFORM set_config('search_path', clause.search_path, true);
+            EXECUTE format(
+                'SELECT count(*)
+                FROM (%s) AS q
+                WHERE NOT q.satisfied
+                    AND NOT q.exempt_by_branch
+                    AND NOT q.exempt_by_predicate
+                    AND NOT EXISTS (
+                        SELECT FROM ghostwatch.violation AS v
+                        WHERE v.invariant_id = $1 AND v.subject_key = q.subject_key
+                    )',
+                ghostwatch._subject_query(clause, format(
+                    '(%s) AS s',
+                    ghostwatch._subjects_born(
+                        clause,
+                        as_of - clause.watch_for,
+                        (SELECT p.watermark FROM ghostwatch.check_progress AS p WHERE p.invariant_id = clause.invariant_id)
+                    )
+                ))
+            )
+            INTO missed
+            USING clause.invariant_id;
+            PERFORM set_config('search_path', 'pg_catalog, pg_temp', true);
+
+            IF missed > 0 THEN
+                is_well := false;
+                RETURN NEXT ROW(
+                    'missed',
+                    'warning',
+                    format(
+                        'Missed by the checks of %s.%s: %s of %s without the row, who came more than %s (the lateness) after their birth, or had it and lost it.',
+                        clause.contract, clause.invariant, missed, clause.subject, clause.lateness
+                    ),
+                    format(
+                        'SELECT ghostwatch.declare_contract(%L, %L, capture => true, …); -- or a lateness that is longer',
+                        clause.contract, clause.subject
+                    )
+                )::ghostwatch._finding;
+            END IF;
+        EXCEPTION
+            -- One invariant that cannot be looked at must not keep the doctor from the others.
+            WHEN OTHERS THEN
+                is_well := false;
+                RETURN NEXT ROW(
+                    'missed',
+                    'warning',
+                    format('Whether the checks of %s.%s miss anybody could not be found out (%s: %s).', clause.contract, clause.invariant, SQLSTATE, SQLERRM),
+                    'See whether the next check fails too.'
+                )::ghostwatch._finding;
+        END;
+    END LOOP;
+
+    IF is_well THEN
+        RETURN QUERY
+        SELECT 'missed', 'ok', 'Nobody was missed lately.', NULL::text;
+    END IF;
+END
+$_doctor_missed$;
+
+COMMENT ON FUNCTION ghostwatch._doctor_missed() IS
+'The doctor on subjects that lack their row and that no check has seen, in the contracts of this role.';
