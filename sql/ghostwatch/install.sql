@@ -235,6 +235,7 @@
 
 -- enforce: refuse what breaks a contract at COMMIT
 \ir enforce/enforcement_name.sql
+\ir enforce/enforced_clauses.sql
 \ir enforce/judge_at_commit.sql
 \ir enforce/write_enforcement_function.sql
 \ir enforce/install_enforcement.sql

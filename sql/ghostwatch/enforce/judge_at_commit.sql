@@ -22,11 +22,7 @@ BEGIN
     SELECT c.* INTO enforced FROM ghostwatch.contract AS c WHERE c.contract_id = _judge_at_commit.contract_id;
 
     FOR clause IN
-        SELECT c.*
-        FROM ghostwatch._clause AS c
-        WHERE c.contract_id = _judge_at_commit.contract_id
-            AND c.error_after = '0'
-        ORDER BY c.invariant_id
+        SELECT c.* FROM ghostwatch._enforced_clauses(_judge_at_commit.contract_id) AS c
     LOOP
         PERFORM set_config('search_path', clause.search_path, true);
         -- Under capture the arrival was noted in this very transaction.

@@ -21,20 +21,22 @@ DECLARE
 BEGIN
     SELECT c.* INTO enforced FROM ghostwatch.contract AS c WHERE c.contract_id = _write_enforcement_function.contract_id;
 
+    -- The table is gone, and the trigger with it; what is left of the contract can still be changed and dropped.
+    IF NOT EXISTS (SELECT FROM pg_class AS r WHERE r.oid = enforced.subject) THEN
+        RETURN;
+    END IF;
+
     -- Not as EXISTS, which Postgres may answer by hashing a whole table.
     SELECT string_agg(format('(%s) IS NOT TRUE', ghostwatch._related_query(c)), E'\nOR ' ORDER BY c.invariant_id)
     INTO conditions
-    FROM ghostwatch._clause AS c
-    WHERE c.contract_id = enforced.contract_id
-        AND c.error_after = '0'
-        -- A clause that asks for any row of a table holds where one that asks for a certain row of it does.
-        AND NOT (
+    FROM ghostwatch._enforced_clauses(enforced.contract_id) AS c
+    -- A clause that asks for any row of a table holds where one that asks for a certain row of it does.
+    WHERE
+        NOT (
             c.predicate IS NULL
             AND EXISTS (
-                SELECT FROM ghostwatch._clause AS stricter
-                WHERE stricter.contract_id = c.contract_id
-                    AND stricter.error_after = '0'
-                    AND stricter.related = c.related
+                SELECT FROM ghostwatch._enforced_clauses(enforced.contract_id) AS stricter
+                WHERE stricter.related = c.related
                     AND stricter.related_key_column = c.related_key_column
                     AND stricter.predicate IS NOT NULL
             )

@@ -1,5 +1,5 @@
 BEGIN;
-SELECT plan(41);
+SELECT plan(46);
 
 CREATE TABLE public.account (id bigint PRIMARY KEY, created_at timestamptz NOT NULL DEFAULT now(), trial boolean NOT NULL DEFAULT false);
 CREATE TABLE public.greeting (account_id bigint NOT NULL, text text);
@@ -191,7 +191,31 @@ SELECT is(
 SELECT ghostwatch.declare_invariant('club', 'badge', 'public.medal', 'member_id', error_after => '0');
 SELECT isnt(pg_temp.refusal($$ INSERT INTO public.member VALUES (5, 'north') $$), NULL, 'declared again, it is enforced again');
 
+-- nor does it withstand being mended
+CREATE TABLE public.card (member_id bigint NOT NULL);
+CREATE TABLE public.locker (member_id bigint NOT NULL);
+SELECT ghostwatch.declare_invariant('club', 'card', 'public.card', 'member_id', error_after => '0');
+SELECT ghostwatch.declare_invariant('club', 'locker', 'public.locker', 'member_id', error_after => '0');
+DROP TABLE public.card;
+ALTER TABLE public.locker DROP COLUMN member_id;
+SELECT lives_ok(
+    $$ SELECT ghostwatch.declare_invariant('club', 'badge', 'public.medal', 'member_id', error_after => '0', noun => 'a medal') $$,
+    'with two tables broken, a clause over a third can be declared'
+);
+SELECT matches(
+    pg_temp.refusal($$ INSERT INTO public.member VALUES (7, 'north') $$), 'without a medal\n', 'which is enforced without them'
+);
+SELECT lives_ok($$ SELECT ghostwatch.drop_invariant('club', 'card') $$, 'each of them can be dropped');
+DROP TABLE public.member;
+SELECT lives_ok($$ SELECT ghostwatch.drop_invariant('club', 'locker') $$, 'also where the subjects are gone');
+
 -- the end
+SELECT ghostwatch.drop_contract('club');
+CREATE TABLE public.member (id bigint PRIMARY KEY, region text, created_at timestamptz NOT NULL DEFAULT now());
+SELECT ghostwatch.declare_contract('club', 'public.member');
+SELECT ghostwatch.declare_invariant('club', 'badge', 'public.medal', 'member_id', error_after => '0');
+SELECT ghostwatch.enforce('club', 'reject');
+SELECT isnt(pg_temp.refusal($$ INSERT INTO public.member VALUES (6, 'north') $$), NULL, 'before the end');
 SELECT ghostwatch.drop_contract('club');
 SELECT is(pg_temp.refusal($$ INSERT INTO public.member VALUES (6, 'north') $$), NULL, 'dropping the contract ends it');
 SELECT ghostwatch.enforce('welcome', 'observe');
