@@ -19,13 +19,15 @@ AS $adopt$
 -- an application that does it in several transactions needs a minute. leave_out: clauses that the application does not keep,
 -- such as {user_info, start_announced}. time_zone: in which birth times without one are read.
 -- Returns what it found, with the statement to type where something is left to do. Calling it again brings everything up to date.
--- Raises GW103 for tables that cannot be worked with, GW104 for clauses that do not exist; nothing is changed then.
+-- Raises GW103 for tables that cannot be worked with, GW104 for clauses that do not exist, GW105 for an age that is
+-- none; nothing is changed then.
 DECLARE
     obstacles constant text := (
-        SELECT string_agg(o.obstacle, E'\n' ORDER BY o.obstacle) FROM onboarding._obstacles(adopt.keep_own_start) AS o (obstacle)
+        SELECT string_agg(o.obstacle, E'\n' ORDER BY o.obstacle) FROM onboarding._obstacles(coalesce(adopt.keep_own_start, false)) AS o (obstacle)
     );
     unknown_clauses constant text[] := ARRAY(
-        SELECT unnest(adopt.leave_out) EXCEPT SELECT c.name FROM onboarding._clauses() AS c
+        SELECT quote_nullable(given.name) FROM unnest(adopt.leave_out) AS given (name)
+        WHERE given.name IS NULL OR given.name NOT IN (SELECT c.name FROM onboarding._clauses() AS c)
     );
     start_owner constant regrole := (
         SELECT p.proowner::regrole FROM pg_proc AS p
@@ -39,6 +41,14 @@ BEGIN
             ERRCODE = 'GW104',
             DETAIL = format('Its clauses: %s.', (SELECT string_agg(c.name, ', ') FROM onboarding._clauses() AS c)),
             HINT = 'SELECT * FROM onboarding.adopt(leave_out => ''{user_info,start_announced}'');';
+    END IF;
+
+    IF (adopt.due_after BETWEEN '0' AND '20 minutes') IS NOT TRUE THEN
+        RAISE EXCEPTION 'what /start does cannot be due after %', coalesce(adopt.due_after::text, 'NULL')
+        USING
+            ERRCODE = 'GW105',
+            DETAIL = 'It is due at once (0), or within 20 minutes; after 25 minutes nobody looks for it any more.',
+            HINT = 'SELECT * FROM onboarding.adopt(keep_own_start => true, due_after => ''1 minute'');';
     END IF;
 
     IF obstacles IS NOT NULL THEN
@@ -64,7 +74,7 @@ BEGIN
         PERFORM onboarding._ship_rules();
     END IF;
 
-    PERFORM onboarding._declare_contract(adopt.due_after, adopt.leave_out, adopt.time_zone);
+    PERFORM onboarding._declare_contract(adopt.due_after, coalesce(adopt.leave_out, '{}'), adopt.time_zone);
 
     RETURN QUERY SELECT f.object, f.finding, f.advice FROM onboarding._findings(created) AS f;
 END
@@ -74,4 +84,4 @@ COMMENT ON FUNCTION onboarding.adopt(boolean, interval, text[], text) IS
 'Takes the bot''s tables in public under the contract onboarding: creates those that are missing, alters none, and says what it found.
 keep_own_start: the application keeps its own /start. due_after: the age (an interval) at which what /start does is due.
 leave_out: clauses that the application does not keep. time_zone: in which birth times without one are read (default: this session''s).
-Raises GW103 (tables that cannot be worked with, all listed; nothing is changed), GW104 (no such clause).';
+Raises GW103 (tables that cannot be worked with, all listed; nothing is changed), GW104 (no such clause), GW105 (due_after is negative or too long).';

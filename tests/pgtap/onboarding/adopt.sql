@@ -1,5 +1,5 @@
 BEGIN;
-SELECT plan(19);
+SELECT plan(24);
 
 SET LOCAL client_min_messages = warning;
 
@@ -56,8 +56,13 @@ SELECT ok(
 );
 SELECT is_empty($$ SELECT FROM ghostwatch.invariant WHERE name IN ('user_info', 'start_announced') $$, 'and are gone');
 SELECT throws_ok(
-    $$ SELECT * FROM onboarding.adopt(leave_out => '{horoscope}') $$, 'GW104', 'the onboarding contract has no clause horoscope', 'an unknown clause'
+    $$ SELECT * FROM onboarding.adopt(leave_out => '{horoscope}') $$, 'GW104', 'the onboarding contract has no clause ''horoscope''', 'an unknown clause'
 );
+SELECT throws_ok($$ SELECT * FROM onboarding.adopt(leave_out => '{NULL}') $$, 'GW104', 'the onboarding contract has no clause NULL', 'nor one without a name');
+SELECT throws_ok($$ SELECT * FROM onboarding.adopt(due_after => '-1 minute') $$, 'GW105', NULL, 'an age before birth');
+SELECT throws_ok($$ SELECT * FROM onboarding.adopt(due_after => '1 day') $$, 'GW105', NULL, 'an age at which nobody looks any more');
+SELECT lives_ok($$ SELECT * FROM onboarding.adopt(leave_out => NULL) $$, 'nothing is left out');
+SELECT is((SELECT count(*) FROM ghostwatch.invariant), 8::bigint, 'and the contract has every clause');
 SELECT lives_ok($$ SELECT * FROM onboarding.adopt(due_after => '1 minute') $$, 'an application with many transactions gets a minute');
 SELECT is((SELECT count(*) FROM ghostwatch.invariant WHERE error_after = '1 minute'), 7::bigint, 'for each clause of start()');
 
