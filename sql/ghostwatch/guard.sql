@@ -32,7 +32,7 @@ BEGIN
               DETAIL  = pg_catalog.format('Found version %s, installed as %s.', installed_version, installed_kind),
               HINT    = 'To see it: SELECT * FROM ghostwatch.installation; to remove it with all that it recorded: '
                         || CASE installed_kind
-                               WHEN 'extension' THEN 'DROP EXTENSION ghostwatch;'
+                               WHEN 'extension' THEN 'DROP EXTENSION ghostwatch CASCADE;'
                                ELSE 'DROP SCHEMA ghostwatch CASCADE;'
                            END;
 END

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from scripts.build import version
+from scripts.build import ROOT, version
 from scripts.cluster import Server
 from tests.database import PARTS, Database
 from tests.install.inventory import inventory
@@ -80,8 +80,27 @@ def test_extension_needs_no_superuser(server: Server, empty_database: Database) 
 
 
 @pytest.mark.parametrize("part", PARTS)
-def test_dropping_the_extension_leaves_nothing(database: Database, part: str) -> None:
-    """DROP EXTENSION removes the schema and all in it."""
+def test_dropping_the_extension_drops_its_schema(database: Database, part: str) -> None:
+    """And all in it."""
     database.connection.execute(f"DROP EXTENSION {part} CASCADE".encode())
     schema = "onboarding" if part == "ghostwatch_onboarding" else "ghostwatch"
     assert database.value("SELECT to_regnamespace(%s) IS NULL", schema)
+
+
+@pytest.mark.both_kinds
+def test_removing_it_as_documented_leaves_nothing_but_the_tables(database: Database) -> None:
+    """No function and no trigger stays behind on them, and they can be written."""
+    database.execute("SELECT FROM onboarding.adopt()")
+    database.execute("SELECT FROM ghostwatch.enforce('onboarding', 'reject')")
+    database.execute("SELECT ghostwatch.declare_contract('captured', 'public.user', capture => true)")
+    text = (ROOT / "docs" / "operating.md").read_text(encoding="utf-8")
+    block = text.partition("To remove it")[2].partition("```sql\n")[2].partition("```")[0]
+    schedule, *removal = block.strip().splitlines()
+    assert "unschedule" in schedule
+    for statement in removal:
+        database.connection.execute(statement.encode())
+
+    assert database.rows("SELECT oid::regprocedure FROM pg_proc WHERE proname LIKE 'ghostwatch%'") == []
+    assert database.rows("SELECT tgname FROM pg_trigger WHERE NOT tgisinternal") == []
+    assert database.value("SELECT to_regnamespace('ghostwatch') IS NULL AND to_regnamespace('onboarding') IS NULL")
+    database.execute("INSERT INTO public.user (id, type) VALUES (1, 'user')")
