@@ -35,6 +35,7 @@
 \ir operate/set_setting.sql
 \ir operate/reset_setting.sql
 \ir operate/overdue_after.sql
+\ir operate/counted.sql
 
 -- declare: what must hold
 \ir declare/contract_id.sql

@@ -121,7 +121,7 @@ def test_a_changed_rule_says_what_it_would_have_meant(shop: Database) -> None:
     assert notices_of(shop, same) == []
     (notice,) = notices_of(shop, same.replace(b"'drift'", b"'every'"))
     assert "by the old settings: 0 alerts, 0 messages" in notice
-    assert "by the new ones: 1 alerts, " in notice
+    assert "by the new ones: 1 alert, " in notice
 
 
 def test_what_cannot_be_replayed_can_be_changed(shop: Database) -> None:

@@ -68,11 +68,11 @@ BEGIN
         concat_ws(
             ' ',
             CASE
-                WHEN waiting.total > 0 THEN format('%s notifications wait, the oldest since %s%s.', waiting.total, waiting.since::timestamptz(0), ' (' || waiting.reason || ')')
+                WHEN waiting.total > 0 THEN format('Waiting: %s, the oldest since %s%s.', ghostwatch._counted(waiting.total, 'notification'), waiting.since::timestamptz(0), ' (' || waiting.reason || ')')
                 ELSE 'No notification waits.'
             END,
-            CASE WHEN waiting.events > 0 THEN format('%s events wait, the oldest since %s.', waiting.events, waiting.events_since::timestamptz(0)) END,
-            CASE WHEN waiting.given_up > 0 THEN format('%s notifications were given up.', waiting.given_up) END
+            CASE WHEN waiting.events > 0 THEN format('Waiting: %s, the oldest since %s.', ghostwatch._counted(waiting.events, 'event'), waiting.events_since::timestamptz(0)) END,
+            CASE WHEN waiting.given_up > 0 THEN format('Given up: %s.', ghostwatch._counted(waiting.given_up, 'notification')) END
         ),
         CASE
             WHEN waiting.given_up > 0 THEN 'SELECT * FROM ghostwatch.notification WHERE state = ''failed'';'

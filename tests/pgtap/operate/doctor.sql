@@ -238,7 +238,7 @@ FROM ghostwatch.channel AS c, (VALUES
 SELECT results_eq(
     $$ SELECT pg_temp.said('outbox') $$,
     $$ VALUES (
-        'warning | 2 notifications wait, the oldest since 2026-01-01 11:54:00+00. 1 notifications were given up. | '
+        'warning | Waiting: 2 notifications, the oldest since 2026-01-01 11:54:00+00. Given up: 1 notification. | '
         'SELECT * FROM ghostwatch.notification WHERE state = ''failed'';'
     ) $$,
     'notifications that wait for long or were given up'

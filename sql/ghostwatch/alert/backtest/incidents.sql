@@ -18,7 +18,6 @@ DECLARE
     incident ghostwatch._incident;
     severity text;
     told_at  timestamptz;
-    calm_at  timestamptz;
 BEGIN
     FOR firing IN
         SELECT f.* FROM unnest(firings) AS f ORDER BY f.kind, f.begins_at
@@ -51,10 +50,9 @@ BEGIN
         END IF;
         incident.resolved_at := coalesce(firing.ends_at, 'infinity');
 
-        -- Nobody acknowledges anything in a replay.
-        calm_at := least(incident.resolved_at + quiet_time, end_at);
-        WHILE told_at + repeat_interval <= calm_at LOOP
-            told_at := told_at + repeat_interval;
+        -- Nobody acknowledges anything in a replay. What is due to be repeated while all is calm waits until it is not.
+        WHILE told_at + repeat_interval < incident.resolved_at AND told_at + repeat_interval <= end_at LOOP
+            told_at := greatest(told_at + repeat_interval, firing.begins_at);
             incident.messages := incident.messages + 1;
         END LOOP;
     END LOOP;

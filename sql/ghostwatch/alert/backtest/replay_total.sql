@@ -11,9 +11,9 @@ AS $_replay_total$
     -- What a rule would have made of a stretch of time, in a few words.
     -- Takes the invariant with the settings to replay, and the time. Raises GW038 and GW039.
     SELECT format(
-        '%s alerts, %s messages, firing %s %% of the time',
-        count(*),
-        coalesce(sum(r.messages), 0),
+        '%s, %s, firing %s %% of the time',
+        ghostwatch._counted(count(*), 'alert'),
+        ghostwatch._counted(coalesce(sum(r.messages), 0), 'message'),
         round((100 * coalesce(sum(extract(EPOCH FROM r.lasted)), 0) / extract(EPOCH FROM end_at - begin_at))::numeric, 1)
     )
     FROM ghostwatch._replay(rule, begin_at, end_at) AS r

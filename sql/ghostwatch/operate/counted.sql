@@ -1,0 +1,12 @@
+CREATE FUNCTION ghostwatch._counted(
+    count bigint,
+    noun text
+)
+RETURNS text
+LANGUAGE sql
+IMMUTABLE
+PARALLEL SAFE
+RETURN format('%s %s', count, CASE WHEN count = 1 THEN noun ELSE noun || 's' END);
+
+COMMENT ON FUNCTION ghostwatch._counted(bigint, text) IS
+'So many of something, in English: 1 alert, 2 alerts.';
