@@ -1,7 +1,7 @@
 """Flattens sql/ into the installation scripts, as extensions and as plain SQL.
 
 Needs nothing but Python, so that `make dist` works before anything is installed.
-The wheel's build runs it too (see the build hook at the end).
+The wheel's build runs it too (scripts/build_hook.py).
 """
 
 from __future__ import annotations
