@@ -19,34 +19,46 @@ AS $violations_of$
 -- The query gives a ghostwatch._judgement, which no static check can tell: @plpgsql_check_options: other_warnings = false
 DECLARE
     as_of constant timestamptz := ghostwatch._clock();
-    clause ghostwatch._clause;
     its_contract_id constant integer := ghostwatch._contract_id(contract);
+    its_contract ghostwatch.contract;
+    clause ghostwatch._clause;
     found ghostwatch._judgement;
+    is_there boolean;
 BEGIN
     PERFORM ghostwatch._require_runnable(contract);
+    SELECT c.* INTO its_contract FROM ghostwatch.contract AS c WHERE c.contract_id = its_contract_id;
+
+    -- Asked for by itself, so that an error of a declared expression is not taken for a key that cannot be.
+    BEGIN
+        EXECUTE format(
+            'SELECT EXISTS (SELECT FROM %s AS s WHERE s.%I = $1::%s)',
+            its_contract.subject,
+            its_contract.key_column,
+            ghostwatch._column_type(its_contract.subject, its_contract.key_column)
+        )
+        INTO is_there
+        USING violations_of.subject_key;
+    EXCEPTION WHEN data_exception THEN
+        is_there := false;
+    END;
+    IF NOT is_there THEN
+        RAISE EXCEPTION '% has no row with the key %', its_contract.subject, coalesce(quote_literal(violations_of.subject_key), 'NULL')
+            USING ERRCODE = 'GW021',
+                  DETAIL = format('The key is the column %I.', its_contract.key_column),
+                  HINT = format('SELECT %I FROM %s ORDER BY %I DESC LIMIT 5', its_contract.key_column, its_contract.subject, its_contract.born_at_column);
+    END IF;
 
     FOR clause IN SELECT c.* FROM ghostwatch._clause AS c WHERE c.contract_id = its_contract_id ORDER BY c.invariant_id LOOP
         PERFORM set_config('search_path', clause.search_path, true);
-        BEGIN
-            EXECUTE ghostwatch._subject_query(clause, format('(%s) AS s', ghostwatch._subject_by_key(
-                clause,
-                quote_nullable(violations_of.subject_key),
-                -- An arrival is forgotten once nobody judges it any more.
-                format('coalesce((SELECT max(a.arrived_at) FROM ghostwatch.arrival AS a WHERE a.contract_id = %s AND a.subject_key = s.%I::text), %s)',
-                       clause.contract_id, clause.key_column, ghostwatch._written_birth(clause))
-            )))
-            INTO found;
-        EXCEPTION WHEN invalid_text_representation OR numeric_value_out_of_range THEN
-            found := NULL;
-        END;
+        EXECUTE ghostwatch._subject_query(clause, format('(%s) AS s', ghostwatch._subject_by_key(
+            clause,
+            quote_nullable(violations_of.subject_key),
+            -- An arrival is forgotten once nobody judges it any more.
+            format('coalesce((SELECT max(a.arrived_at) FROM ghostwatch.arrival AS a WHERE a.contract_id = %s AND a.subject_key = s.%I::text), %s)',
+                   clause.contract_id, clause.key_column, ghostwatch._written_birth(clause))
+        )))
+        INTO found;
         PERFORM set_config('search_path', 'pg_catalog, pg_temp', true);
-
-        IF found.subject_key IS NULL THEN
-            RAISE EXCEPTION '% has no row with the key %', clause.subject, coalesce(quote_literal(violations_of.subject_key), 'NULL')
-                USING ERRCODE = 'GW021',
-                      DETAIL = format('The key is the column %I.', clause.key_column),
-                      HINT = format('SELECT %I FROM %s ORDER BY %I DESC LIMIT 5', clause.key_column, clause.subject, clause.born_at_column);
-        END IF;
 
         invariant := clause.invariant;
         satisfied := found.satisfied;
