@@ -20,7 +20,7 @@ BEGIN
         RAISE EXCEPTION 'contract % belongs to role % and is checked by that role only', quote_literal(contract), its_owner
             USING ERRCODE = 'GW020',
                   DETAIL = format('This session runs as %I; a check run lends its rights to nobody else''s expressions.', current_user),
-                  HINT = format('SET ROLE %s; then CALL ghostwatch.run_checks(%L)', its_owner, contract);
+                  HINT = format('SET ROLE %s', its_owner);
     END IF;
 END
 $_require_runnable$;

@@ -43,7 +43,7 @@ BEGIN
         USING
             ERRCODE = 'GW073',
             DETAIL = format('This session runs as %I; enforcement runs in everybody''s transactions with the rights of the contract''s owner.', current_user),
-            HINT = format('SET ROLE %s; then SELECT * FROM ghostwatch.enforce(%L, %L);', enforced.owner, contract, mode);
+            HINT = format('SET ROLE %s; SELECT * FROM ghostwatch.enforce(%L, %L);', enforced.owner, contract, mode);
     END IF;
 
     IF mode = 'observe' THEN
