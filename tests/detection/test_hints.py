@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import LiteralString
 
 import psycopg
@@ -23,6 +24,9 @@ def tables(database: Database) -> Database:
         CREATE VIEW "My Bot".visitor AS SELECT * FROM "My Bot"."user";
         SELECT ghostwatch.declare_contract('it''s', '"My Bot"."user"');
         SELECT ghostwatch.declare_invariant('it''s', 'visited', '"My Bot".visit', 'user_id');
+        SELECT ghostwatch.declare_contract('due at once', '"My Bot"."user"');
+        SELECT ghostwatch.declare_invariant('due at once', 'i', '"My Bot".visit', 'user_id', error_after => '0');
+        SELECT FROM onboarding.adopt();
         """
     )
     return database
@@ -52,6 +56,24 @@ INVARIANT = "SELECT ghostwatch.declare_invariant('it''s', 'visited', '\"My Bot\"
         ("""SELECT ghostwatch.declare_invariant('it''s', '', '"My Bot".visit', 'user_id')""", "GW016"),
         ("SELECT ghostwatch.declare_branch_family('it''s', '', '')", "GW016"),
         ("SELECT * FROM ghostwatch.violations_of('it''s', '42')", "GW021"),
+        ("SELECT ghostwatch.acknowledge(42, 'anna')", "GW030"),
+        ("SELECT ghostwatch.silence('it''s', branch => 'kitchen')", "GW033"),
+        ("SELECT ghostwatch.silence('it''s', duration => '0')", "GW034"),
+        ("SELECT ghostwatch.silence('it''s', by => '')", "GW035"),
+        ("SELECT ghostwatch.unsilence(42)", "GW036"),
+        ("SELECT * FROM ghostwatch.claim_notifications('')", "GW040"),
+        ("SELECT ghostwatch.post_event('user_started', '42', '[]')", "GW042"),
+        ("SELECT ghostwatch.add_channel('', 0)", "GW045"),
+        ("SELECT ghostwatch.add_channel('it''s', 1, min_severity => 'info')", "GW046"),
+        ("SELECT ghostwatch.add_channel('it''s', 1, contracts => '{none}')", "GW047"),
+        ("SELECT ghostwatch.add_channel('it''s', 1, quiet_from => '22:00')", "GW048"),
+        ("SELECT ghostwatch.enable_channel('it''s')", "GW049"),
+        ("SELECT ghostwatch.set_setting('speed', '3')", "GW050"),
+        ("SELECT ghostwatch.set_setting('batch_size', 'many')", "GW051"),
+        ("SELECT * FROM ghostwatch.enforce('due at once', 'refuse')", "GW070"),
+        ("SELECT * FROM onboarding.start(NULL, 'Anna')", "GW102"),
+        ("SELECT * FROM onboarding.adopt(leave_out => '{horoscope}')", "GW104"),
+        ("SELECT * FROM onboarding.adopt(due_after => '1 day')", "GW105"),
     ],
 )
 def test_hints_can_be_typed(tables: Database, mistake: LiteralString, sqlstate: str) -> None:
@@ -61,7 +83,7 @@ def test_hints_can_be_typed(tables: Database, mistake: LiteralString, sqlstate: 
     assert made.value.sqlstate == sqlstate
     hint = made.value.diag.message_hint
     assert hint is not None
-    statement = hint.partition(" lists ")[0]
+    (statement,) = re.findall(r"SELECT .*?(?=$| lists )", hint)
     tables.connection.execute(statement.encode())
 
 
