@@ -119,6 +119,23 @@ def test_open_violations_are_looked_up_by_key(seeded_bot: Bot) -> None:
         assert [scan["Actual Loops"] for scan in used] == [open_violations]
 
 
+def test_an_escalation_writes_no_index(seeded_bot: Bot) -> None:
+    """Half of all that happens to a violation; in a big incident the indexes would be most of its cost."""
+    seeded_bot.run()
+    seeded_bot.pass_time(minutes(4))
+    with seeded_bot.database.connect().transaction() as check:
+        check.connection.execute(
+            "SELECT ghostwatch._check_invariant(i.invariant_id, true) FROM ghostwatch.invariant AS i"
+        )
+        written = check.connection.execute(
+            """
+            SELECT pg_stat_get_xact_tuples_updated(v.oid), pg_stat_get_xact_tuples_hot_updated(v.oid)
+            FROM pg_class AS v WHERE v.oid = 'ghostwatch.violation'::regclass
+            """
+        ).fetchone()
+    assert written == (ARRIVALS // 10, ARRIVALS // 10)
+
+
 def test_an_idle_run_touches_a_handful_of_buffers(seeded_bot: Bot) -> None:
     """Nothing came and nothing is open: nothing is read."""
     seeded_bot.run_every_minute(minutes(30))

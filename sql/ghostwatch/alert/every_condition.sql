@@ -38,7 +38,7 @@ BEGIN
             count(*) FILTER (WHERE v.state = 'warn') AS warns,
             count(*) FILTER (WHERE v.state = 'error') AS errors
         FROM ghostwatch.violation AS v
-        WHERE v.invariant_id = rule.invariant_id AND v.state IN ('warn', 'error')
+        WHERE v.invariant_id = rule.invariant_id AND v.closed_at IS NULL AND v.state <> 'exempt'
         GROUP BY v.branch_family
     ) AS f;
 
@@ -65,7 +65,7 @@ BEGIN
     condition.sample_keys := ARRAY(
         SELECT v.subject_key
         FROM ghostwatch.violation AS v
-        WHERE v.invariant_id = rule.invariant_id AND v.state IN ('warn', 'error')
+        WHERE v.invariant_id = rule.invariant_id AND v.closed_at IS NULL AND v.state <> 'exempt'
         ORDER BY v.born_at, v.subject_key
         LIMIT 5
     );

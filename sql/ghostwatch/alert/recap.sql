@@ -32,7 +32,7 @@ AS $_recap$
             count(*) FILTER (WHERE v.state = 'expired') AS expired
         FROM ghostwatch.violation AS v
         -- Both ways by index; all that was ever closed may be a hundred times as much.
-        WHERE (v.closed_at >= since OR v.state IN ('warn', 'error'))
+        WHERE (v.closed_at >= since OR (v.closed_at IS NULL AND v.state <> 'exempt'))
             AND v.opened_at >= since
         GROUP BY v.invariant_id
     ) AS found

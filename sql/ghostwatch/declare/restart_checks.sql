@@ -28,7 +28,7 @@ BEGIN
     DELETE FROM ghostwatch.judged AS j WHERE j.invariant_id = _restart_checks.invariant_id;
     DELETE FROM ghostwatch.violation AS v
     WHERE v.invariant_id = _restart_checks.invariant_id
-      AND (v.state IN ('warn', 'error', 'exempt') OR v.born_at >= start_at);
+      AND (v.closed_at IS NULL OR v.born_at >= start_at);
     DELETE FROM ghostwatch.branch_minute AS b
     WHERE b.invariant_id = _restart_checks.invariant_id
       AND b.minute >= date_trunc('minute', start_at);

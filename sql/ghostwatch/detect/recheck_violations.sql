@@ -17,7 +17,7 @@ DECLARE
 BEGIN
     IF NOT EXISTS (
         SELECT FROM ghostwatch.violation AS v
-        WHERE v.invariant_id = clause.invariant_id AND v.state IN ('warn', 'error', 'exempt')
+        WHERE v.invariant_id = clause.invariant_id AND v.closed_at IS NULL
     ) THEN
         RETURN;
     END IF;
@@ -40,7 +40,7 @@ BEGIN
                 ghostwatch._life_state(f.exempt_by_predicate, $2 - f.born_at, $3, $4) AS open_state
             FROM ghostwatch.violation AS v
             LEFT JOIN LATERAL (%s) AS f ON f.born_at <= $5 OR f.born_at = v.born_at
-            WHERE v.invariant_id = $1 AND v.state IN ('warn', 'error', 'exempt')
+            WHERE v.invariant_id = $1 AND v.closed_at IS NULL
         ),
         outcome AS (
             SELECT f.*,

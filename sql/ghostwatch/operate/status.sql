@@ -12,7 +12,7 @@ open AS (
         count(*) FILTER (WHERE v.state = 'warn') AS warn_count,
         count(*) FILTER (WHERE v.state = 'error') AS error_count
     FROM ghostwatch.violation AS v
-    WHERE v.state IN ('warn', 'error', 'exempt')
+    WHERE v.closed_at IS NULL
     GROUP BY v.invariant_id
 ),
 

@@ -23,7 +23,7 @@ BEGIN
         (count(*) FILTER (WHERE v.state = 'error'))::integer
     INTO condition.warn_count, condition.error_count
     FROM ghostwatch.violation AS v
-    WHERE v.invariant_id = _drift_condition.invariant_id AND v.state IN ('warn', 'error');
+    WHERE v.invariant_id = _drift_condition.invariant_id AND v.closed_at IS NULL AND v.state <> 'exempt';
 
     -- The arms that see all trials say more than those of a branch; among equals, the first to be raised.
     -- One that was raised and let down by the same run, catching up, is told as well.
@@ -89,7 +89,7 @@ BEGIN
     INTO condition.sample_keys
     FROM ghostwatch.violation AS v
     WHERE v.invariant_id = _drift_condition.invariant_id
-        AND v.state IN ('warn', 'error')
+        AND v.closed_at IS NULL AND v.state <> 'exempt'
         AND v.born_at >= arm.raised_since
         AND arm.branch_family IN ('', v.branch_family);
 
