@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import psycopg
+import psycopg.rows
 import pytest
 
 from ghostwatch.testing import BRANCHES
@@ -19,6 +20,7 @@ from tests.database import Database
 # The bot of the incident: everything is done, but not in this branch.
 LEAKY_BOT = """
 import psycopg
+import psycopg.rows
 
 def handle_start(user_id, first_name, deep_link):
     with psycopg.connect({dsn!r}, autocommit=True) as connection:
@@ -66,6 +68,17 @@ def test_a_transaction_that_is_never_committed_can_be_judged(bot: Database, asse
         session.rollback()
 
 
+def test_rows_of_any_shape_are_read(bot: Database, assert_contract: AssertContract) -> None:
+    """A connection that gives rows as dictionaries finds what is broken, too."""
+    bot.execute("SELECT onboarding.start(1, 'Anna')")
+    bot.execute("DELETE FROM public.user_language")
+    with (
+        psycopg.connect(bot.dsn, row_factory=psycopg.rows.dict_row) as session,
+        pytest.raises(pytest.fail.Exception, match="languages: Broken"),
+    ):
+        assert_contract("onboarding", 1, connection=session)
+
+
 def test_what_is_not_committed_is_not_seen(
     bot: Database, assert_contract: AssertContract, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -79,6 +92,7 @@ def test_what_is_not_committed_is_not_seen(
 
 
 def test_a_contract_without_clauses_proves_nothing(bot: Database, assert_contract: AssertContract) -> None:
+    bot.execute("SELECT onboarding.start(1, 'Anna')")
     bot.execute("SELECT ghostwatch.declare_contract('empty', 'public.user_tg')")
     with pytest.raises(pytest.fail.Exception, match="no clause"):
         assert_contract("empty", 1, connection=bot.connection)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from typing import Any, Protocol
 
 import psycopg
 import pytest
 
-FINDINGS = "SELECT satisfied OR NOT is_due, remark FROM ghostwatch._subject_findings(%s, %s)"
+FINDINGS = "SELECT satisfied OR NOT is_due AS holds, remark FROM ghostwatch._subject_findings(%s, %s)"
 
 
 class Cursor(Protocol):
@@ -76,7 +76,9 @@ def assert_contract(request: pytest.FixtureRequest) -> AssertContract:
     return check
 
 
-def _findings(cursor: Callable[[], Cursor], contract: str, subject_key: object) -> Sequence[tuple[bool, str]]:
+def _findings(cursor: Callable[[], Cursor], contract: str, subject_key: object) -> list[tuple[bool, str]]:
     with closing(cursor()) as opened:
         opened.execute(FINDINGS, (contract, str(subject_key)))
-        return opened.fetchall()
+        rows = opened.fetchall()
+    # Whose connection it is decides whether rows come as tuples or as dictionaries, which unpack to their keys.
+    return [(row["holds"], row["remark"]) if isinstance(row, Mapping) else tuple(row) for row in rows]
