@@ -21,6 +21,38 @@ TABLES: Final[dict[str, dict[str, LiteralString]]] = {
             FROM ghostwatch.settings
         """,
     },
+    "reference.md": {
+        "functions": """
+            SELECT
+                format('`%s.%s(%s)`', p.pronamespace::regnamespace, p.proname, (
+                    SELECT string_agg(given.name, ', ' ORDER BY given.place)
+                    FROM unnest(p.proargnames, p.proargmodes) WITH ORDINALITY AS given (name, mode, place)
+                    WHERE coalesce(given.mode, 'i') = 'i'
+                )) AS function,
+                CASE
+                    WHEN p.oid IN (SELECT f FROM ghostwatch._sidecar_functions() AS f) THEN 'sidecar'
+                    WHEN p.proname LIKE 'grant%' OR p.proname = 'adopt' THEN 'installer'
+                    WHEN p.pronamespace = 'onboarding'::regnamespace THEN 'application'
+                    ELSE 'operator'
+                END AS "for",
+                regexp_replace(d.description, ':?(\n| Raises ).*', '') AS "what it does"
+            FROM pg_proc AS p
+            CROSS JOIN LATERAL obj_description(p.oid, 'pg_proc') AS d (description)
+            WHERE p.pronamespace IN ('ghostwatch'::regnamespace, 'onboarding'::regnamespace)
+                AND p.proname NOT LIKE '\_%'
+            ORDER BY p.pronamespace, p.proname
+        """,
+        "relations": """
+            SELECT
+                format('`%s.%s`', c.relnamespace::regnamespace, c.relname) AS "table or view",
+                obj_description(c.oid, 'pg_class') AS "what is in it"
+            FROM pg_class AS c
+            WHERE c.relnamespace IN ('ghostwatch'::regnamespace, 'onboarding'::regnamespace)
+                AND c.relkind IN ('r', 'v')
+                AND c.relname NOT LIKE '\_%'
+            ORDER BY c.relnamespace, c.relname
+        """,
+    },
     "contract.md": {
         "clauses": """
             SELECT
