@@ -22,7 +22,7 @@ TABLES: Final[dict[str, dict[str, LiteralString]]] = {
         """,
     },
     "reference.md": {
-        "functions": """
+        "functions": r"""
             SELECT
                 format('`%s.%s(%s)`', p.pronamespace::regnamespace, p.proname, (
                     SELECT string_agg(given.name, ', ' ORDER BY given.place)
@@ -42,7 +42,7 @@ TABLES: Final[dict[str, dict[str, LiteralString]]] = {
                 AND p.proname NOT LIKE '\_%'
             ORDER BY p.pronamespace, p.proname
         """,
-        "relations": """
+        "relations": r"""
             SELECT
                 format('`%s.%s`', c.relnamespace::regnamespace, c.relname) AS "table or view",
                 obj_description(c.oid, 'pg_class') AS "what is in it"
