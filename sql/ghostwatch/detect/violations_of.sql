@@ -22,7 +22,7 @@ DECLARE
     its_contract_id constant integer := ghostwatch._contract_id(contract);
     its_contract ghostwatch.contract;
     clause ghostwatch._clause;
-    found ghostwatch._judgement;
+    judgement ghostwatch._judgement;
     is_there boolean;
 BEGIN
     PERFORM ghostwatch._require_runnable(contract);
@@ -57,16 +57,16 @@ BEGIN
             format('coalesce((SELECT max(a.arrived_at) FROM ghostwatch.arrival AS a WHERE a.contract_id = %s AND a.subject_key = s.%I::text), %s)',
                    clause.contract_id, clause.key_column, ghostwatch._written_birth(clause))
         )))
-        INTO found;
+        INTO judgement;
         PERFORM set_config('search_path', 'pg_catalog, pg_temp', true);
 
         invariant := clause.invariant;
-        satisfied := found.satisfied;
-        due_at := found.born_at + clause.deadline;
+        satisfied := judgement.satisfied;
+        due_at := judgement.born_at + clause.deadline;
         state := CASE
-            WHEN found.satisfied THEN 'holds'
-            WHEN found.exempt_by_branch OR found.exempt_by_predicate THEN 'exempt'
-            WHEN as_of - found.born_at < clause.deadline THEN 'not due yet'
+            WHEN judgement.satisfied THEN 'holds'
+            WHEN judgement.exempt_by_branch OR judgement.exempt_by_predicate THEN 'exempt'
+            WHEN as_of - judgement.born_at < clause.deadline THEN 'not due yet'
             ELSE 'broken'
         END;
         explanation := ghostwatch._explain_state(clause.invariant_id, state, due_at);
