@@ -121,7 +121,8 @@ class _Reader:
         from psycopg.conninfo import make_conninfo
 
         try:
-            return make_conninfo(text, password=password)
+            # A database that does not know its own encoding (SQL_ASCII) would answer in bytes.
+            return make_conninfo(text, password=password, client_encoding="utf8")
         except Exception:
             # What libpq says of it may quote a password.
             self.mistakes.append(

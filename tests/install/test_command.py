@@ -154,7 +154,8 @@ def test_password_comes_from_a_file(empty_database: Database, tmp_path: Path) ->
 
     path.write_text("a b'c\n", encoding="utf-8")
     settings = Settings.from_environment(environment, needs_token=False)
-    assert conninfo_to_dict(settings.dsn) == {**conninfo_to_dict(empty_database.dsn), "password": "a b'c"}
+    expected = {**conninfo_to_dict(empty_database.dsn), "password": "a b'c", "client_encoding": "utf8"}
+    assert conninfo_to_dict(settings.dsn) == expected
 
 
 @pytest.mark.own_server

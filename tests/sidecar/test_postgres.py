@@ -20,7 +20,7 @@ from ghostwatch.notifier import queries
 from ghostwatch.notifier.database import Database as WorkingConnection
 from ghostwatch.notifier.database import DatabaseUnavailable
 from ghostwatch.notifier.listener import Listener
-from scripts.cluster import Cluster
+from scripts.cluster import Cluster, Server
 from tests.database import Database
 from tests.fake_telegram import FakeTelegram, Slow
 from tests.sidecar.process import Outbox, Sidecar, StartSidecar, environment_for
@@ -64,6 +64,24 @@ def test_a_notification_wakes_it(outbox: Outbox, telegram: FakeTelegram, start_s
     start_sidecar(poll_every=RARELY, wait_for=LISTENING)
     outbox.open_alert()
     telegram.wait_for_messages(1)
+
+
+def test_a_database_that_does_not_know_its_encoding(server: Server, telegram: FakeTelegram, tmp_path: Path) -> None:
+    """Debian makes such a one where no locale is set; what it says is text all the same."""
+    name = f"without_encoding_{os.getpid()}"
+    server.execute(f"CREATE DATABASE {name} TEMPLATE template0 ENCODING 'SQL_ASCII' LOCALE 'C'")
+    database = Database(server, name, "extension")
+    try:
+        database.execute("CREATE EXTENSION ghostwatch")
+        outbox = Outbox(database)
+        outbox.prepare()
+        outbox.add_channel("админы")
+        with Sidecar(database.dsn, tmp_path / "log", environment_for(telegram)) as sidecar:
+            outbox.open_alert()
+            sidecar.wait_until_it_says("to админы: sent as message 1")
+    finally:
+        database.connection.close()
+        server.drop_database(name)
 
 
 @pytest.mark.parametrize(

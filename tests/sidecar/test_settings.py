@@ -52,7 +52,7 @@ def test_everything_said(tmp_path: Path) -> None:
         }
     )
     assert settings == Settings(
-        dsn="dbname=bot host=db",
+        dsn="dbname=bot host=db client_encoding=utf8",
         token=TOKEN,
         api_url="http://telegram:8081",
         worker="one",
@@ -60,7 +60,7 @@ def test_everything_said(tmp_path: Path) -> None:
         lease=60.0,
         send_timeout=30.0,
         run_checks_every=0.5,
-        run_checks_dsn="dbname=bot host=db",
+        run_checks_dsn="dbname=bot host=db client_encoding=utf8",
         templates=tmp_path,
         http_host="0.0.0.0",
         http_port=9187,

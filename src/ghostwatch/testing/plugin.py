@@ -61,7 +61,7 @@ def assert_contract(request: pytest.FixtureRequest) -> AssertContract:
     def check(contract: str, subject_key: object, *, connection: Connection | None = None) -> None:
         __tracebackhide__ = True
         if connection is None:
-            with psycopg.connect(request.getfixturevalue("ghostwatch_dsn")) as own_connection:
+            with psycopg.connect(request.getfixturevalue("ghostwatch_dsn"), client_encoding="utf8") as own_connection:
                 findings = _findings(own_connection.cursor, contract, subject_key)
         else:
             findings = _findings(connection.cursor, contract, subject_key)
