@@ -1,4 +1,4 @@
-"""ghost_summary answers what the original job computed, exactly."""
+"""ghost_summary answers what a count over the application's own tables gives, exactly."""
 
 from __future__ import annotations
 

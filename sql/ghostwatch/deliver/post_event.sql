@@ -14,7 +14,8 @@ AS $post_event$
 -- Leaves something to tell the admins that is no alert, in the caller's transaction and without NOTIFY:
 -- notifying commits take one lock of the whole database, which a signup must not wait for.
 -- Takes what happened (user_started), to whom, and what to say of it: name, username, user_type,
--- deep_link, branch (a family, since events are counted by it) or the contract that has its families, language, new. Returns the event's number.
+-- deep_link, branch (a family, since events are counted by it) or the contract that has its families, language, new.
+-- Returns the event's number.
 -- Raises GW042 for an event without kind or subject, or whose payload is no object.
 DECLARE
     posted bigint;

@@ -9,7 +9,7 @@ CREATE TABLE ghostwatch.contract (
     exempt_predicate text,
     exempt_branches text[] NOT NULL DEFAULT '{}',
     time_zone text,
-    lateness interval NOT NULL DEFAULT '1 minute' CHECK (lateness >= '0'),
+    lateness interval NOT NULL DEFAULT '2 minutes' CHECK (lateness >= '0'),
     capture boolean NOT NULL DEFAULT false,
     enforcement text NOT NULL DEFAULT 'observe' CHECK (enforcement IN ('observe', 'warn', 'reject')),
     search_path text NOT NULL,
