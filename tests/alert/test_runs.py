@@ -225,3 +225,13 @@ def test_nothing_to_decide_costs_next_to_nothing(bot: Bot) -> None:
 
     buffers()  # What a session reads of the catalog the first time is not the run's.
     assert buffers() <= 25
+
+
+def test_locks_of_the_application_are_its_own(bot: Bot) -> None:
+    """One that it takes for a user whose id is any number of ours holds up neither events nor alerts."""
+    application = bot.database.connect()
+    application.execute("SELECT pg_advisory_lock(c.oid::bigint) FROM pg_class AS c")
+    bot.database.execute("SELECT ghostwatch.post_event('user_started', '1', '{}')")
+    assert bot.database.rows("SELECT reason FROM ghostwatch.claim_notifications('sidecar')") == [("events",)]
+    bot.pass_time(minutes(10))
+    assert bot.database.value("SELECT ghostwatch.watch_checks()")

@@ -11,8 +11,9 @@ AS $_decide_checks_stopped$
 -- Takes the time; returns whether there is something to tell.
 BEGIN
     -- A pause is wanted. And where somebody else is deciding this very thing, one of us is enough.
+    -- (Two numbers make a lock that no application takes, whose own go by one, such as the id of a user.)
     IF ghostwatch._setting('paused')::boolean
-        OR NOT pg_try_advisory_xact_lock('ghostwatch.alert'::regclass::oid::bigint)
+        OR NOT pg_try_advisory_xact_lock('ghostwatch'::regnamespace::oid::integer, 'ghostwatch.alert'::regclass::oid::integer)
     THEN
         RETURN false;
     END IF;

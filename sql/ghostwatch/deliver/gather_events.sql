@@ -16,7 +16,7 @@ DECLARE
 BEGIN
     -- One sidecar at a time gathers; the others have nothing to wait for.
     IF NOT EXISTS (SELECT FROM ghostwatch.event WHERE event.gathered_at IS NULL)
-        OR NOT pg_try_advisory_xact_lock('ghostwatch.event'::regclass::oid::bigint)
+        OR NOT pg_try_advisory_xact_lock('ghostwatch'::regnamespace::oid::integer, 'ghostwatch.event'::regclass::oid::integer)
     THEN
         RETURN;
     END IF;
