@@ -260,11 +260,13 @@ class Cluster(Server):
         _link_all(tree.lib, self._libraries)
         _link_all(tree.share, self._share, leave_out="extension")
         extensions = self._share / "extension"
-        _link_all(tree.share / "extension", extensions)
-        _link_all(PGTAP_SOURCE, extensions, pattern="pgtap*")
-        # Copied, so that this server goes on working while another build is made.
+        extensions.mkdir()
+        # Copied, so that this server goes on working while another build is made; and before the links to what
+        # the machine has, which may be an installed ghostwatch.
         for path in DIST.glob("ghostwatch*"):
             shutil.copy2(path, extensions)
+        _link_all(tree.share / "extension", extensions)
+        _link_all(PGTAP_SOURCE, extensions, pattern="pgtap*")
 
     def _configure(self) -> None:
         settings = {
