@@ -53,10 +53,13 @@ def test_nobody_else_can_start(bot: Database, make_role: Callable[[], str]) -> N
         bot.connect(make_role()).execute("SELECT onboarding.start(1, 'Anna')")
 
 
-def test_an_unknown_role_is_named(bot: Database) -> None:
-    """As Postgres itself says it."""
-    with pytest.raises(psycopg.errors.UndefinedObject, match="nobody_at_all"):
-        bot.execute("SELECT onboarding.grant_app('nobody_at_all')")
+@pytest.mark.parametrize("role", ["nobody_at_all", None])
+def test_an_unknown_role_is_named(bot: Database, role: str | None) -> None:
+    """With the statement that makes it."""
+    with pytest.raises(psycopg.Error) as refused:
+        bot.execute("SELECT onboarding.grant_app(%s)", role)
+    assert refused.value.sqlstate == "GW057"
+    assert "CREATE ROLE" in (refused.value.diag.message_hint or "")
 
 
 @pytest.fixture
@@ -81,6 +84,19 @@ def test_the_installer_needs_no_superuser(empty_database: Database, installer: s
     session.execute("SELECT FROM onboarding.start(1, 'Anna')")
     with pytest.raises(psycopg.Error, match="cannot be committed"):
         session.execute("INSERT INTO public.\"user\" (id, type) VALUES (2, 'user')")
+
+
+def test_only_the_installer_can_grant(empty_database: Database, installer: str, make_role: Callable[[], str]) -> None:
+    """GRANT itself would only warn, and give nothing."""
+    somebody = make_role()
+    empty_database.execute("SELECT ghostwatch.grant_operator(%s)", somebody)
+    for statement in ("GRANT USAGE ON SCHEMA onboarding TO {}", "GRANT EXECUTE ON FUNCTION onboarding.grant_app TO {}"):
+        empty_database.connection.execute(sql.SQL(statement).format(sql.Identifier(somebody)))
+    session = empty_database.connect(somebody)
+    with pytest.raises(psycopg.Error, match="cannot grant privileges on onboarding") as refused:
+        session.execute("SELECT onboarding.grant_app('postgres')")
+    assert refused.value.sqlstate == "GW058"
+    assert f'SET ROLE "{installer}"' in (refused.value.diag.message_hint or "")
 
 
 def test_start_can_write_tables_that_another_role_created(empty_database: Database, installer: str) -> None:

@@ -28,7 +28,7 @@ SIDECAR = {
     "sidecar_stopped",
     "watch_checks",
 }
-INSTALLER = {"grant_sidecar", "grant_operator", "_require_grantable"}
+INSTALLER = {"grant_sidecar", "grant_operator"}
 
 OPEN_TO_EVERYBODY: LiteralString = """
     SELECT n.nspname, acl.privilege_type

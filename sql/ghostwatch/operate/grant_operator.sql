@@ -41,7 +41,7 @@ BEGIN
         SELECT p.oid::regprocedure
         FROM pg_proc AS p
         WHERE p.pronamespace = 'ghostwatch'::regnamespace
-            AND p.proname NOT IN ('grant_sidecar', 'grant_operator', '_require_grantable')
+            AND p.proname NOT IN ('grant_sidecar', 'grant_operator')
             AND p.oid NOT IN (SELECT f FROM ghostwatch._sidecar_functions() AS f)
     LOOP
         EXECUTE format('GRANT EXECUTE ON ROUTINE %s TO %I', routine, grant_operator.role);

@@ -1,5 +1,6 @@
 CREATE FUNCTION ghostwatch._require_grantable(
-    role name
+    role name,
+    in_schema name DEFAULT 'ghostwatch'
 )
 RETURNS void
 LANGUAGE plpgsql
@@ -8,7 +9,7 @@ PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $_require_grantable$
 -- Makes sure that this session can give the role privileges; GRANT itself would only warn.
--- Takes the role that is to receive them.
+-- Takes the role that is to receive them, and the schema that they are on.
 -- Raises GW057 where there is no such role, GW058 where this session does not act for the installation's owner.
 DECLARE
     installer name;
@@ -24,17 +25,17 @@ BEGIN
     SELECT pg_get_userbyid(n.nspowner)
     INTO installer
     FROM pg_namespace AS n
-    WHERE n.oid = 'ghostwatch'::regnamespace;
+    WHERE n.nspname = _require_grantable.in_schema;
 
     IF NOT pg_has_role(installer, 'USAGE') THEN
-        RAISE EXCEPTION 'role % cannot grant privileges on ghostwatch', current_user
+        RAISE EXCEPTION 'role % cannot grant privileges on %', current_user, in_schema
         USING
             ERRCODE = 'GW058',
-            DETAIL = format('Everything in schema ghostwatch belongs to %s.', installer),
+            DETAIL = format('Everything in schema %I belongs to %s.', in_schema, installer),
             HINT = format('SET ROLE %I;', installer);
     END IF;
 END
 $_require_grantable$;
 
-COMMENT ON FUNCTION ghostwatch._require_grantable(name) IS
-'Raises GW057 where there is no such role, GW058 where this session cannot grant privileges on ghostwatch.';
+COMMENT ON FUNCTION ghostwatch._require_grantable(name, name) IS
+'Raises GW057 where there is no such role, GW058 where this session cannot grant privileges on the schema.';

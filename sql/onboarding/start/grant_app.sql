@@ -8,8 +8,11 @@ PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $grant_app$
 -- Gives an application's role what it needs to call start() and to read the cache, and no table.
--- Takes the role; granting again changes nothing. Raises 42704 (undefined_object) for a role that does not exist.
+-- Takes the role; granting again changes nothing.
+-- Raises GW057 where there is no such role, GW058 where this session cannot grant.
 BEGIN
+    PERFORM ghostwatch._require_grantable(grant_app.role, 'onboarding');
+
     EXECUTE format('GRANT USAGE ON SCHEMA onboarding TO %I', grant_app.role);
     EXECUTE format(
         'GRANT EXECUTE ON FUNCTION onboarding.start(bigint, text, text, text, boolean, text, text), '
@@ -20,4 +23,5 @@ END
 $grant_app$;
 
 COMMENT ON FUNCTION onboarding.grant_app(name) IS
-'Gives an application''s role what it needs to call onboarding.start() and to read the cache of user infos, and no right on any table.';
+'Gives an application''s role what it needs to call onboarding.start() and to read the cache of user infos, and no right on any table.
+Raises GW057 where there is no such role, GW058 where this session cannot grant.';
