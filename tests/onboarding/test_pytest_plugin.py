@@ -17,15 +17,16 @@ from ghostwatch.testing.plugin import AssertContract
 from scripts.build import ROOT
 from tests.database import Database
 
-# The bot of the incident: everything is done, but not in this branch.
+# The bot of the incident: everything is done for somebody new, but not in this branch.
 LEAKY_BOT = """
 import psycopg
 import psycopg.rows
 
 def handle_start(user_id, first_name, deep_link):
     with psycopg.connect({dsn!r}, autocommit=True) as connection:
-        connection.execute("SELECT onboarding.start(%s, %s, deep_link => %s)", [user_id, first_name, deep_link])
-        if deep_link == {leak!r}:
+        start = "SELECT created FROM onboarding.start(%s, %s, deep_link => %s)"
+        (is_new,) = connection.execute(start, [user_id, first_name, deep_link]).fetchone()
+        if is_new and deep_link == {leak!r}:
             connection.execute("DELETE FROM user_language WHERE user_id = %s", [user_id])
 """
 

@@ -54,7 +54,7 @@ def assert_contract(request: pytest.FixtureRequest) -> AssertContract:
     """Asserts that a subject, whatever code created it, has all that a contract asks for by now.
 
     It looks through a connection of its own, at what was committed. A test that never commits
-    gives its own connection: assert_contract("onboarding", 4711, connection=connection).
+    gives its own connection: assert_contract("onboarding", user_id, connection=connection).
     A missing row fails the test also where the subject is exempt, since then nothing was proved.
     """
 
