@@ -130,6 +130,7 @@ def test_pg_cron_in_another_database(
     # Where pg_cron lives is not for everyone to know.
     assert said.message_detail
     assert (f"in database {cron_home.name}," in said.message_detail) == (by == "superuser")
+    assert ("CREATE EXTENSION pg_cron" in said.message_detail) == (by == "operator")
 
     cron_home.connection.execute(hint(said))
     assert cron_home.rows(JOBS) == [(role or "postgres", "*/2 * * * *", COMMAND, database.name, True)]

@@ -38,7 +38,10 @@ BEGIN
         USING
             ERRCODE = 'GW055',
             DETAIL = 'Run the statement of the hint '
-                || coalesce('in database ' || cron.database, 'where pg_cron lives (SHOW cron.database_name; usually postgres)')
+                || coalesce(
+                    'in database ' || cron.database,
+                    'where pg_cron lives (SHOW cron.database_name; if that is here: CREATE EXTENSION pg_cron)'
+                )
                 || ', as superuser.',
             HINT = statement;
     END IF;
