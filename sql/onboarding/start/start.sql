@@ -27,12 +27,15 @@ AS $start$
 -- Raises GW101 for a deep link that Telegram would not have let through, GW102 without a user id.
 #variable_conflict use_column
 DECLARE
-    moment timestamptz := ghostwatch._clock();
-    link text := nullif(start.deep_link, '');
-    own_language text := nullif(start.language_code, '');
-    full_name text := concat_ws(' ', start.first_name, start.last_name);
+    moment constant timestamptz := ghostwatch._clock();
+    link constant text := nullif(start.deep_link, '');
+    own_language constant text := nullif(start.language_code, '');
+    -- pt of pt-br
+    primary_language constant text := split_part(lower(own_language), '-', 1);
+    full_name constant text := concat_ws(' ', start.first_name, start.last_name);
+    zone text;
     from_region boolean;
-    info onboarding.user_info;
+    languages text[];
 BEGIN
     IF start.user_id IS NULL THEN
         RAISE EXCEPTION 'a /start without a user id'
@@ -41,7 +44,7 @@ BEGIN
             HINT = 'SELECT * FROM onboarding.start(user_id => 42, first_name => ''Anna'');';
     END IF;
 
-    IF link !~ '^[A-Za-z0-9_-]{1,64}$' THEN
+    IF link ~ '[^A-Za-z0-9_-]' OR length(link) > 64 THEN
         RAISE EXCEPTION 'the deep link of user % is not one that Telegram lets through', start.user_id
         USING
             ERRCODE = 'GW101',
@@ -49,20 +52,25 @@ BEGIN
             HINT = 'A deep link is at most 64 characters of A-Z, a-z, 0-9, _ and -; pass NULL for none.';
     END IF;
 
-    created := false;
-    blocked := false;
-    IF EXISTS (SELECT FROM onboarding.blocked_branch AS branch WHERE link LIKE branch.pattern) THEN
+    -- One query for all that is declared: each costs about as much as a row written below.
+    SELECT
+        (SELECT contract.time_zone FROM ghostwatch.contract WHERE contract.name = 'onboarding'),
+        EXISTS (SELECT FROM onboarding.blocked_branch AS branch WHERE link LIKE branch.pattern),
+        EXISTS (SELECT FROM onboarding.regional_language AS regional WHERE regional.language_code = primary_language)
+    INTO zone, blocked, from_region;
+
+    IF blocked THEN
         blocked := NOT EXISTS (SELECT FROM public."user" AS known WHERE known.id = start.user_id);
         IF blocked THEN
+            created := false;
             RETURN;
         END IF;
     END IF;
 
     -- Columns without time zone get the wall clock that the contract reads them by, wherever the session believes to be.
-    PERFORM set_config('TimeZone', contract.time_zone, true)
-    FROM ghostwatch.contract
-    WHERE contract.name = 'onboarding'
-        AND contract.time_zone IS NOT NULL;
+    IF zone IS NOT NULL THEN
+        PERFORM set_config('TimeZone', zone, true);
+    END IF;
 
     -- 1. and 3. The Telegram profile, and on it the link: one that shares a meme is kept for ever.
     INSERT INTO public.user_tg AS known (
@@ -98,29 +106,50 @@ BEGIN
         WHERE known.id = start.user_id;
     END IF;
 
-    -- 7. The languages to begin with; whoever has any has chosen them.
-    IF created OR NOT EXISTS (SELECT FROM public.user_language AS chosen WHERE chosen.user_id = start.user_id) THEN
-        from_region := EXISTS (
-            SELECT FROM onboarding.regional_language AS regional
-            WHERE regional.language_code = split_part(lower(own_language), '-', 1)
+    -- 7. The languages to begin with, the one for the interface first; whoever has any has chosen them.
+    -- In two conditions: Postgres would plan (created OR NOT EXISTS …) anew in every call.
+    IF NOT created THEN
+        PERFORM FROM public.user_language AS chosen WHERE chosen.user_id = start.user_id;
+    END IF;
+    IF created OR NOT FOUND THEN
+        languages := ARRAY(
+            SELECT coalesce(rule.language_code, own_language)
+            FROM onboarding.language_rule AS rule
+            WHERE coalesce(rule.language_code, own_language) IS NOT NULL
+                AND (rule.name_pattern IS NULL OR full_name ~ rule.name_pattern)
+                AND (rule.in_region IS NULL OR rule.in_region = from_region)
+            ORDER BY
+                CASE
+                    WHEN rule.language_code IS NOT NULL THEN rule.interface_rank
+                    ELSE (
+                        SELECT min(named.interface_rank)
+                        FROM onboarding.language_rule AS named
+                        WHERE named.language_code = own_language
+                    )
+                END NULLS FIRST,
+                coalesce(rule.language_code, own_language)
         );
         INSERT INTO public.user_language (user_id, language_code)
-        SELECT
-            start.user_id,
-            coalesce(rule.language_code, own_language)
-        FROM onboarding.language_rule AS rule
-        WHERE coalesce(rule.language_code, own_language) IS NOT NULL
-            AND (rule.name_pattern IS NULL OR full_name ~ rule.name_pattern)
-            AND (rule.in_region IS NULL OR rule.in_region = from_region)
+        SELECT start.user_id, unnest(languages)
         ON CONFLICT DO NOTHING;
     END IF;
 
-    -- 4. The cache, from what the steps above left.
-    info := onboarding.refresh_user_info(start.user_id);
-    user_type := info.user_type;
-    interface_language := info.interface_language;
-    memes_sent := info.memes_sent;
-    memes_watched_today := info.memes_watched_today;
+    -- 4. The cache: of a new user all is known, of any other it is built from what the steps above left.
+    IF created THEN
+        INSERT INTO onboarding.user_info AS info (
+            user_id, user_type, memes_sent, memes_watched_today, interface_language, refreshed_at
+        )
+        VALUES (start.user_id, 'user', 0, 0, languages[1], moment)
+        ON CONFLICT (user_id) DO NOTHING
+        RETURNING info.user_type, info.interface_language, info.memes_sent, info.memes_watched_today
+        INTO user_type, interface_language, memes_sent, memes_watched_today;
+    END IF;
+    -- Nor is all known of a new user whose cache outlived an earlier one with that id.
+    IF user_type IS NULL THEN
+        SELECT info.user_type, info.interface_language, info.memes_sent, info.memes_watched_today
+        INTO user_type, interface_language, memes_sent, memes_watched_today
+        FROM onboarding.refresh_user_info(start.user_id) AS info;
+    END IF;
 
     -- 5. The log has one row for every /start, so that each way in can be counted.
     INSERT INTO public.user_deep_link_log (user_id, deep_link, created_at)

@@ -1,5 +1,5 @@
 BEGIN;
-SELECT plan(87);
+SELECT plan(89);
 
 SET LOCAL ghostwatch.clock = '2026-01-01 12:00+00';
 SET LOCAL TimeZone = 'UTC';
@@ -137,6 +137,12 @@ SELECT results_eq(
     $$ VALUES (3::bigint, 0::bigint) $$,
     'but yesterday''s is'
 );
+INSERT INTO onboarding.user_info VALUES (140, 'moderator', 9, 9, 'sv', '2026-01-01');
+SELECT results_eq(
+    $$ SELECT created, user_type, interface_language, memes_sent, memes_watched_today FROM onboarding.start(140, 'Anna') $$,
+    $$ VALUES (true, 'user', 'en', 0::bigint, 0::bigint) $$,
+    'what was cached of an earlier user with the same id is not told of a new one'
+);
 SELECT ok(onboarding.get_user_info(999999) IS NULL, 'nobody has no info');
 SELECT ok(onboarding.refresh_user_info(999999) IS NULL, 'and gets none');
 
@@ -160,6 +166,13 @@ SELECT is(pg_temp.languages_of('Anna', NULL, 'RU-by'), 'RU-by ru / RU-by', 'of t
 SELECT is(pg_temp.languages_of('Ёж', NULL, 'en'), 'en ru / ru', 'a name in Russian letters');
 SELECT is(pg_temp.languages_of('Anna', 'БЕРГ', 'de'), 'de en ru / de', 'a family name in Russian letters');
 SELECT is(pg_temp.languages_of('Аня', NULL, 'ru'), 'ru / ru', 'each language once');
+
+CREATE TEMPORARY TABLE cached AS SELECT * FROM onboarding.user_info;
+SELECT results_eq(
+    $$ SELECT c.* FROM cached AS c ORDER BY c.user_id $$,
+    $$ SELECT i.* FROM cached AS c, onboarding.refresh_user_info(c.user_id) AS i ORDER BY i.user_id $$,
+    'what start() caches of a new user is what a rebuilt cache holds'
+);
 
 DELETE FROM public.user_language WHERE user_id = 100;
 INSERT INTO public.user_language (user_id, language_code) VALUES (100, 'fa');
