@@ -10,6 +10,7 @@
 \ir rules/ship_rules.sql
 
 -- contract: what every new user must get, and why
+\ir contract/outlasts_the_log.sql
 \ir contract/clauses.sql
 \ir contract/declare_contract.sql
 

@@ -30,14 +30,11 @@ AS $_clauses$
             NULL, NULL, 'a date of last activity',
             'A user counts as active from their last /start on. Without that date they look as if they had left, and broadcasts pass them over.'),
         ('kept_deep_link', 'public.user_tg', 'id', NULL,
-            -- One that shares a meme: the first of its kind in the log, or older than the log. Any other: the last, and the only kind.
-            '(SELECT CASE '
-            'WHEN count(l.deep_link) = 0 THEN true '
-            'WHEN r.deep_link ~ ''^[sm]_[0-9]+_[0-9]+$'' THEN coalesce('
-            'min(l.id) FILTER (WHERE l.deep_link = r.deep_link) = min(l.id) FILTER (WHERE l.deep_link ~ ''^[sm]_[0-9]+_[0-9]+$''), true) '
-            'ELSE max(l.id) FILTER (WHERE l.deep_link = r.deep_link) = max(l.id) FILTER (WHERE l.deep_link IS NOT NULL) '
-            'AND bool_and(l.deep_link !~ ''^[sm]_[0-9]+_[0-9]+$'') END '
-            'FROM public.user_deep_link_log AS l WHERE l.user_id = s.id)',
+            -- The first condition says it of nearly everyone; only the others are looked at closely.
+            'NOT EXISTS ('
+            'SELECT FROM public.user_deep_link_log AS l '
+            'WHERE l.user_id = s.id AND l.deep_link IS DISTINCT FROM r.deep_link) '
+            'OR onboarding._outlasts_the_log(r.deep_link, s.id)',
             NULL, NULL, 'the deep link they came by',
             'We keep the link a user came by; one that shares a meme stays for ever. Without it whoever shared the meme goes unrewarded.'),
         ('user_info', 'onboarding.user_info', 'user_id', 'refreshed_at',
