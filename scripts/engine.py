@@ -23,6 +23,8 @@ SUITES = {17: "trixie", 18: "sid"}
 # No bridge and no firewall rules: the machine's network stays as it is, and containers use the host's.
 DAEMON_OPTIONS = ("--bridge=none", "--iptables=false", "--ip6tables=false", "--ip-forward=false")
 DAEMON_START_SECONDS = 60
+# What tests leave when they are interrupted: how all of it is listed, and how it is removed.
+LABELLED = {"container": (("--all",), ("--force", "--volumes")), "volume": ((), ("--force",))}
 # How this machine reaches its packages; a base image that is made here has to know it too.
 APT_OPTIONS = ("Acquire::Check-", "Acquire::http", "Acquire::https", "Acquire::Retries")
 PIP_OPTIONS = ("PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "PIP_TRUSTED_HOST", "PIP_DEFAULT_TIMEOUT")
@@ -72,6 +74,18 @@ class Engine:
     def build_sidecar(self) -> str:
         """Builds the sidecar's image and returns its tag."""
         return self._build("sidecar", "ghostwatch-sidecar")
+
+    @contextlib.contextmanager
+    def label(self) -> Iterator[str]:
+        """A label for what tests make; what still carries it at the end, when they were interrupted, is removed."""
+        label = f"ghostwatch-test-{os.getpid()}"
+        try:
+            yield label
+        finally:
+            for kind, (of_all, entirely) in LABELLED.items():
+                left = self.docker(kind, "ls", "--quiet", *of_all, f"--filter=label={label}").split()
+                if left:
+                    self.docker(kind, "rm", *entirely, *left)
 
     def docker(self, *arguments: str | Path) -> str:
         """Runs a docker command and returns what it printed."""

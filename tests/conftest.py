@@ -11,9 +11,9 @@ import pytest
 from psycopg import sql
 
 from scripts.build import build
-from scripts.cluster import Cluster, Server, ServerTree
-from tests.container import container_server
+from scripts.cluster import Server, ServerTree
 from tests.database import KINDS, Database, make_templates
+from tests.own_server import OwnServer, own_server
 
 _numbers = itertools.count(1)
 
@@ -32,13 +32,12 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Leaves out, saying so, what the server under test cannot do."""
     in_container = "GHOSTWATCH_TEST_IMAGE" in os.environ
-    elsewhere = in_container or "GHOSTWATCH_TEST_DSN" in os.environ
     obstacles = {
-        "pg_cron": not (elsewhere or ServerTree.find().has_module("pg_cron"))
+        "pg_cron": not (in_container or ServerTree.find().has_module("pg_cron"))
         and "the server under test has no pg_cron",
         "pg_dump": not (in_container or ServerTree.find().can_dump())
         and "no pg_dump here that knows the server under test",
-        "own_server": elsewhere and "the server under test runs elsewhere",
+        "machine": in_container and "it runs on the machine's own server, never in the container under test",
         "container": not in_container and "make test-containers builds the images and runs it",
     }
     for item in items:
@@ -55,16 +54,9 @@ def built() -> None:
 
 @pytest.fixture(scope="session")
 def server() -> Iterator[Server]:
-    """The server under test: GHOSTWATCH_TEST_DSN, a container of GHOSTWATCH_TEST_IMAGE, else a throw-away one."""
-    remote, image = map(os.environ.get, ("GHOSTWATCH_TEST_DSN", "GHOSTWATCH_TEST_IMAGE"))
-    if remote:
-        yield Server(remote)
-    elif image:
-        with container_server(image) as container:
-            yield container
-    else:
-        with Cluster() as cluster:
-            yield cluster
+    """The server under test."""
+    with own_server() as started:
+        yield started
 
 
 @pytest.fixture(scope="session")
@@ -106,10 +98,10 @@ def make_role(server: Server) -> Iterator[Callable[[], str]]:
 
 
 @pytest.fixture
-def cron_cluster() -> Iterator[Cluster]:
+def cron_server() -> Iterator[OwnServer]:
     """A server of its own, whose pg_cron lives in the database 'bot' with both extensions."""
-    with Cluster(cron_database="bot") as cluster:
-        cluster.create_database("bot")
+    with own_server(cron_database="bot") as started:
+        started.create_database("bot")
         for extension in ("pg_cron", "ghostwatch", "ghostwatch_onboarding"):
-            cluster.execute(f"CREATE EXTENSION {extension}", "bot")
-        yield cluster
+            started.execute(f"CREATE EXTENSION {extension}", "bot")
+        yield started

@@ -16,7 +16,7 @@ import pytest
 from scripts.build import ROOT
 from tests.fake_telegram import FakeTelegram
 
-pytestmark = [pytest.mark.pg_cron, pytest.mark.own_server]
+pytestmark = [pytest.mark.pg_cron, pytest.mark.machine]
 
 
 @pytest.fixture

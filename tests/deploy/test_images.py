@@ -8,12 +8,14 @@ import subprocess
 import pytest
 
 pytestmark = pytest.mark.container
+LABEL = os.environ.get("GHOSTWATCH_TEST_LABEL", "")
+OPTIONS = ("--rm", f"--label={LABEL}", "--network=none", "--read-only", "--cap-drop=ALL")
 
 
 def run(image: str, *arguments: str, options: tuple[str, ...] = ()) -> subprocess.CompletedProcess[str]:
     """Runs the image once, on a read-only file system and without any capability."""
     return subprocess.run(
-        ["docker", "run", "--rm", "--network=none", "--read-only", "--cap-drop=ALL", *options, image, *arguments],
+        ["docker", "run", *OPTIONS, *options, image, *arguments],
         capture_output=True,
         text=True,
         check=False,
@@ -57,7 +59,7 @@ def test_a_first_start_that_fails_is_not_taken_for_a_finished_one(postgres: str)
     """The second start begins anew instead of running a server that is half set up."""
     volume = f"ghostwatch-test-{os.getpid()}"
     options = (
-        f"--volume={volume}:/var/lib/postgresql/data",
+        f"--mount=type=volume,source={volume},target=/var/lib/postgresql/data,volume-label={LABEL}",
         "--tmpfs=/tmp",
         "--tmpfs=/var/run/postgresql",
         "--env=POSTGRES_PASSWORD=unused",

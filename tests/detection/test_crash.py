@@ -12,34 +12,34 @@ import psycopg
 import pytest
 
 from scripts.build import build
-from scripts.cluster import Cluster
 from tests.database import Database
 from tests.detection.bot import MILLISECOND, NOON, Bot, minutes
+from tests.own_server import OwnServer, own_server
 
 CRASHES = 100
 STEP = timedelta(seconds=5)
 
 
 @pytest.fixture
-def cluster() -> Iterator[Cluster]:
+def server() -> Iterator[OwnServer]:
     """A server of its own. The system under it survives, so what it wrote is there without being synced."""
     build()
-    with Cluster(settings={"log_min_messages": "panic"}) as cluster:
-        cluster.create_database("bot")
-        cluster.execute("CREATE EXTENSION ghostwatch", "bot")
-        yield cluster
+    with own_server(settings={"log_min_messages": "panic"}) as started:
+        started.create_database("bot")
+        started.execute("CREATE EXTENSION ghostwatch", "bot")
+        yield started
 
 
 class Life:
     """From one start of the server to its crash: people sign up and runs are made, without a pause."""
 
-    def __init__(self, cluster: Cluster, chance: random.Random, key: int, now: timedelta) -> None:
+    def __init__(self, server: OwnServer, chance: random.Random, key: int, now: timedelta) -> None:
         self.key = key
         self.now = now
         self.acknowledged: list[int] = []
         self.ended_in_a_run = False
         self._chance = chance
-        self._session = cluster.connect("bot")
+        self._session = server.connect("bot")
         self._thread = threading.Thread(target=self._go_on_until_the_crash)
         self._thread.start()
 
@@ -93,11 +93,10 @@ def assert_consistent(bot: Bot) -> None:
     assert bot.states().keys() == ghosts
 
 
-@pytest.mark.own_server
 @pytest.mark.timeout(600)
-def test_a_hundred_crashes(cluster: Cluster) -> None:
+def test_a_hundred_crashes(server: OwnServer) -> None:
     """After each recovery the state is consistent; in the end nobody was missed, counted or told twice."""
-    bot = Bot.create(Database(cluster, "bot", "extension"))
+    bot = Bot.create(Database(server, "bot", "extension"))
     bot.declare()
     bot.database.execute("SELECT ghostwatch.add_channel('admins', 1)")
     chance = random.Random(4)
@@ -105,12 +104,12 @@ def test_a_hundred_crashes(cluster: Cluster) -> None:
 
     for _ in range(CRASHES):
         bot.database.connection.close()
-        life = Life(cluster, chance, key, now)
+        life = Life(server, chance, key, now)
         time.sleep(chance.uniform(0, 0.1))
-        cluster.stop("immediate")
+        server.stop("immediate")
         life.end()
-        cluster.start()
-        bot = Bot(Database(cluster, "bot", "extension"))
+        server.start()
+        bot = Bot(Database(server, "bot", "extension"))
         assert_consistent(bot)
         key, now = life.key, life.now
         acknowledged |= set(life.acknowledged)

@@ -105,7 +105,6 @@ def test_no_lateness(bot: Bot) -> None:
     assert bot.states() == {"1": "error"}
 
 
-@pytest.mark.own_server
 def test_a_prepared_signup(bot: Bot) -> None:
     """A prepared transaction no longer tells when it began; while one holds the table, nothing is passed for good."""
     stop_clock_now(bot)

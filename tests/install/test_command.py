@@ -158,7 +158,6 @@ def test_password_comes_from_a_file(empty_database: Database, tmp_path: Path) ->
     assert conninfo_to_dict(settings.dsn) == expected
 
 
-@pytest.mark.own_server
 def test_make_install_stages_the_extension_files(tmp_path: Path) -> None:
     """Every extension file arrives in the extension directory of the chosen server, below DESTDIR."""
     servers = sorted(Path("/usr/share/postgresql").glob("*/extension"))

@@ -7,17 +7,16 @@ import re
 import pytest
 
 from scripts.build import ROOT
-from scripts.cluster import Cluster
+from tests.own_server import own_server
 
 
 @pytest.mark.pg_cron
-@pytest.mark.own_server
 def test_statements_of_the_readme() -> None:
     """The statements for an existing database give a contract with a schedule; the bot's bring its own."""
     existing, bot = re.findall(r"```sql\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
-    with Cluster(cron_database="bot") as cluster:
-        cluster.create_database("bot")
-        with cluster.connect("bot") as connection:
+    with own_server(cron_database="bot") as server:
+        server.create_database("bot")
+        with server.connect("bot") as connection:
             connection.execute("CREATE EXTENSION pg_cron")
             connection.execute('CREATE TABLE public."user" (id bigint PRIMARY KEY, created_at timestamptz NOT NULL)')
             connection.execute("CREATE TABLE public.user_meme_reaction (user_id bigint NOT NULL)")

@@ -11,8 +11,8 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from scripts.cluster import Cluster
 from tests.database import Database
+from tests.own_server import own_server
 
 COMMAND = "CALL ghostwatch.run_checks()"
 JOBS: LiteralString = "SELECT username, schedule, command, database, active FROM cron.job ORDER BY username"
@@ -140,9 +140,8 @@ def test_pg_cron_in_another_database(
     assert cron_home.rows(JOBS) == []
 
 
-@pytest.mark.own_server
 def test_without_pg_cron_the_sidecar_can_do_it() -> None:
-    with Cluster(settings={"shared_preload_libraries": ""}) as cluster, cluster.connect() as connection:
+    with own_server(settings={"shared_preload_libraries": ""}) as server, server.connect() as connection:
         connection.execute("CREATE EXTENSION ghostwatch")
 
         said = refused("GW054", lambda: connection.execute("SELECT ghostwatch.schedule()"))

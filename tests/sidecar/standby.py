@@ -1,11 +1,14 @@
-"""A streaming replica of a throw-away server."""
+"""A streaming replica of a server under test."""
 
 from __future__ import annotations
 
 import shutil
 import time
+from contextlib import AbstractContextManager
 
 from scripts.cluster import Cluster
+from tests.container import container_server
+from tests.own_server import OwnServer
 
 
 class Standby(Cluster):
@@ -28,19 +31,23 @@ class Standby(Cluster):
         for path in (self.data, *self.data.rglob("*")):
             self._give_to_server(path)
 
-    def promote(self) -> None:
-        """Makes it take writes."""
-        self._run("pg_ctl", "promote", "--pgdata", str(self.data), "--wait", "--silent")
 
-    def wait_until_it_has_replayed_all(self) -> None:
-        """Waits until it has what the primary has."""
-        with self._primary.connect() as primary, self.connect() as standby:
-            (position,) = primary.execute("SELECT pg_current_wal_lsn()").fetchone() or ("",)
-            for _ in range(200):
-                (caught_up,) = standby.execute(
-                    "SELECT pg_last_wal_replay_lsn() >= %s::pg_lsn", [position]
-                ).fetchone() or (False,)
-                if caught_up:
-                    return
-                time.sleep(0.05)
-        raise AssertionError("the standby does not follow")
+def standby_of(primary: OwnServer) -> AbstractContextManager[OwnServer]:
+    """A streaming replica, which ends with the context."""
+    if isinstance(primary, Cluster):
+        return Standby(primary)
+    return container_server(primary.image, standby_of=primary)
+
+
+def wait_until_it_has_replayed_all(standby: OwnServer, primary: OwnServer) -> None:
+    """Waits until the standby has what the primary has."""
+    with primary.connect() as there, standby.connect() as here:
+        (position,) = there.execute("SELECT pg_current_wal_lsn()").fetchone() or ("",)
+        for _ in range(200):
+            (caught_up,) = here.execute("SELECT pg_last_wal_replay_lsn() >= %s::pg_lsn", [position]).fetchone() or (
+                False,
+            )
+            if caught_up:
+                return
+            time.sleep(0.05)
+    raise AssertionError("the standby does not follow")

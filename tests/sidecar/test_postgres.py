@@ -20,12 +20,13 @@ from ghostwatch.notifier import queries
 from ghostwatch.notifier.database import Database as WorkingConnection
 from ghostwatch.notifier.database import DatabaseUnavailable
 from ghostwatch.notifier.listener import Listener
-from scripts.cluster import Cluster, Server
+from scripts.cluster import Server
 from tests.database import Database
 from tests.fake_telegram import FakeTelegram, Slow
+from tests.own_server import OwnServer, own_server
 from tests.sidecar.process import Outbox, Sidecar, StartSidecar, environment_for
 from tests.sidecar.proxy import SilentProxy
-from tests.sidecar.standby import Standby
+from tests.sidecar.standby import standby_of, wait_until_it_has_replayed_all
 
 # So rarely that only a wake-up can be the reason for anything.
 RARELY = "10m"
@@ -33,27 +34,27 @@ LISTENING = "NOTIFY wakes this sidecar"
 
 
 @pytest.fixture
-def own_cluster() -> Iterator[Cluster]:
+def bot_server() -> Iterator[OwnServer]:
     """A server that a test may stop, with a database 'bot'."""
-    with Cluster() as cluster:
-        cluster.create_database("bot")
-        cluster.execute("CREATE EXTENSION ghostwatch", "bot")
-        yield cluster
+    with own_server() as server:
+        server.create_database("bot")
+        server.execute("CREATE EXTENSION ghostwatch", "bot")
+        yield server
 
 
 @contextmanager
-def outbox_of(cluster: Cluster) -> Iterator[Outbox]:
-    """The outbox of a cluster of our own, for as long as the server is up."""
-    database = Database(cluster, "bot", "extension")
+def outbox_of(server: OwnServer) -> Iterator[Outbox]:
+    """The outbox of a server of our own, for as long as it is up."""
+    database = Database(server, "bot", "extension")
     try:
         yield Outbox(database)
     finally:
         database.connection.close()
 
 
-def prepare(cluster: Cluster) -> None:
+def prepare(server: OwnServer) -> None:
     """Something to tell, and somebody to be told."""
-    with outbox_of(cluster) as outbox:
+    with outbox_of(server) as outbox:
         outbox.prepare()
         outbox.add_channel()
 
@@ -107,21 +108,20 @@ def test_a_terminated_connection_is_made_again(
     telegram.wait_for_messages(2)
 
 
-@pytest.mark.own_server
 @pytest.mark.parametrize("mode", ["fast", "immediate"])
 def test_a_restart_or_a_crash_of_the_server(
-    own_cluster: Cluster, telegram: FakeTelegram, tmp_path: Path, mode: str
+    bot_server: OwnServer, telegram: FakeTelegram, tmp_path: Path, mode: str
 ) -> None:
     """It waits for the server, saying so once and not at every attempt, and then delivers."""
-    prepare(own_cluster)
-    with Sidecar(own_cluster.dsn("bot"), tmp_path / "log", environment_for(telegram)) as sidecar:
+    prepare(bot_server)
+    with Sidecar(bot_server.dsn("bot"), tmp_path / "log", environment_for(telegram)) as sidecar:
         sidecar.wait_until_it_says(LISTENING)
-        own_cluster.stop(mode)
+        bot_server.stop(mode)
         sidecar.wait_until_it_says("the database: ")
         # Long enough for several attempts.
         time.sleep(2)
-        own_cluster.start()
-        with outbox_of(own_cluster) as outbox:
+        bot_server.start()
+        with outbox_of(bot_server) as outbox:
             outbox.open_alert()
         telegram.wait_for_messages(1)
         sidecar.wait_until_it_says(LISTENING, times=2)
@@ -129,35 +129,33 @@ def test_a_restart_or_a_crash_of_the_server(
         assert sidecar.output.count("listening for NOTIFY: ") == 2, sidecar.output
 
 
-@pytest.mark.own_server
 def test_what_was_sent_while_the_server_crashed_is_recorded_afterwards(
-    own_cluster: Cluster, telegram: FakeTelegram, tmp_path: Path
+    bot_server: OwnServer, telegram: FakeTelegram, tmp_path: Path
 ) -> None:
     """The report is kept until the database takes it, so that nothing goes out twice."""
-    prepare(own_cluster)
-    with Sidecar(own_cluster.dsn("bot"), tmp_path / "log", environment_for(telegram)) as sidecar:
+    prepare(bot_server)
+    with Sidecar(bot_server.dsn("bot"), tmp_path / "log", environment_for(telegram)) as sidecar:
         sidecar.wait_until_it_says(LISTENING)
         telegram.answer_next(Slow)
-        with outbox_of(own_cluster) as outbox:
+        with outbox_of(bot_server) as outbox:
             outbox.open_alert()
         telegram.wait_for(lambda: len(telegram.sent()) == 1)
-        own_cluster.stop("immediate")
+        bot_server.stop("immediate")
         telegram.release()
         sidecar.wait_until_it_says("sent as message 1")
-        own_cluster.start()
-        with outbox_of(own_cluster) as outbox:
+        bot_server.start()
+        with outbox_of(bot_server) as outbox:
             sidecar.wait_until(lambda: outbox.states() == ["sent"])
     assert len(telegram.sent()) == 1
 
 
-@pytest.mark.own_server
-async def test_a_half_open_connection_is_found(own_cluster: Cluster) -> None:
+async def test_a_half_open_connection_is_found(bot_server: OwnServer) -> None:
     """No side ever says that it is gone: the call has a time-out, the NOTIFY to itself does not come back."""
-    with SilentProxy(own_cluster.port) as proxy:
-        through_proxy = make_conninfo(own_cluster.dsn("bot"), port=proxy.port)
+    with SilentProxy(bot_server.port) as proxy:
+        through_proxy = make_conninfo(bot_server.dsn("bot"), port=proxy.port)
         woken = asyncio.Event()
         working = WorkingConnection(through_proxy, "ghostwatch test")
-        beside = WorkingConnection(own_cluster.dsn("bot"), "ghostwatch test beside")
+        beside = WorkingConnection(bot_server.dsn("bot"), "ghostwatch test beside")
         listener = Listener(through_proxy, "test", beside, woken.set, prove_every=0.2, echo_timeout=0.5)
         listening = asyncio.create_task(listener.run())
         try:
@@ -178,18 +176,17 @@ async def test_a_half_open_connection_is_found(own_cluster: Cluster) -> None:
             await beside.close()
 
 
-@pytest.mark.own_server
 def test_a_transaction_pooling_proxy_is_polled_through(
-    own_cluster: Cluster, telegram: FakeTelegram, tmp_path: Path
+    bot_server: OwnServer, telegram: FakeTelegram, tmp_path: Path
 ) -> None:
     """LISTEN has no effect there; it says so once and polls."""
-    prepare(own_cluster)
-    with pgbouncer(own_cluster, tmp_path) as port:
-        dsn = make_conninfo(own_cluster.dsn("bot"), port=port)
+    prepare(bot_server)
+    with pgbouncer(bot_server, tmp_path) as port:
+        dsn = make_conninfo(bot_server.dsn("bot"), port=port)
         with Sidecar(dsn, tmp_path / "log", environment_for(telegram)) as sidecar:
             sidecar.wait_until_it_says("LISTEN has no effect")
             for number in range(3):
-                with outbox_of(own_cluster) as outbox:
+                with outbox_of(bot_server) as outbox:
                     outbox.open_alert(f"invariant_{number}")
                 telegram.wait_for_messages(number + 1)
             assert sidecar.output.count("LISTEN has no effect") == 1
@@ -197,8 +194,8 @@ def test_a_transaction_pooling_proxy_is_polled_through(
 
 
 @contextmanager
-def pgbouncer(cluster: Cluster, directory: Path) -> Iterator[int]:
-    """Debian's PgBouncer before a cluster, pooling by transaction; yields its port."""
+def pgbouncer(server: OwnServer, directory: Path) -> Iterator[int]:
+    """Debian's PgBouncer before a server, pooling by transaction; yields its port."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = int(probe.getsockname()[1])
@@ -206,7 +203,7 @@ def pgbouncer(cluster: Cluster, directory: Path) -> Iterator[int]:
     home.mkdir()
     (home / "users").write_text('"postgres" ""\n', encoding="utf-8")
     (home / "ini").write_text(
-        f"[databases]\n* = host=127.0.0.1 port={cluster.port}\n[pgbouncer]\nlisten_addr = 127.0.0.1\n"
+        f"[databases]\n* = host=127.0.0.1 port={server.port}\n[pgbouncer]\nlisten_addr = 127.0.0.1\n"
         f"listen_port = {port}\nunix_socket_dir =\nauth_type = trust\nauth_file = {home}/users\n"
         "pool_mode = transaction\nignore_startup_parameters = extra_float_digits\n",
         encoding="utf-8",
@@ -246,32 +243,29 @@ def _wait_for_port(port: int, process: subprocess.Popen[bytes], log: Path) -> No
     raise AssertionError(log.read_text(encoding="utf-8"))
 
 
-@pytest.mark.own_server
-def test_a_standby_that_is_promoted_takes_over(telegram: FakeTelegram, tmp_path: Path) -> None:
+def test_a_standby_that_is_promoted_takes_over(bot_server: OwnServer, telegram: FakeTelegram, tmp_path: Path) -> None:
     """Several hosts in the DSN, target_session_attrs=read-write, and a real streaming replica."""
-    with Cluster() as primary:
-        primary.create_database("bot")
-        primary.execute("CREATE EXTENSION ghostwatch", "bot")
-        prepare(primary)
-        with Standby(primary) as standby:
-            dsn = make_conninfo(
-                primary.dsn("bot"), host="127.0.0.1,127.0.0.1", port=f"{standby.port},{primary.port}",
-                target_session_attrs="read-write",
-            )  # fmt: skip
-            with Sidecar(dsn, tmp_path / "log", environment_for(telegram)) as sidecar:
-                sidecar.wait_until_it_says(LISTENING)
-                with outbox_of(primary) as outbox:
-                    outbox.open_alert()
-                    telegram.wait_for_messages(1)
-                    sidecar.wait_until(lambda: outbox.states() == ["sent"])
-                standby.wait_until_it_has_replayed_all()
-                primary.stop("immediate")
-                sidecar.wait_until_it_says("the database: ")
-                time.sleep(2)
-                standby.promote()
-                with outbox_of(standby) as outbox:
-                    outbox.open_alert("second")
-                telegram.wait_for_messages(2)
-                sidecar.wait_until_it_says(LISTENING, times=2)
-                assert len(sidecar.output.splitlines()) < 15, sidecar.output
+    primary = bot_server
+    prepare(primary)
+    with standby_of(primary) as standby:
+        dsn = make_conninfo(
+            primary.dsn("bot"), host="127.0.0.1,127.0.0.1", port=f"{standby.port},{primary.port}",
+            target_session_attrs="read-write",
+        )  # fmt: skip
+        with Sidecar(dsn, tmp_path / "log", environment_for(telegram)) as sidecar:
+            sidecar.wait_until_it_says(LISTENING)
+            with outbox_of(primary) as outbox:
+                outbox.open_alert()
+                telegram.wait_for_messages(1)
+                sidecar.wait_until(lambda: outbox.states() == ["sent"])
+            wait_until_it_has_replayed_all(standby, primary)
+            primary.stop("immediate")
+            sidecar.wait_until_it_says("the database: ")
+            time.sleep(2)
+            standby.execute("SELECT pg_promote()")
+            with outbox_of(standby) as outbox:
+                outbox.open_alert("second")
+            telegram.wait_for_messages(2)
+            sidecar.wait_until_it_says(LISTENING, times=2)
+            assert len(sidecar.output.splitlines()) < 15, sidecar.output
     assert len(telegram.sent()) == 2

@@ -6,17 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from scripts.cluster import Cluster
 from tests.fake_telegram import FakeTelegram, parse_html
+from tests.own_server import OwnServer
 from tests.sidecar.process import Sidecar, environment_for
 
 
 @pytest.mark.pg_cron
-@pytest.mark.own_server
 @pytest.mark.timeout(240)
-def test_a_ghost_becomes_a_message(cron_cluster: Cluster, telegram: FakeTelegram, tmp_path: Path) -> None:
+def test_a_ghost_becomes_a_message(cron_server: OwnServer, telegram: FakeTelegram, tmp_path: Path) -> None:
     """Signup row, pg_cron's own job, alert, NOTIFY, the sidecar as a process and as its own role, HTTP, text."""
-    with cron_cluster.connect("bot") as connection:
+    with cron_server.connect("bot") as connection:
         connection.execute("CREATE ROLE sidecar LOGIN")
         connection.execute("SELECT ghostwatch.grant_sidecar('sidecar')")
         connection.execute("SELECT FROM onboarding.adopt()")
@@ -28,7 +27,7 @@ def test_a_ghost_becomes_a_message(cron_cluster: Cluster, telegram: FakeTelegram
         )
         connection.execute("SELECT set_config('ghostwatch.clock', '', false)")
 
-        dsn = cron_cluster.dsn("bot", user="sidecar")
+        dsn = cron_server.dsn("bot", user="sidecar")
         with Sidecar(dsn, tmp_path / "log", environment_for(telegram, poll_every="10m")) as sidecar:
             sidecar.wait_until_it_says("NOTIFY wakes this sidecar")
             connection.execute("SELECT ghostwatch.schedule()")
