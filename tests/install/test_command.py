@@ -114,6 +114,7 @@ def test_version() -> None:
 
 
 @pytest.mark.once
+@pytest.mark.timeout(300)
 def test_wheel_is_enough(empty_database: Database, tmp_path: Path) -> None:
     """In an environment with nothing but the wheel, the command explains itself and installs both parts."""
     subprocess.run(
