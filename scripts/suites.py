@@ -43,12 +43,12 @@ def run_suites(suites: Mapping[str, Mapping[str, str]], arguments: Sequence[str]
 def _run_pytest(environment: Mapping[str, str], arguments: Sequence[str]) -> int:
     """Runs pytest; if this process is to end, pytest is interrupted first and clears up."""
     command = [sys.executable, "-m", "pytest", *arguments]
-    # In a group of its own, so that Ctrl-C reaches it once, from here.
+    # In a group of its own, so that Ctrl-C reaches it and its workers once, from here.
     with subprocess.Popen(command, env={**os.environ, **environment}, process_group=0) as pytest:
         try:
             return pytest.wait()
         except BaseException:
-            pytest.send_signal(signal.SIGINT)
+            os.killpg(pytest.pid, signal.SIGINT)
             try:
                 pytest.wait(END_SECONDS)
             except subprocess.TimeoutExpired:

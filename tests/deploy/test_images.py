@@ -7,9 +7,12 @@ import subprocess
 
 import pytest
 
+from scripts.build import ROOT
+
 pytestmark = pytest.mark.container
 LABEL = os.environ.get("GHOSTWATCH_TEST_LABEL", "")
 OPTIONS = ("--rm", f"--label={LABEL}", "--network=none", "--read-only", "--cap-drop=ALL")
+WRITABLE = ("--tmpfs=/tmp", "--tmpfs=/var/run/postgresql")
 
 
 def run(image: str, *arguments: str, options: tuple[str, ...] = ()) -> subprocess.CompletedProcess[str]:
@@ -55,13 +58,30 @@ def test_postgres_wants_a_password(postgres: str) -> None:
     assert "POSTGRES_PASSWORD_FILE" in finished.stderr
 
 
+def test_postgres_names_a_password_that_it_cannot_read(postgres: str) -> None:
+    finished = run(postgres, options=("--env=POSTGRES_PASSWORD_FILE=/nonexistent",))
+    assert finished.returncode == 1
+    assert finished.stderr == "entrypoint: POSTGRES_PASSWORD_FILE=/nonexistent cannot be read by postgres\n"
+
+
+def test_the_stack_does_not_start_without_the_sidecars_password(postgres: str) -> None:
+    """Else its role would be made without one, and never come in."""
+    options = (
+        f"--volume={ROOT}/deploy/postgres/first-start.sql:/docker-entrypoint-initdb.d/first-start.sql:ro",
+        *WRITABLE,
+        "--env=POSTGRES_PASSWORD=unused",
+    )
+    finished = run(postgres, options=options)
+    assert finished.returncode != 0
+    assert "sidecar_password is empty" in finished.stderr
+
+
 def test_a_first_start_that_fails_is_not_taken_for_a_finished_one(postgres: str) -> None:
     """The second start begins anew instead of running a server that is half set up."""
     volume = f"ghostwatch-test-{os.getpid()}"
     options = (
         f"--mount=type=volume,source={volume},target=/var/lib/postgresql/data,volume-label={LABEL}",
-        "--tmpfs=/tmp",
-        "--tmpfs=/var/run/postgresql",
+        *WRITABLE,
         "--env=POSTGRES_PASSWORD=unused",
         "--env=POSTGRES_DB=not;a\"name'",
     )
