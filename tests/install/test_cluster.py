@@ -34,7 +34,7 @@ def machine() -> Iterator[ServerTree]:
         yield copy
 
 
-@pytest.mark.own_server
+@pytest.mark.machine
 def test_it_takes_our_build_and_leaves_the_installed_one_alone(machine: ServerTree) -> None:
     """The machine's files may be of another version, and only root could write them."""
     installed = [machine.share / "extension" / name for name in ("ghostwatch.control", "ghostwatch--0.1.0.sql")]
