@@ -44,6 +44,7 @@
 \ir declare/contract_trigger_schema.sql
 \ir declare/remove_contract_trigger.sql
 \ir declare/column_type.sql
+\ir declare/require_readable.sql
 \ir declare/key_cast.sql
 \ir declare/check_expression.sql
 \ir declare/fixed_length.sql

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import LiteralString
 
 import psycopg
 import pytest
+from psycopg import sql
 
 from tests.database import Database
 
@@ -85,6 +87,20 @@ def test_hints_can_be_typed(tables: Database, mistake: LiteralString, sqlstate: 
     assert hint is not None
     (statement,) = re.findall(r"SELECT .*?(?=$| lists )", hint)
     tables.connection.execute(statement.encode())
+
+
+def test_a_hint_about_rights(tables: Database, make_role: Callable[[], str]) -> None:
+    """Typed by who may grant, it makes the same statement work."""
+    role = make_role()
+    tables.execute("SELECT ghostwatch.grant_operator(%s)", role)
+    tables.connection.execute(sql.SQL('GRANT USAGE ON SCHEMA "My Bot" TO {}').format(sql.Identifier(role)))
+    operator = tables.connect(role)
+    declare = b"SELECT ghostwatch.declare_contract('c', '\"My Bot\".visit', 'user_id', 'at')"
+    with pytest.raises(psycopg.Error, match="may not read") as made:
+        operator.execute(declare)
+    assert made.value.sqlstate == "GW005"
+    tables.connection.execute((made.value.diag.message_hint or "").encode())
+    operator.execute(declare)
 
 
 @pytest.mark.parametrize(

@@ -40,11 +40,9 @@ BEGIN
 
     key_type := ghostwatch._column_type(subject, key_column);
     born_at_type := ghostwatch._column_type(subject, born_at_column);
+    PERFORM ghostwatch._require_readable(subject);
     from_item := format('%s AS s', subject);
     statement := format('SELECT ghostwatch.declare_contract(%L, %L, …)', declare_contract.name, subject);
-
-    -- Whether this role may read it at all.
-    PERFORM ghostwatch._check_expression('the subject table', 'true', from_item, 'boolean', statement);
 
     -- Keys are stored as text, looked up by their own type, and compared.
     BEGIN
@@ -151,4 +149,4 @@ branch_expression: SQL over the alias s giving the path the subject came by. exe
 exempt_branches: LIKE patterns of branches that are not judged. time_zone: in which a timestamp without time zone is read (default: this session''s).
 lateness: how far a birth time may lie before the start of its transaction (clocks that differ). noun: what messages call the subjects, in the plural.
 capture: a trigger notes arrivals by the database''s clock, so that neither an index on the birth time nor the application''s clocks matter.
-Raises GW002 (not a table), GW003 (no such column), GW004 to GW006 (an expression is not valid), GW008 (belongs to another role), GW009 (key cannot be compared), GW010 (no time of birth), GW011 (no such time zone), GW012 (lateness), GW016 (no name, or an exempt branch that is no pattern), GW017 (capture on what is no table).';
+Raises GW002 (not a table), GW003 (no such column), GW004 to GW006 (an expression is not valid, or the table not readable), GW008 (belongs to another role), GW009 (key cannot be compared), GW010 (no time of birth), GW011 (no such time zone), GW012 (lateness), GW016 (no name, or an exempt branch that is no pattern), GW017 (capture on what is no table).';

@@ -52,9 +52,10 @@ BEGIN
                   HINT = statement || ', related_at_column => ''created_at'')';
     END IF;
 
-    -- The subjects' table may have been dropped since; and whether this role may read the related one.
+    -- The subjects' table may have been dropped since.
     PERFORM ghostwatch._column_type(its_contract.subject, its_contract.key_column);
-    PERFORM ghostwatch._check_expression('the related table', 'true', format('%s AS r', related), 'boolean', statement || ', …)');
+    PERFORM ghostwatch._require_readable(its_contract.subject);
+    PERFORM ghostwatch._require_readable(related);
 
     BEGIN
         EXECUTE format(
@@ -166,4 +167,4 @@ related_at_column: when the related row came, for backtests. warn_after, error_a
 watch_for: age past which an open violation expires. rule: every (an alert while a violation is open) or drift (when their rate has moved).
 noun: what a message says is missing. min_count, min_rate: below these the rule every keeps quiet (violations; share of subjects).
 days_per_false_alarm (days), expected_rate (share), branch_ceiling (share): settings of the rule drift.
-Raises GW001 (no such contract), GW002, GW003 (no such table or column), GW004 to GW006 (the predicate is not valid), GW008 (belongs to another role), GW009 (keys cannot be compared), GW010 (no time), GW012, GW013 (thresholds), GW014 (no such rule), GW015 (out of range), GW016 (no name).';
+Raises GW001 (no such contract), GW002, GW003 (no such table or column), GW004 to GW006 (the predicate is not valid, or a table not readable), GW008 (belongs to another role), GW009 (keys cannot be compared), GW010 (no time), GW012, GW013 (thresholds), GW014 (no such rule), GW015 (out of range), GW016 (no name).';
