@@ -1,6 +1,6 @@
 CREATE FUNCTION ghostwatch.disable_channel(
     name text,
-    reason text DEFAULT 'disabled by hand'
+    reason text DEFAULT NULL
 ) RETURNS void
 LANGUAGE plpgsql
 VOLATILE
@@ -15,7 +15,7 @@ BEGIN
     UPDATE ghostwatch.channel AS c
     SET
         disabled_at = ghostwatch._clock(),
-        disabled_reason = disable_channel.reason
+        disabled_reason = coalesce(nullif(disable_channel.reason, ''), 'disabled by hand')
     WHERE c.channel_id = its_channel_id;
 END
 $disable_channel$;

@@ -1,6 +1,6 @@
 BEGIN;
 \ir ../alert/fixture.psql
-SELECT plan(28);
+SELECT plan(29);
 
 -- Refused
 SELECT throws_ok($$SELECT ghostwatch.add_channel('', -1001)$$, 'GW045', NULL, 'a channel needs a name');
@@ -52,6 +52,8 @@ SELECT ghostwatch.add_channel('admins', -1002, 7);
 SELECT is((SELECT c.disabled_reason FROM ghostwatch.channel AS c), NULL, 'another chat is not disabled');
 
 -- Disabled: what is meant for it waits.
+SELECT ghostwatch.disable_channel('admins', '');
+SELECT is((SELECT c.disabled_reason FROM ghostwatch.channel AS c), 'disabled by hand', 'there always is a reason');
 SELECT ghostwatch.disable_channel('admins', 'moving house');
 SELECT is((SELECT c.disabled_reason FROM ghostwatch.channel AS c), 'moving house', 'a channel can be disabled by hand');
 SELECT pg_temp.ghost('1', 'error', 'none', '11:50');
