@@ -114,6 +114,9 @@ def test_drift() -> None:
     for branch in branches:
         branch["named"] = False
     assert "spread over all branches" in told(row)
+    for pruned in ("rate", "ghosts", "matured"):
+        del evidence[pruned]
+    assert "since 13:48 UTC; nobody has come for so long" in told(row)
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 BEGIN;
 \ir fixture.psql
-SELECT plan(38);
+SELECT plan(40);
 
 -- A normal day.
 SELECT is(pg_temp.usual(600), false, 'ordinary drop-off is nothing to tell');
@@ -106,6 +106,15 @@ SELECT is((pg_temp.alert('no_signups')).state, 'firing', 'two days without signu
 UPDATE ghostwatch.invariant SET rule = 'every';
 SELECT pg_temp.run();
 SELECT is((pg_temp.alert('no_signups')).state, 'resolved', 'the rule every does not watch for silence');
+
+-- Nobody came for so long that what was counted is pruned.
+UPDATE ghostwatch.invariant SET rule = 'drift';
+SELECT pg_temp.trials_until('firing', 't');
+DELETE FROM ghostwatch.branch_minute;
+SELECT lives_ok(
+    $$ SELECT ghostwatch._decide_alerts(pg_temp.invariant_id(), (SELECT c.at FROM clock AS c)) $$, 'an alert outlives the counts that it rests on'
+);
+SELECT is((pg_temp.alert()).state, 'firing', 'and goes on');
 
 SELECT * FROM finish();
 ROLLBACK;

@@ -93,7 +93,8 @@ BEGIN
         AND v.born_at >= arm.raised_since
         AND arm.branch_family IN ('', v.branch_family);
 
-    condition.branches := counted.branches;
+    -- Nothing is counted any more where signups stopped so long ago that their minutes were pruned.
+    condition.branches := coalesce(counted.branches, '[]');
     condition.evidence := jsonb_strip_nulls(jsonb_build_object(
         'rate', counted.ghosts::double precision / counted.matured,
         'usual_rate', usual_rate,
