@@ -80,6 +80,20 @@ def empty_database(server: Server) -> Iterator[Database]:
         yield made
 
 
+@pytest.fixture
+def database_without_encoding(server: Server) -> Iterator[Database]:
+    """A fresh database of bytes, as Debian makes it where no locale is set."""
+    name = f"test_{os.getpid()}_{next(_numbers)}"
+    server.execute(f"CREATE DATABASE {name} TEMPLATE template0 ENCODING 'SQL_ASCII' LOCALE 'C'")
+    database = Database(server, name, "extension")
+    try:
+        database.execute("SET client_encoding TO UTF8")
+        yield database
+    finally:
+        database.connection.close()
+        server.drop_database(name)
+
+
 @pytest.fixture(scope="session")
 def make_role(server: Server) -> Iterator[Callable[[], str]]:
     """Makes login roles without any privilege, and drops them after the databases that knew them."""

@@ -179,3 +179,11 @@ def test_a_link_that_was_kept_before_there_was_a_log_counts(
     )
     assert existing_bot.value("SELECT deep_link FROM public.user_tg") == "s_1_2"
     assert_contract("onboarding", 1, connection=existing_bot.connection)
+
+
+def test_a_database_that_cannot_tell_letters_apart_is_named(database_without_encoding: Database) -> None:
+    """There "Zoë" has Russian letters."""
+    database_without_encoding.execute("CREATE EXTENSION ghostwatch_onboarding CASCADE")
+    found = database_without_encoding.rows("SELECT object, advice FROM onboarding.adopt()")
+    named = f"database {database_without_encoding.name}"
+    assert [advice for thing, advice in found if thing == named and "ENCODING 'UTF8'" in advice]

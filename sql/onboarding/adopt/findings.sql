@@ -114,6 +114,14 @@ AS $_findings$
     UNION ALL
 
     SELECT
+        format('database %I', current_database()),
+        'does not know its encoding (SQL_ASCII): the rule for Russian letters takes those of any other alphabet for them',
+        'Restore a dump into a database made with: CREATE DATABASE … TEMPLATE template0 ENCODING ''UTF8'';'
+    WHERE getdatabaseencoding() = 'SQL_ASCII'
+
+    UNION ALL
+
+    SELECT
         'contract onboarding',
         format(
             'declared with %s invariants, for role %s: %s',
