@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from tests.database import Database
 from tests.fake_telegram import FakeTelegram
 from tests.sidecar.process import StartSidecar
@@ -32,3 +34,14 @@ def test_checks_run_as_the_contracts_owner_while_messages_go_out_as_the_sidecar(
         database.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'delivers_only'")
         database.execute("DROP OWNED BY delivers_only")
         database.execute("DROP ROLE delivers_only")
+
+
+def test_a_role_that_may_not_run_them_is_told_whose_name_is_wanted(
+    database: Database, make_role: Callable[[], str], start_sidecar: StartSidecar
+) -> None:
+    """The sidecar's own role is tried first, by whoever reads only of the one variable."""
+    role = make_role()
+    database.execute("SELECT ghostwatch.grant_sidecar(%s)", role)
+    sidecar = start_sidecar(database.server.dsn(database.name, user=role), run_checks_every="200ms")
+    sidecar.wait_until_it_says("permission denied for procedure run_checks")
+    sidecar.wait_until_it_says("GHOSTWATCH_RUN_CHECKS_DSN")
