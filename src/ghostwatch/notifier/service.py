@@ -114,7 +114,8 @@ async def _run_checks(settings: Settings, every: float) -> None:
                 await database.call(queries.RUN_CHECKS, seconds=RUN_CHECKS_TIMEOUT)
                 condition.well()
             except DatabaseUnavailable as error:
-                advice = "; name the contracts' owner in GHOSTWATCH_RUN_CHECKS_DSN" if "permission" in str(error) else ""
+                may_not = "permission denied" in str(error)
+                advice = "; name the contracts' owner in GHOSTWATCH_RUN_CHECKS_DSN" if may_not else ""
                 condition.unwell(f"{error}{advice}")
             await asyncio.sleep(max(0.0, started + every - asyncio.get_running_loop().time()))
     finally:
