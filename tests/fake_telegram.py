@@ -171,7 +171,7 @@ class FakeTelegram:
         """What those who pressed were told."""
         return [str(r.fields["text"]) for r in self.requests if r.method == "answerCallbackQuery"]
 
-    def wait_for(self, condition: Callable[[], bool], seconds: float = 20) -> None:
+    def wait_for(self, condition: Callable[[], bool], seconds: float = 60) -> None:
         """Waits until a condition holds, looking again after every request."""
         deadline = time.monotonic() + seconds
         with self._changed:
@@ -182,7 +182,7 @@ class FakeTelegram:
                 # Conditions may look at the database as well, which tells nobody of its changes.
                 self._changed.wait(min(rest, 0.1))
 
-    def wait_for_messages(self, count: int, chat_id: int | None = None, seconds: float = 20) -> list[Request]:
+    def wait_for_messages(self, count: int, chat_id: int | None = None, seconds: float = 60) -> list[Request]:
         """Waits until so many messages were granted, and returns them."""
         self.wait_for(lambda: len(self.sent(chat_id)) >= count, seconds)
         return self.sent(chat_id)

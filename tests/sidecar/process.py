@@ -50,11 +50,11 @@ class Sidecar:
         """All that it has printed."""
         return self.log.read_text(encoding="utf-8")
 
-    def wait_until_it_says(self, text: str, times: int = 1, seconds: float = 20) -> None:
+    def wait_until_it_says(self, text: str, times: int = 1, seconds: float = 60) -> None:
         """Waits for a log line."""
         self.wait_until(lambda: self.output.count(text) >= times, seconds)
 
-    def wait_until(self, condition: Callable[[], bool], seconds: float = 20) -> None:
+    def wait_until(self, condition: Callable[[], bool], seconds: float = 60) -> None:
         """Waits until a condition holds, while the process lives."""
         deadline = time.monotonic() + seconds
         while not condition():

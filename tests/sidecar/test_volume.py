@@ -69,7 +69,7 @@ def test_ten_thousand_events_and_five_hundred_alerts(database: Database, outbox:
         for number in range(0, CHANNELS, 4):
             too_fast = refusal(429, "Too Many Requests: retry after 1", retry_after=1)
             telegram.answer_next(too_fast, chat_id=-1000 - number)
-        telegram.wait_for_messages(CHANNELS, seconds=30)
+        telegram.wait_for_messages(CHANNELS, seconds=60)
         at_first = resident_mib(sidecar)
         telegram.wait_for(lambda: outbox.waiting() == 0, seconds=120)
         assert resident_mib(sidecar) - at_first < 10
