@@ -81,3 +81,22 @@ def test_odd_names(database: Database, capture: bool) -> None:
 
     database.execute("SELECT ghostwatch.drop_contract(%s)", ODD)
     assert database.rows("SELECT proname FROM pg_proc WHERE proname LIKE 'ghostwatch%'") == []
+
+
+def test_columns_named_like_ours(database: Database) -> None:
+    """An expression may name a column without its table, whatever the column is called."""
+    database.execute(
+        """
+        CREATE TABLE customer (id bigint PRIMARY KEY, created_at timestamptz DEFAULT now(), value text, satisfied boolean);
+        CREATE TABLE delivery (id bigint);
+        INSERT INTO customer VALUES (1, now() - interval '10 minutes', 'shop', false), (2, now(), 'shop', true);
+        SELECT ghostwatch.declare_contract('customers', 'customer',
+            branch_expression => 'value', exempt_predicate => 'satisfied');
+        SELECT ghostwatch.declare_invariant('customers', 'delivered', 'delivery', 'id');
+        """
+    )
+    database.execute("CALL ghostwatch.run_checks()")
+    assert database.rows(
+        "SELECT v.subject_key, v.branch_family, p.last_error"
+        " FROM ghostwatch.check_progress AS p LEFT JOIN ghostwatch.violation AS v USING (invariant_id)"
+    ) == [("1", "other", None)]

@@ -9,7 +9,7 @@ AS $_related_query$
 -- The query for the row that the subject s must have.
 -- LIMIT 1 makes it an index look-up per subject, never a hash of the whole table.
 SELECT format(
-    E'SELECT true AS satisfied FROM %s AS r WHERE r.%I = s.%I%s AND (\n%s\n) LIMIT 1',
+    E'SELECT true AS _satisfied FROM %s AS r WHERE r.%I = s.%I%s AND (\n%s\n) LIMIT 1',
     (clause).related,
     (clause).related_key_column,
     (clause).key_column,

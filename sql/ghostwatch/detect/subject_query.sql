@@ -12,15 +12,15 @@ AS $_subject_query$
 -- OFFSET 0 has the branch looked up once per subject, though the family names it many times.
 SELECT format(
     E'SELECT s.%1$I::text AS subject_key, %2$s AS born_at, %3$s AS branch_family,\n'
-    '    coalesce(_branch.value LIKE ANY (%4$L::text[]), false) AS exempt_by_branch,\n'
+    '    coalesce(_branch._value LIKE ANY (%4$L::text[]), false) AS exempt_by_branch,\n'
     '    coalesce((\n%5$s\n), false) AS exempt_by_predicate,\n'
-    '    coalesce(_related.satisfied, false) AS satisfied\n'
+    '    coalesce(_related._satisfied, false) AS satisfied\n'
     'FROM %6$s\n'
-    'CROSS JOIN LATERAL (SELECT (\n%7$s\n)::text AS value OFFSET 0) AS _branch\n'
+    'CROSS JOIN LATERAL (SELECT (\n%7$s\n)::text AS _value OFFSET 0) AS _branch\n'
     'LEFT JOIN LATERAL (\n%8$s\n) AS _related ON true',
     (clause).key_column,
     ghostwatch._born_at_expression(clause),
-    ghostwatch._family_expression((clause).contract_id, '_branch.value'),
+    ghostwatch._family_expression((clause).contract_id, '_branch._value'),
     (clause).exempt_branches,
     coalesce((clause).exempt_predicate, 'false'),
     from_item,

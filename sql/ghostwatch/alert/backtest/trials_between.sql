@@ -60,14 +60,14 @@ BEGIN
                 SELECT %1$s AS born_at, %2$s AS branch_family,
                     coalesce((SELECT min(%3$s) FROM %4$s AS r WHERE r.%5$I = s.%6$I AND (%7$s)), ''infinity'') AS came_at
                 FROM %8$s AS s
-                CROSS JOIN LATERAL (SELECT (%9$s)::text AS value OFFSET 0) AS _branch
+                CROSS JOIN LATERAL (SELECT (%9$s)::text AS _value OFFSET 0) AS _branch
                 WHERE %10$s
-                    AND NOT coalesce(_branch.value LIKE ANY (%11$L::text[]), false)
+                    AND NOT coalesce(_branch._value LIKE ANY (%11$L::text[]), false)
                     AND NOT coalesce((%12$s), false)
                 LIMIT %13$s
             ) AS q',
             ghostwatch._born_at_expression(clause),
-            ghostwatch._family_expression(clause.contract_id, '_branch.value'),
+            ghostwatch._family_expression(clause.contract_id, '_branch._value'),
             related_at,
             clause.related,
             clause.related_key_column,
