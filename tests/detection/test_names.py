@@ -87,7 +87,9 @@ def test_columns_named_like_ours(database: Database) -> None:
     """An expression may name a column without its table, whatever the column is called."""
     database.execute(
         """
-        CREATE TABLE customer (id bigint PRIMARY KEY, created_at timestamptz DEFAULT now(), value text, satisfied boolean);
+        CREATE TABLE customer (
+            id bigint PRIMARY KEY, created_at timestamptz DEFAULT now(), value text, satisfied boolean
+        );
         CREATE TABLE delivery (id bigint);
         INSERT INTO customer VALUES (1, now() - interval '10 minutes', 'shop', false), (2, now(), 'shop', true);
         SELECT ghostwatch.declare_contract('customers', 'customer',
