@@ -95,6 +95,7 @@ def assert_consistent(bot: Bot) -> None:
     assert bot.states().keys() == ghosts
 
 
+@pytest.mark.once
 @pytest.mark.timeout(600)
 def test_a_hundred_crashes(server: OwnServer) -> None:
     """After each recovery the state is consistent; in the end nobody was missed, counted or told twice."""

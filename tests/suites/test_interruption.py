@@ -17,6 +17,8 @@ import pytest
 from scripts.build import ROOT
 from scripts.engine import Engine
 
+pytestmark = pytest.mark.once
+
 RUN_SUITES = """
 import sys
 from scripts.suites import end_orderly_on_signals, run_suites
