@@ -27,6 +27,7 @@ BEGIN
     );
     PERFORM set_config('search_path', clause.search_path, true);
     -- The lateral look-up and the ctid keep this a loop over the open ones, whatever the statistics say.
+    -- OFFSET 0 has the birth time read once, which a conversion of time zones makes dear.
     EXECUTE format($query$
         WITH found AS (
             SELECT v.ctid AS place, v.state, v.opened_at, coalesce(f.born_at, v.born_at) AS born_at,
@@ -39,7 +40,7 @@ BEGIN
                 END AS close_reason,
                 ghostwatch._life_state(f.exempt_by_predicate, $2 - f.born_at, $3, $4) AS open_state
             FROM ghostwatch.violation AS v
-            LEFT JOIN LATERAL (%s) AS f ON f.born_at <= $5 OR f.born_at = v.born_at
+            LEFT JOIN LATERAL (%s OFFSET 0) AS f ON f.born_at <= $5 OR f.born_at = v.born_at
             WHERE v.invariant_id = $1 AND v.closed_at IS NULL
         ),
         outcome AS (
