@@ -36,6 +36,8 @@
 \ir operate/reset_setting.sql
 \ir operate/overdue_after.sql
 \ir operate/counted.sql
+\ir kernel/wake_sidecars.sql
+\ir kernel/relax_commit.sql
 
 -- declare: what must hold
 \ir declare/contract_id.sql
@@ -125,6 +127,7 @@
 \ir alert/drift/longest_gap.sql
 \ir alert/drift/no_signups_condition.sql
 \ir alert/silence_in_force.sql
+\ir alert/announce.sql
 \ir alert/open_alert.sql
 \ir alert/record_condition.sql
 \ir alert/reopen_alert.sql
@@ -172,6 +175,7 @@
 \ir deliver/hold_back.sql
 \ir deliver/queue_message.sql
 \ir deliver/queue_edit.sql
+\ir deliver/queue_details.sql
 \ir deliver/tell.sql
 \ir deliver/tell_firing.sql
 \ir deliver/forget_messages.sql

@@ -62,9 +62,10 @@ def test_twenty_runs_at_once(bot: Bot) -> None:
     assert bot.database.value("SELECT count(*) FROM ghostwatch.alert") == 1
 
 
-def test_one_wake_up_per_run(bot: Bot) -> None:
-    """A run that has something to tell sends one NOTIFY, however much it is; another run sends none."""
+def test_one_wake_up_per_check(bot: Bot) -> None:
+    """Each check of a run that queues messages sends one NOTIFY, however many they are; another run sends none."""
     bot.declare_invariant(name="second_meme")
+    bot.database.execute("SELECT ghostwatch.add_channel('others', -1002)")
     listener = bot.database.connect()
     listener.execute("LISTEN ghostwatch")
     bot.run()
@@ -73,8 +74,8 @@ def test_one_wake_up_per_run(bot: Bot) -> None:
     bot.sign_up(1)
     bot.pass_time(minutes(2))
     bot.run()
-    assert bot.database.value("SELECT count(*) FROM ghostwatch.notification") == 2
-    assert len(list(listener.notifies(timeout=0.5))) == 1
+    assert bot.database.value("SELECT count(*) FROM ghostwatch.notification") == 4
+    assert len(list(listener.notifies(timeout=0.5))) == 2
 
     bot.pass_time(minutes(1))
     bot.run()
@@ -84,9 +85,8 @@ def test_one_wake_up_per_run(bot: Bot) -> None:
 def test_several_sidecars_watch(bot: Bot) -> None:
     """Stopped checks are one alert, however many sidecars notice."""
     bot.pass_time(minutes(10))
-    told = at_once(bot.database, 10, lambda session: session.execute("SELECT ghostwatch.watch_checks()").fetchall())
+    at_once(bot.database, 10, lambda session: session.execute("SELECT ghostwatch.watch_checks()"))
 
-    assert sorted(told) == [[(False,)]] * 9 + [[(True,)]]
     assert bot.database.rows(OUTBOX) == [("opened", "pending")]
 
 
@@ -234,4 +234,33 @@ def test_locks_of_the_application_are_its_own(bot: Bot) -> None:
     bot.database.execute("SELECT ghostwatch.post_event('user_started', '1', '{}')")
     assert bot.database.rows("SELECT reason FROM ghostwatch.claim_notifications('sidecar')") == [("events",)]
     bot.pass_time(minutes(10))
-    assert bot.database.value("SELECT ghostwatch.watch_checks()")
+    bot.database.execute("SELECT ghostwatch.watch_checks()")
+    assert bot.database.value("SELECT kind FROM ghostwatch.alert") == "checks_stopped"
+
+
+def test_a_dropped_invariant_wakes_the_sidecars(bot: Bot) -> None:
+    """Its alert is resolved by the drop, which no later run would tell."""
+    bot.sign_up(1)
+    bot.pass_time(minutes(2))
+    bot.run()
+    listener = bot.database.connect()
+    listener.execute("LISTEN ghostwatch")
+    bot.database.execute("SELECT ghostwatch.drop_invariant('onboarding', 'first_meme')")
+
+    assert len(list(listener.notifies(timeout=0.5))) == 1
+
+
+def test_only_what_is_told_waits_for_the_disk(bot: Bot) -> None:
+    """A check commits without waiting for the disk unless it queued a message that survived."""
+    with bot.database.connect() as session:
+        for statements, waits in (
+            ((), "off"),
+            (("SELECT ghostwatch._wake_sidecars()",), "on"),
+            (("SAVEPOINT s", "SELECT ghostwatch._wake_sidecars()", "ROLLBACK TO s"), "off"),
+            ((), "off"),
+        ):
+            with session.transaction():
+                for statement in statements:
+                    session.execute(statement)
+                session.execute("SELECT ghostwatch._relax_commit()")
+                assert session.execute("SHOW synchronous_commit").fetchone() == (waits,)

@@ -41,8 +41,8 @@ BEGIN
     is_first := FOUND;
 
     -- The message in the chat shows who it is.
-    IF is_first AND ghostwatch._tell(alert_id, 'updated', ghostwatch._clock()) THEN
-        PERFORM pg_notify('ghostwatch', '');
+    IF is_first THEN
+        PERFORM ghostwatch._tell(alert_id, 'updated', ghostwatch._clock());
     END IF;
 
     RETURN is_first;

@@ -3,7 +3,7 @@ CREATE FUNCTION ghostwatch._advance_alert(
     invariant_id integer,
     condition ghostwatch._condition,
     as_of timestamptz
-) RETURNS boolean
+) RETURNS void
 LANGUAGE plpgsql
 VOLATILE
 PARALLEL UNSAFE
@@ -11,7 +11,7 @@ SET search_path = pg_catalog, pg_temp
 AS $_advance_alert$
 -- The life of an alert, the same for every rule: opened, kept firing, calm, resolved, reopened.
 -- Takes the kind, the invariant (NULL for checks_stopped), what its rule found and the time of the run.
--- Returns whether there is something to tell. The caller holds the lock that keeps overlapping runs apart.
+-- The caller holds the lock that keeps overlapping runs apart.
 DECLARE
     latest ghostwatch.alert;
 BEGIN
@@ -23,18 +23,18 @@ BEGIN
     LIMIT 1;
 
     IF latest.state = 'firing' AND condition.firing THEN
-        RETURN ghostwatch._keep_firing(latest, condition, as_of);
+        PERFORM ghostwatch._keep_firing(latest, condition, as_of);
     ELSIF latest.state = 'firing' THEN
-        RETURN ghostwatch._calm_alert(latest, condition, as_of);
+        PERFORM ghostwatch._calm_alert(latest, condition, as_of);
     ELSIF NOT condition.firing THEN
-        RETURN false;
+        RETURN;
     ELSIF latest.resolved_at >= as_of - ghostwatch._setting('reopen_within')::interval THEN
-        RETURN ghostwatch._reopen_alert(latest, condition, as_of);
+        PERFORM ghostwatch._reopen_alert(latest, condition, as_of);
     ELSE
-        RETURN ghostwatch._open_alert(kind, invariant_id, condition, as_of);
+        PERFORM ghostwatch._open_alert(kind, invariant_id, condition, as_of);
     END IF;
 END
 $_advance_alert$;
 
 COMMENT ON FUNCTION ghostwatch._advance_alert(text, integer, ghostwatch._condition, timestamptz) IS
-'Turns what a rule found into the life of an alert. Returns whether there is something to tell.';
+'Turns what a rule found into the life of an alert.';

@@ -1,27 +1,26 @@
 CREATE FUNCTION ghostwatch._decide_alerts(
     invariant_id integer,
     as_of timestamptz
-) RETURNS boolean
+) RETURNS void
 LANGUAGE plpgsql
 VOLATILE
 PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $_decide_alerts$
 -- Decides about every kind of alert of one invariant; the last step of its check, and of its failed check.
--- Takes the invariant and the time of the run; returns whether there is something to tell.
+-- Takes the invariant and the time of the run.
 DECLARE
     calm constant ghostwatch._condition := ROW(false, NULL, 0, 0, '{}', '[]', '{}', '0');
     its_rule  text := (SELECT i.rule FROM ghostwatch.invariant AS i WHERE i.invariant_id = _decide_alerts.invariant_id);
     failing   ghostwatch._condition := ghostwatch._check_failing_condition(invariant_id, as_of);
     found     ghostwatch._condition;
     silent    ghostwatch._condition;
-    anything  boolean;
 BEGIN
-    anything := ghostwatch._advance_alert('check_failing', invariant_id, failing, as_of);
+    PERFORM ghostwatch._advance_alert('check_failing', invariant_id, failing, as_of);
 
     -- A check that failed has seen neither harm nor calm.
     IF failing.firing THEN
-        RETURN anything;
+        RETURN;
     END IF;
 
     -- Only drift knows how many signups there should be; what it opened ends when the rule is changed.
@@ -33,10 +32,10 @@ BEGIN
         silent := calm;
     END IF;
 
-    anything := ghostwatch._advance_alert('violations', invariant_id, found, as_of) OR anything;
-    RETURN ghostwatch._advance_alert('no_signups', invariant_id, silent, as_of) OR anything;
+    PERFORM ghostwatch._advance_alert('violations', invariant_id, found, as_of);
+    PERFORM ghostwatch._advance_alert('no_signups', invariant_id, silent, as_of);
 END
 $_decide_alerts$;
 
 COMMENT ON FUNCTION ghostwatch._decide_alerts(integer, timestamptz) IS
-'Decides about the alerts of one invariant after its check, or after its check failed. Returns whether there is something to tell.';
+'Decides about the alerts of one invariant after its check, or after its check failed.';

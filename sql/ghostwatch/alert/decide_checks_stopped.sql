@@ -1,6 +1,6 @@
 CREATE FUNCTION ghostwatch._decide_checks_stopped(
     as_of timestamptz
-) RETURNS boolean
+) RETURNS void
 LANGUAGE plpgsql
 VOLATILE
 PARALLEL UNSAFE
@@ -8,19 +8,19 @@ SET search_path = pg_catalog, pg_temp
 AS $_decide_checks_stopped$
 -- Decides whether the checks have stopped, or are back: asked by the sidecars, and at both ends of every run,
 -- so that an outage of everything at once is noticed as well.
--- Takes the time; returns whether there is something to tell.
+-- Takes the time.
 BEGIN
     -- A pause is wanted. And where somebody else is deciding this very thing, one of us is enough.
     -- (Two numbers make a lock that no application takes, whose own go by one, such as the id of a user.)
     IF ghostwatch._setting('paused')::boolean
         OR NOT pg_try_advisory_xact_lock('ghostwatch'::regnamespace::oid::integer, 'ghostwatch.alert'::regclass::oid::integer)
     THEN
-        RETURN false;
+        RETURN;
     END IF;
 
-    RETURN ghostwatch._advance_alert('checks_stopped', NULL, ghostwatch._checks_stopped_condition(as_of), as_of);
+    PERFORM ghostwatch._advance_alert('checks_stopped', NULL, ghostwatch._checks_stopped_condition(as_of), as_of);
 END
 $_decide_checks_stopped$;
 
 COMMENT ON FUNCTION ghostwatch._decide_checks_stopped(timestamptz) IS
-'Decides whether the checks have stopped, or are back. Returns whether there is something to tell.';
+'Decides whether the checks have stopped, or are back.';

@@ -2,14 +2,14 @@ CREATE FUNCTION ghostwatch._keep_firing(
     latest ghostwatch.alert,
     condition ghostwatch._condition,
     as_of timestamptz
-) RETURNS boolean
+) RETURNS void
 LANGUAGE plpgsql
 VOLATILE
 PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $_keep_firing$
 -- Brings a firing alert up to date, and finds out whether that is worth a new message, an edit or nothing.
--- Takes the alert, what its rule found and the time of the run. Returns whether there is something to tell.
+-- Takes the alert, what its rule found and the time of the run.
 DECLARE
     escalates boolean := condition.severity = 'error' AND latest.severity = 'warn';
     silence_now bigint := ghostwatch._silence_in_force(latest.contract, latest.invariant, condition.branches, as_of);
@@ -23,7 +23,7 @@ DECLARE
             ROW(condition.warn_count, condition.error_count, condition.sample_keys, condition.branches, condition.evidence);
 BEGIN
     IF NOT (escalates OR repeats OR differs) THEN
-        RETURN false;
+        RETURN;
     END IF;
 
     PERFORM ghostwatch._record_condition(latest.alert_id, condition, silence_now, as_of);
@@ -35,18 +35,21 @@ BEGIN
         WHERE a.alert_id = latest.alert_id;
     END IF;
 
-    RETURN ghostwatch._tell(
-        latest.alert_id,
-        CASE
-            WHEN escalates THEN 'escalated'
-            WHEN silence_ended THEN 'silence_ended'
-            WHEN repeats THEN 'repeated'
-            ELSE 'updated'
-        END,
-        as_of
-    );
+    IF escalates OR silence_ended OR repeats THEN
+        PERFORM ghostwatch._announce(
+            latest.alert_id,
+            CASE
+                WHEN escalates THEN 'escalated'
+                WHEN silence_ended THEN 'silence_ended'
+                ELSE 'repeated'
+            END,
+            as_of
+        );
+    ELSE
+        PERFORM ghostwatch._tell(latest.alert_id, 'updated', as_of);
+    END IF;
 END
 $_keep_firing$;
 
 COMMENT ON FUNCTION ghostwatch._keep_firing(ghostwatch.alert, ghostwatch._condition, timestamptz) IS
-'Brings a firing alert up to date: escalates, repeats, tells the end of a silence, or has its message edited. Returns whether there is something to tell.';
+'Brings a firing alert up to date: escalates, repeats, tells the end of a silence, or has its message edited.';

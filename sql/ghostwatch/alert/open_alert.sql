@@ -3,7 +3,7 @@ CREATE FUNCTION ghostwatch._open_alert(
     invariant_id integer,
     condition ghostwatch._condition,
     as_of timestamptz
-) RETURNS boolean
+) RETURNS void
 LANGUAGE plpgsql
 VOLATILE
 PARALLEL UNSAFE
@@ -11,7 +11,6 @@ SET search_path = pg_catalog, pg_temp
 AS $_open_alert$
 -- Begins an incident and tells it.
 -- Takes the kind, the invariant (NULL for checks_stopped), what its rule found and the time of the run.
--- Returns whether there is something to tell.
 DECLARE
     new_alert_id bigint;
 BEGIN
@@ -42,9 +41,9 @@ BEGIN
     LEFT JOIN ghostwatch.contract AS c USING (contract_id)
     RETURNING alert.alert_id INTO new_alert_id;
 
-    RETURN ghostwatch._tell(new_alert_id, 'opened', as_of);
+    PERFORM ghostwatch._announce(new_alert_id, 'opened', as_of);
 END
 $_open_alert$;
 
 COMMENT ON FUNCTION ghostwatch._open_alert(text, integer, ghostwatch._condition, timestamptz) IS
-'Begins an incident and tells it. Returns whether there is something to tell.';
+'Begins an incident and tells it.';

@@ -39,17 +39,9 @@ BEGIN
     IF told_in IS NULL THEN
         answer := 'Sorry, only those on this channel''s list can do that.';
     ELSIF press_button.action = 'details' THEN
-        INSERT INTO ghostwatch.notification (channel_id, alert_id, reason, payload, created_at, next_attempt_at)
-        SELECT
-            told_in,
-            pressed.alert_id,
-            'details',
-            jsonb_build_object('facts', jsonb_agg(to_jsonb(fact))),
-            ghostwatch._clock(),
-            ghostwatch._clock()
+        PERFORM ghostwatch._queue_details(told_in, pressed.alert_id, jsonb_agg(to_jsonb(fact)), ghostwatch._clock())
         FROM ghostwatch.explain_alert(pressed.alert_id) AS fact
         WHERE fact.topic <> 'query';
-        PERFORM pg_notify('ghostwatch', '');
         answer := 'Details are on their way.';
     ELSIF pressed.state = 'resolved' THEN
         answer := format('Alert %s is resolved already.', pressed.alert_id);

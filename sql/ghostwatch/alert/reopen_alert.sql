@@ -2,14 +2,14 @@ CREATE FUNCTION ghostwatch._reopen_alert(
     latest ghostwatch.alert,
     condition ghostwatch._condition,
     as_of timestamptz
-) RETURNS boolean
+) RETURNS void
 LANGUAGE plpgsql
 VOLATILE
 PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $_reopen_alert$
 -- Continues an incident that was resolved a short while ago, and says so.
--- Takes the alert, what its rule found and the time of the run. Returns whether there is something to tell.
+-- Takes the alert, what its rule found and the time of the run.
 BEGIN
     -- What was acknowledged was over; whoever did it may be elsewhere by now.
     UPDATE ghostwatch.alert AS a
@@ -32,9 +32,9 @@ BEGIN
         as_of
     );
 
-    RETURN ghostwatch._tell(latest.alert_id, 'reopened', as_of);
+    PERFORM ghostwatch._announce(latest.alert_id, 'reopened', as_of);
 END
 $_reopen_alert$;
 
 COMMENT ON FUNCTION ghostwatch._reopen_alert(ghostwatch.alert, ghostwatch._condition, timestamptz) IS
-'Continues an incident that came back soon after it was resolved, never silently. Returns whether there is something to tell.';
+'Continues an incident that came back soon after it was resolved, never silently.';

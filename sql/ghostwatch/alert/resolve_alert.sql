@@ -1,14 +1,14 @@
 CREATE FUNCTION ghostwatch._resolve_alert(
     latest ghostwatch.alert,
     as_of timestamptz
-) RETURNS boolean
+) RETURNS void
 LANGUAGE plpgsql
 VOLATILE
 PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $_resolve_alert$
 -- Ends an incident and tells how it ended; the end of an outage of the checks is told as a recap.
--- Takes the alert and the time of the run. Returns whether there is something to tell.
+-- Takes the alert and the time of the run.
 DECLARE
     ending jsonb;
 BEGIN
@@ -29,7 +29,7 @@ BEGIN
         changed_at = as_of
     WHERE a.alert_id = latest.alert_id;
 
-    RETURN ghostwatch._tell(
+    PERFORM ghostwatch._announce(
         latest.alert_id,
         CASE latest.kind WHEN 'checks_stopped' THEN 'recap' ELSE 'resolved' END,
         as_of
@@ -38,4 +38,4 @@ END
 $_resolve_alert$;
 
 COMMENT ON FUNCTION ghostwatch._resolve_alert(ghostwatch.alert, timestamptz) IS
-'Ends an incident and tells it; the evidence keeps what became of the violations. Returns whether there is something to tell.';
+'Ends an incident and tells it; the evidence keeps what became of the violations.';

@@ -1,7 +1,7 @@
 CREATE FUNCTION ghostwatch._retire_alerts(
     invariant_id integer,
     as_of timestamptz
-) RETURNS boolean
+) RETURNS void
 LANGUAGE plpgsql
 VOLATILE
 PARALLEL UNSAFE
@@ -9,10 +9,8 @@ SET search_path = pg_catalog, pg_temp
 AS $_retire_alerts$
 -- Resolves what is firing about an invariant that is about to be dropped: nobody will look at it again.
 -- Takes the invariant, whose check_progress row the caller has locked, and the time.
--- Returns whether there is something to tell.
 DECLARE
-    firing   ghostwatch.alert;
-    anything boolean := false;
+    firing ghostwatch.alert;
 BEGIN
     FOR firing IN
         UPDATE ghostwatch.alert AS a
@@ -21,12 +19,10 @@ BEGIN
             AND a.state = 'firing'
         RETURNING a.*
     LOOP
-        anything := ghostwatch._resolve_alert(firing, as_of) OR anything;
+        PERFORM ghostwatch._resolve_alert(firing, as_of);
     END LOOP;
-
-    RETURN anything;
 END
 $_retire_alerts$;
 
 COMMENT ON FUNCTION ghostwatch._retire_alerts(integer, timestamptz) IS
-'Resolves the alerts of an invariant that is about to be dropped. Returns whether there is something to tell.';
+'Resolves the alerts of an invariant that is about to be dropped.';

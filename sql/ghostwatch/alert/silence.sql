@@ -21,7 +21,6 @@ DECLARE
     families        text[];
     new_silence_id  bigint;
     silenced        bigint;
-    anything        boolean := false;
 BEGIN
     IF invariant IS NOT NULL THEN
         PERFORM ghostwatch._invariant_id(contract, invariant);
@@ -67,12 +66,8 @@ BEGIN
             AND ghostwatch._silence_in_force(a.contract, a.invariant, a.branches, as_of) = new_silence_id
         RETURNING a.alert_id
     LOOP
-        anything := ghostwatch._tell(silenced, 'updated', as_of) OR anything;
+        PERFORM ghostwatch._tell(silenced, 'updated', as_of);
     END LOOP;
-
-    IF anything THEN
-        PERFORM pg_notify('ghostwatch', '');
-    END IF;
 
     RETURN new_silence_id;
 END

@@ -1,5 +1,5 @@
 CREATE FUNCTION ghostwatch.watch_checks()
-RETURNS boolean
+RETURNS void
 LANGUAGE plpgsql
 VOLATILE
 PARALLEL UNSAFE
@@ -8,11 +8,11 @@ SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $watch_checks$
 -- Raises an alert when check runs have stopped succeeding; for the sidecar to call every few seconds,
--- since whoever has stopped cannot say so. Returns whether there is something to tell.
+-- since whoever has stopped cannot say so.
 BEGIN
-    RETURN ghostwatch._decide_checks_stopped(ghostwatch._clock());
+    PERFORM ghostwatch._decide_checks_stopped(ghostwatch._clock());
 END
 $watch_checks$;
 
 COMMENT ON FUNCTION ghostwatch.watch_checks() IS
-'Raises an alert when check runs have stopped succeeding; called by the sidecar every few seconds. Returns whether there is something to tell.';
+'Raises an alert when check runs have stopped succeeding; called by the sidecar every few seconds.';

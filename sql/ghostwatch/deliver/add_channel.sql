@@ -66,9 +66,7 @@ BEGIN
         PERFORM ghostwatch._forget_messages(channel.channel_id);
     END IF;
 
-    IF ghostwatch._tell_firing(channel.channel_id, moves, ghostwatch._clock()) THEN
-        PERFORM pg_notify('ghostwatch', '');
-    END IF;
+    PERFORM ghostwatch._tell_firing(channel.channel_id, moves, ghostwatch._clock());
 END
 $add_channel$;
 

@@ -18,7 +18,7 @@ BEGIN
         topic_lost_at = NULL
     WHERE c.channel_id = its_channel_id;
 
-    PERFORM pg_notify('ghostwatch', '');
+    PERFORM ghostwatch._wake_sidecars();
 END
 $enable_channel$;
 

@@ -2,14 +2,14 @@ CREATE FUNCTION ghostwatch._queue_edit(
     alert_id bigint,
     channel_id integer,
     as_of timestamptz
-) RETURNS boolean
+) RETURNS void
 LANGUAGE plpgsql
 VOLATILE
 PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $_queue_edit$
 -- Has the first message about an alert in a channel edited, unless an edit is waiting already.
--- Takes the alert, the channel and the time. Returns whether an edit waits that did not wait before.
+-- Takes the alert, the channel and the time.
 -- Edits make no sound, so neither silences nor quiet hours keep them back.
 DECLARE
     interval_between constant interval := ghostwatch._setting('update_interval')::interval;
@@ -30,7 +30,7 @@ BEGIN
 
     -- A message that was not sent yet will show the present state by itself.
     IF waiting OR first_sent IS NOT TRUE THEN
-        RETURN false;
+        RETURN;
     END IF;
 
     -- An edit that is done is used again: an incident of weeks leaves one row, not one for every minute.
@@ -48,9 +48,9 @@ BEGIN
         WHERE n.notification_id = used_edit;
     END IF;
 
-    RETURN true;
+    PERFORM ghostwatch._wake_sidecars();
 END
 $_queue_edit$;
 
 COMMENT ON FUNCTION ghostwatch._queue_edit(bigint, integer, timestamptz) IS
-'Has the first message about an alert in a channel edited, at most once per update_interval. Returns whether an edit is newly waiting.';
+'Has the first message about an alert in a channel edited, at most once per update_interval.';

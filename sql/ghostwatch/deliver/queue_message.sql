@@ -3,14 +3,14 @@ CREATE FUNCTION ghostwatch._queue_message(
     channel ghostwatch.channel,
     reason text,
     as_of timestamptz
-) RETURNS boolean
+) RETURNS void
 LANGUAGE plpgsql
 VOLATILE
 PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $_queue_message$
 -- Puts one new message about an alert into the outbox of one channel, or records why it is not sent.
--- Takes the alert, the channel, the reason and the time. Returns whether the message waits to be sent now.
+-- Takes the alert, the channel, the reason and the time.
 DECLARE
     entered    record;
     superseded text[];
@@ -51,9 +51,11 @@ BEGIN
         WHERE n.notification_id = entered.notification_id;
     END IF;
 
-    RETURN entered.state = 'pending' AND entered.next_attempt_at <= as_of;
+    IF entered.state = 'pending' AND entered.next_attempt_at <= as_of THEN
+        PERFORM ghostwatch._wake_sidecars();
+    END IF;
 END
 $_queue_message$;
 
 COMMENT ON FUNCTION ghostwatch._queue_message(ghostwatch.alert, ghostwatch.channel, text, timestamptz) IS
-'Puts a new message about an alert into the outbox of a channel, or records why it is suppressed. Returns whether it waits to be sent.';
+'Puts a new message about an alert into the outbox of a channel, or records why it is suppressed.';

@@ -2,17 +2,16 @@ CREATE FUNCTION ghostwatch._tell_firing(
     channel_id integer,
     moved boolean,
     as_of timestamptz
-) RETURNS boolean
+) RETURNS void
 LANGUAGE plpgsql
 VOLATILE
 PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $_tell_firing$
 -- Tells a channel about firing alerts of which its chat was told nothing so far: it is new, or hears of more now.
--- Takes the channel, whether it has moved to another chat, and the time. Returns whether anything is waiting to be sent now that was not before.
+-- Takes the channel, whether it has moved to another chat, and the time.
 DECLARE
-    firing   bigint;
-    anything boolean := false;
+    firing bigint;
 BEGIN
     FOR firing IN
         SELECT a.alert_id
@@ -24,12 +23,10 @@ BEGIN
             ))
         ORDER BY a.alert_id
     LOOP
-        anything := ghostwatch._tell(firing, 'opened', as_of, channel_id) OR anything;
+        PERFORM ghostwatch._tell(firing, 'opened', as_of, channel_id);
     END LOOP;
-
-    RETURN anything;
 END
 $_tell_firing$;
 
 COMMENT ON FUNCTION ghostwatch._tell_firing(integer, boolean, timestamptz) IS
-'Tells a channel about firing alerts of which its chat was told nothing so far. Returns whether anything new is waiting to be sent.';
+'Tells a channel about firing alerts of which its chat was told nothing so far.';

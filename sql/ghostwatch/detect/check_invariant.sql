@@ -43,7 +43,7 @@ BEGIN
         SET last_success_at = as_of, failing_since = NULL, last_error = NULL, last_error_state = NULL
         WHERE p.invariant_id = _check_invariant.invariant_id;
 
-        outcome.something_to_tell := ghostwatch._decide_alerts(invariant_id, as_of);
+        PERFORM ghostwatch._decide_alerts(invariant_id, as_of);
     EXCEPTION
         -- Whatever is wrong with this invariant must not cost the others their check.
         WHEN OTHERS OR query_canceled THEN
@@ -51,7 +51,7 @@ BEGIN
             GET STACKED DIAGNOSTICS
                 outcome.error_state = RETURNED_SQLSTATE,
                 outcome.error_message = MESSAGE_TEXT;
-            outcome.something_to_tell := ghostwatch._record_failure(
+            PERFORM ghostwatch._record_failure(
                 invariant_id, as_of, outcome.error_state, outcome.error_message
             );
     END;

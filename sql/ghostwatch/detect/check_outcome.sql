@@ -3,8 +3,7 @@ CREATE TYPE ghostwatch._check_outcome AS (
     opened integer,       -- violations opened
     backlog boolean,      -- more subjects are waiting to be judged
     error_state text,     -- SQLSTATE of what went wrong, or NULL
-    error_message text,
-    something_to_tell boolean
+    error_message text
 );
 
 COMMENT ON TYPE ghostwatch._check_outcome IS

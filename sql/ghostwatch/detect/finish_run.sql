@@ -4,15 +4,14 @@ CREATE FUNCTION ghostwatch._finish_run(
     failures integer,
     judged integer,
     opened integer,
-    backlog boolean,
-    something_to_tell boolean
+    backlog boolean
 ) RETURNS void
 LANGUAGE plpgsql
 VOLATILE
 PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $_finish_run$
--- Ends a run: writes it down, prunes what is past its retention, and wakes the sidecars, once, if there is something to tell.
+-- Ends a run: writes it down, and prunes what is past its retention.
 DECLARE
     as_of constant timestamptz := ghostwatch._clock();
 BEGIN
@@ -25,13 +24,10 @@ BEGIN
     VALUES (started_at, as_of, checks, failures, judged, opened, backlog);
 
     -- Now it is known whether the checks are back after an outage.
-    IF ghostwatch._decide_checks_stopped(as_of) OR something_to_tell THEN
-        PERFORM pg_notify('ghostwatch', '');
-    ELSE
-        PERFORM set_config('synchronous_commit', 'off', true);
-    END IF;
+    PERFORM ghostwatch._decide_checks_stopped(as_of);
+    PERFORM ghostwatch._relax_commit();
 END
 $_finish_run$;
 
-COMMENT ON FUNCTION ghostwatch._finish_run(timestamptz, integer, integer, integer, integer, boolean, boolean) IS
-'Ends a check run: history, pruning, and one NOTIFY if there is something to tell.';
+COMMENT ON FUNCTION ghostwatch._finish_run(timestamptz, integer, integer, integer, integer, boolean) IS
+'Ends a check run: history and pruning.';

@@ -3,14 +3,14 @@ CREATE FUNCTION ghostwatch._record_failure(
     as_of timestamptz,
     error_state text,
     error_message text
-) RETURNS boolean
+) RETURNS void
 LANGUAGE plpgsql
 VOLATILE
 PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $_record_failure$
 -- Records that a check failed, and decides the alert about that.
--- Takes the invariant, the time of the run and the error. Returns whether there is something to tell.
+-- Takes the invariant, the time of the run and the error.
 BEGIN
     UPDATE ghostwatch.check_progress AS p
     SET failing_since = coalesce(p.failing_since, as_of),
@@ -19,7 +19,7 @@ BEGIN
     WHERE p.invariant_id = _record_failure.invariant_id;
 
     BEGIN
-        RETURN ghostwatch._decide_alerts(invariant_id, as_of);
+        PERFORM ghostwatch._decide_alerts(invariant_id, as_of);
     EXCEPTION
         -- It was perhaps the alerts that failed. Then the status and the doctor tell it, and the run goes on.
         WHEN OTHERS THEN
@@ -27,10 +27,9 @@ BEGIN
                 (SELECT quote_literal(i.name) FROM ghostwatch.invariant AS i WHERE i.invariant_id = _record_failure.invariant_id),
                 SQLERRM
                 USING ERRCODE = SQLSTATE;
-            RETURN false;
     END;
 END
 $_record_failure$;
 
 COMMENT ON FUNCTION ghostwatch._record_failure(integer, timestamptz, text, text) IS
-'Records that the check of an invariant failed, and decides the alert about that. Returns whether there is something to tell.';
+'Records that the check of an invariant failed, and decides the alert about that.';

@@ -16,7 +16,6 @@ DECLARE
     done integer[] := ARRAY[]::integer[];
     waiting integer[] := ARRAY[]::integer[];
     rechecked integer[] := ARRAY[]::integer[];
-    something_to_tell boolean;
 BEGIN
     PERFORM ghostwatch._require_runnable(contract);
     IF ghostwatch._setting('paused')::boolean THEN
@@ -30,7 +29,7 @@ BEGIN
     run.opened := 0;
 
     -- Asked before anything is checked: only now it shows how long nothing was.
-    something_to_tell := ghostwatch._decide_checks_stopped(run.started_at);
+    PERFORM ghostwatch._decide_checks_stopped(run.started_at);
     budget_ends_at := clock_timestamp() + ghostwatch._setting('run_budget')::interval;
 
     LOOP
@@ -41,14 +40,11 @@ BEGIN
             CONTINUE;
         END IF;
 
-        -- Losing this in a crash loses nothing but an ordering.
-        PERFORM set_config('synchronous_commit', 'off', true);
+        PERFORM ghostwatch._relax_commit();
         COMMIT;
 
         outcome := ghostwatch._check_invariant(candidate, recheck => candidate <> ALL (rechecked));
-        IF NOT coalesce(outcome.something_to_tell, false) THEN
-            PERFORM set_config('synchronous_commit', 'off', true);
-        END IF;
+        PERFORM ghostwatch._relax_commit();
         COMMIT;
 
         IF outcome.backlog THEN
@@ -61,14 +57,13 @@ BEGIN
         run.failures := run.failures + (outcome.error_state IS NOT NULL)::integer;
         run.judged := run.judged + coalesce(outcome.judged, 0);
         run.opened := run.opened + coalesce(outcome.opened, 0);
-        something_to_tell := something_to_tell OR coalesce(outcome.something_to_tell, false);
 
         -- A cancelled run ends here; the next one begins with the others.
         EXIT WHEN outcome.error_state = '57014';
     END LOOP;
 
     PERFORM ghostwatch._finish_run(
-        run.started_at, run.checks, run.failures, run.judged, run.opened, waiting <> '{}', something_to_tell
+        run.started_at, run.checks, run.failures, run.judged, run.opened, waiting <> '{}'
     );
     COMMIT;
 

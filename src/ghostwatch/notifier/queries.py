@@ -41,7 +41,7 @@ HEARTBEAT: Final[Query] = (
 STOPPED: Final[Query] = "SELECT ghostwatch.sidecar_stopped(%(worker)s)"
 
 # Whoever has stopped cannot say so: has it been too long since a check succeeded?
-WATCH_CHECKS: Final[Query] = "SELECT ghostwatch.watch_checks() AS something_to_tell"
+WATCH_CHECKS: Final[Query] = "SELECT ghostwatch.watch_checks()"
 
 # Wake-ups, and a wake-up to ourselves that proves that they arrive.
 LISTEN: Final[Query] = "LISTEN ghostwatch"

@@ -45,9 +45,7 @@ class Watch:
     async def beat(self) -> None:
         """One heartbeat; what the database answers goes to the metrics."""
         try:
-            (checks,) = await self._database.call(queries.WATCH_CHECKS)
-            if checks["something_to_tell"]:
-                self._delivery.wake()
+            await self._database.call(queries.WATCH_CHECKS)
             (row,) = await self._database.call(
                 queries.HEARTBEAT,
                 {

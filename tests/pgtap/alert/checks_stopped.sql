@@ -12,24 +12,24 @@ LANGUAGE sql AS $$ UPDATE ghostwatch.check_progress SET last_success_at = ('2026
 
 SELECT pg_temp.clock('12:00');
 SELECT pg_temp.ghost('0', 'recovered', 'none', '11:50');
-SELECT is(ghostwatch.watch_checks(), false, 'checks that never ran have not stopped');
+SELECT is(pg_temp.watch(), false, 'checks that never ran have not stopped');
 SELECT pg_temp.succeeded('14:02');
 SELECT pg_temp.clock('14:05');
-SELECT is(ghostwatch.watch_checks(), false, 'three periods without success are no news yet');
+SELECT is(pg_temp.watch(), false, 'three periods without success are no news yet');
 SELECT pg_temp.clock('14:05:01');
-SELECT is(ghostwatch.watch_checks(), true, 'more than three are');
+SELECT is(pg_temp.watch(), true, 'more than three are');
 SELECT is(
     ((pg_temp.alert()).kind, (pg_temp.alert()).severity, (pg_temp.alert()).evidence)::text,
     ('checks_stopped'::text, 'error'::text, '{"check_period": "1 minute", "last_success_at": "2026-01-01T14:02:00+00:00"}'::jsonb)::text,
     'an error, which says since when'
 );
 SELECT is(pg_temp.messages(), '{opened}', 'told once');
-SELECT is(ghostwatch.watch_checks(), false, 'asking again tells nothing again');
+SELECT is(pg_temp.watch(), false, 'asking again tells nothing again');
 SELECT pg_temp.deliver('14:06');
 
 -- They come back.
 SELECT pg_temp.clock('16:40');
-SELECT is(ghostwatch.watch_checks(), false, 'hours later it is the same incident');
+SELECT is(pg_temp.watch(), false, 'hours later it is the same incident');
 SELECT pg_temp.ghost('1', 'error', 'kitchen', '16:30');
 SELECT pg_temp.ghost('2', 'expired', 'kitchen', '15:00');
 UPDATE ghostwatch.violation SET closed_at = '2026-01-01 16:40+00', close_reason = 'expired' WHERE state IN ('expired', 'recovered');
@@ -50,7 +50,7 @@ SELECT is(
 );
 UPDATE ghostwatch.check_progress SET catching_up_since = NULL;
 SELECT pg_temp.clock('16:41');
-SELECT is(ghostwatch.watch_checks(), true, 'then there is something to tell');
+SELECT is(pg_temp.watch(), true, 'then there is something to tell');
 SELECT is(pg_temp.messages(), '{opened,recap}', 'in one recap');
 SELECT is(
     (SELECT n.payload FROM ghostwatch.notification AS n WHERE n.reason = 'recap'),
@@ -112,20 +112,20 @@ UPDATE ghostwatch.check_progress SET catching_up_since = NULL;
 -- Not stopped
 SELECT pg_temp.clock('22:00');
 SELECT ghostwatch.set_setting('paused', 'true');
-SELECT is(ghostwatch.watch_checks(), false, 'a pause is no incident');
+SELECT is(pg_temp.watch(), false, 'a pause is no incident');
 SELECT ghostwatch.set_setting('paused', 'false');
 SELECT ghostwatch.set_setting('check_period', '1 hour');
-SELECT is(ghostwatch.watch_checks(), false, 'the period is the one that was scheduled');
+SELECT is(pg_temp.watch(), false, 'the period is the one that was scheduled');
 SELECT ghostwatch.set_setting('check_period', '1 second');
 SELECT pg_temp.succeeded('21:59:31');
-SELECT is(ghostwatch.watch_checks(), false, 'half a minute is allowed, however short the period');
+SELECT is(pg_temp.watch(), false, 'half a minute is allowed, however short the period');
 SELECT pg_temp.succeeded('21:00');
 UPDATE ghostwatch.check_progress SET failing_since = '2026-01-01 21:01+00';
 INSERT INTO ghostwatch.check_run (started_at, finished_at, checks, failures, judged, opened, backlog)
 VALUES ('2026-01-01 21:59:59+00', '2026-01-01 21:59:59+00', 1, 1, 0, 0, false);
-SELECT is(ghostwatch.watch_checks(), false, 'runs in which every check fails do run; their failures are told one by one');
+SELECT is(pg_temp.watch(), false, 'runs in which every check fails do run; their failures are told one by one');
 DELETE FROM ghostwatch.check_run;
-SELECT is(ghostwatch.watch_checks(), true, 'unless the runs have stopped as well');
+SELECT is(pg_temp.watch(), true, 'unless the runs have stopped as well');
 SELECT is((pg_temp.alert()).reopened_count, 0, 'an outage long after another is one of its own');
 SELECT is(
     (SELECT count(*) FROM ghostwatch.alert AS a WHERE a.kind = 'checks_stopped'),

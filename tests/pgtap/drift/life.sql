@@ -48,7 +48,8 @@ SELECT results_eq(
 
 -- Silence is no recovery, and what happens in an alert is not usual.
 UPDATE version_before SET version = (pg_temp.baseline()).version;
-SELECT is(pg_temp.run('3 days') IS NOT NULL AND (pg_temp.alert()).state = 'firing', true, 'no traffic never ends an alert');
+SELECT pg_temp.run('3 days');
+SELECT is((pg_temp.alert()).state, 'firing', 'no traffic never ends an alert');
 SELECT pg_temp.judge(repeat('t', 200));
 SELECT is((pg_temp.baseline()).version, (SELECT v.version FROM version_before AS v), 'the baseline is frozen while the alert fires');
 SELECT is((pg_temp.alert()).severity, 'error', 'it goes on');

@@ -39,7 +39,7 @@ SELECT results_eq(
     )) $$,
     'a contract that no run judges'
 );
-SELECT ghostwatch._finish_run('2026-01-01 12:00+00', 1, 0, 0, 0, false, false);
+SELECT ghostwatch._finish_run('2026-01-01 12:00+00', 1, 0, 0, 0, false);
 SELECT ok(pg_temp.is_well('check runs'), 'a run of its owner judges it');
 
 CREATE ROLE another NOLOGIN;
