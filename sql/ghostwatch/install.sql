@@ -38,6 +38,7 @@
 \ir operate/counted.sql
 \ir kernel/wake_sidecars.sql
 \ir kernel/relax_commit.sql
+\ir kernel/rule_settings.sql
 
 -- declare: what must hold
 \ir declare/contract_id.sql
@@ -52,6 +53,7 @@
 \ir declare/fixed_length.sql
 \ir declare/restart_checks.sql
 \ir declare/declare_contract.sql
+\ir declare/suggest_backtest.sql
 \ir declare/declare_invariant.sql
 \ir declare/declare_branch_family.sql
 \ir declare/drop_branch_family.sql
@@ -152,21 +154,20 @@
 \ir alert/alert_history.sql
 
 -- what other rules and settings would have made of the past
-\ir alert/backtest/trials.sql
-\ir alert/backtest/firing.sql
-\ir alert/backtest/incident.sql
-\ir alert/backtest/next_run.sql
-\ir alert/backtest/replayed_rule.sql
-\ir alert/backtest/trials_between.sql
-\ir alert/backtest/replay_every.sql
-\ir alert/backtest/hour_counts.sql
-\ir alert/backtest/replay_drift.sql
-\ir alert/backtest/incidents.sql
-\ir alert/backtest/replay.sql
-\ir alert/backtest/backtest.sql
-\ir alert/backtest/replay_total.sql
-\ir alert/backtest/compare_rules.sql
-\ir alert/backtest/declaration.sql
+\ir backtest/trials.sql
+\ir backtest/firing.sql
+\ir backtest/incident.sql
+\ir backtest/next_run.sql
+\ir backtest/replayed_rule.sql
+\ir backtest/trials_between.sql
+\ir backtest/replay_every.sql
+\ir backtest/hour_counts.sql
+\ir backtest/replay_drift.sql
+\ir backtest/incidents.sql
+\ir backtest/replay.sql
+\ir backtest/backtest.sql
+\ir backtest/replay_total.sql
+\ir backtest/declaration.sql
 
 -- deliver: what is to be told, to whom, and how it went
 \ir deliver/quiet_until.sql

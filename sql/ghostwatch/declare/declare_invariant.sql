@@ -141,7 +141,7 @@ BEGIN
     RETURNING i.invariant_id INTO its_invariant_id;
 
     SELECT i.* INTO after FROM ghostwatch.invariant AS i WHERE i.invariant_id = its_invariant_id;
-    PERFORM ghostwatch._compare_rules(before, after);
+    PERFORM ghostwatch._suggest_backtest(before, after);
 
     -- The deadline is part of what a judgement means; another one calls for judging anew.
     IF (before.related, before.related_key_column, before.predicate, coalesce(before.warn_after, before.error_after), before.watch_for)

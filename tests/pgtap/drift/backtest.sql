@@ -1,5 +1,5 @@
 BEGIN;
-SELECT plan(29);
+SELECT plan(40);
 
 -- Thirty days of a shop: 20 customers an hour, one in eleven never orders, and for two hours nobody who came by kitchen did.
 CREATE SCHEMA bot;
@@ -122,6 +122,20 @@ SELECT throws_ok(
 SELECT throws_ok($$SELECT * FROM ghostwatch.backtest('shop', 'first_order', settings => '{"min_count": "many"}')$$, 'GW037', NULL, 'a malformed one');
 SELECT throws_ok($$SELECT * FROM ghostwatch.backtest('shop', 'first_order', settings => '{"rule": "often"}')$$, 'GW037', NULL, 'an unknown rule');
 SELECT throws_ok($$SELECT * FROM ghostwatch.backtest('shop', 'first_order', settings => '["drift"]')$$, 'GW037', NULL, 'no settings at all');
+SELECT throws_ok($$SELECT * FROM ghostwatch.backtest('shop', 'first_order', settings => NULL)$$, 'GW037', NULL, 'nor NULL');
+SELECT throws_ok($$SELECT * FROM ghostwatch.backtest(NULL, 'first_order')$$, 'GW001', NULL, 'no contract');
+SELECT throws_ok($$SELECT * FROM ghostwatch.backtest('shop', NULL)$$, 'GW007', NULL, 'no invariant');
+SELECT throws_ok(format($$SELECT * FROM ghostwatch.backtest('shop', 'first_order', %L, %L)$$, t.from_time, t.to_time), 'GW029', NULL, t.what)
+FROM (VALUES
+    ('-infinity', '2026-01-01', 'a time without begin'),
+    ('2026-01-01', 'infinity', 'a time without end'),
+    (NULL, '-infinity', 'an end before time'),
+    ('infinity', NULL, 'a begin after time'),
+    ('4714-11-24 00:00+00 BC', '2026-01-01', 'before the first year'),
+    ('2026-01-01', '294276-12-31 00:00+00', 'after the last year'),
+    ('2026-01-02', '2026-01-01', 'an end before its begin')
+) AS t (from_time, to_time, what);
+SELECT lives_ok($$SELECT * FROM ghostwatch.backtest('shop', 'first_order', '0001-01-01 00:00+00', '9999-12-31 00:00+00')$$, 'all of time');
 SELECT throws_ok(
     $$SELECT * FROM ghostwatch.backtest('shop', 'first_order', settings => '{"days_per_false_alarm": "Infinity"}')$$, 'GW037', NULL, 'a patience without end'
 );

@@ -11,7 +11,7 @@ AS $_replayed_rule$
 -- Takes the invariant and the settings that differ, named as declare_invariant() names them.
 -- Raises GW037 for a setting that does not exist, cannot be read, or is out of its range.
 DECLARE
-    known constant text[] := '{rule,warn_after,error_after,watch_for,min_count,min_rate,days_per_false_alarm,expected_rate,branch_ceiling}'::text[];
+    known constant text[] := ghostwatch._rule_settings();
     rule    ghostwatch.invariant;
     problem text;
 BEGIN
@@ -19,8 +19,8 @@ BEGIN
     FROM ghostwatch.invariant AS i
     WHERE i.invariant_id = _replayed_rule.invariant_id;
 
-    IF jsonb_typeof(settings) <> 'object' THEN
-        problem := 'They are no object of names and values.';
+    IF jsonb_typeof(settings) IS DISTINCT FROM 'object' THEN
+        problem := 'The settings are not a JSON object of names and values.';
     ELSE
         SELECT format('%s is no setting of a rule.', quote_literal(given.name)) INTO problem
         FROM jsonb_object_keys(settings) AS given (name)
@@ -46,7 +46,7 @@ BEGIN
     END IF;
 
     IF problem IS NOT NULL THEN
-        RAISE EXCEPTION 'invariant % cannot be replayed with the settings %', quote_literal(rule.name), settings
+        RAISE EXCEPTION 'invariant % cannot be replayed with the settings %', quote_literal(rule.name), coalesce(settings::text, 'NULL')
             USING ERRCODE = 'GW037',
                   DETAIL = problem,
                   HINT = format('Settings and ranges are those of ghostwatch.declare_invariant(): %s.', array_to_string(known, ', '));

@@ -25,17 +25,35 @@ AS $backtest$
 -- Takes the invariant, the time (the last 30 days) and the settings that differ from the declared ones.
 -- Returns the alerts, oldest first: from when to when, through which branches, about how many of how many subjects, and how
 -- many messages each would have sent to a channel. Exempt subjects are those that are exempt now.
--- Raises GW001, GW007 and GW020 (the invariant), GW037 (the settings), GW038 and GW039 (cannot be replayed).
+-- Raises GW001, GW007 and GW020 (the invariant), GW037 (the settings), GW038 and GW039 (cannot be replayed),
+-- GW029 (the time).
 DECLARE
-    end_at constant timestamptz := coalesce(to_time, ghostwatch._clock());
+    end_at   constant timestamptz := coalesce(to_time, ghostwatch._clock());
+    begin_at timestamptz;
 BEGIN
     PERFORM ghostwatch._require_runnable(contract);
+
+    -- Every moment that a replay computes from these is then a valid timestamp.
+    IF NOT end_at BETWEEN '0001-02-01 00:00+00' AND '9999-12-31 00:00+00' THEN
+        begin_at := from_time;
+    ELSE
+        begin_at := coalesce(from_time, end_at - '30 days'::interval);
+    END IF;
+    IF (begin_at >= '0001-01-01 00:00+00' AND begin_at < end_at AND end_at <= '9999-12-31 00:00+00') IS NOT TRUE THEN
+        RAISE EXCEPTION 'invalid time for a backtest of invariant %', quote_nullable(invariant)
+            USING ERRCODE = 'GW029',
+                  DETAIL = format(
+                      'It would begin at %s and end at %s; the begin must come before the end, and both lie in the years 1 to 9999.',
+                      coalesce(begin_at::text, 'NULL'), end_at
+                  ),
+                  HINT = format('SELECT * FROM ghostwatch.backtest(%L, %L, now() - ''7 days''::interval, now())', contract, invariant);
+    END IF;
 
     RETURN QUERY
     SELECT r.*
     FROM ghostwatch._replay(
         ghostwatch._replayed_rule(ghostwatch._invariant_id(contract, invariant), settings),
-        coalesce(from_time, end_at - interval '30 days'),
+        begin_at,
         end_at
     ) AS r;
 END
@@ -45,4 +63,4 @@ COMMENT ON FUNCTION ghostwatch.backtest(text, text, timestamptz, timestamptz, js
 'The alerts that a rule would have made in the past (by default the last 30 days), with any of the settings of declare_invariant() changed:
 SELECT * FROM ghostwatch.backtest(''onboarding'', ''first_meme'', settings => ''{"rule": "drift"}'').
 It reads the application''s own rows where related_at_column is declared, otherwise what checks have counted. ghosts, matured: subjects from the change-point to the end of the alert; messages: to one channel, none acknowledged.
-Raises GW001 (no such contract), GW007 (no such invariant), GW020 (belongs to another role), GW037 (settings), GW038 (a deadline that was not counted by), GW039 (too many subjects).';
+Raises GW001 (no such contract), GW007 (no such invariant), GW020 (belongs to another role), GW037 (settings), GW038 (a deadline that was not counted by), GW039 (too many subjects), GW029 (invalid time).';
