@@ -161,9 +161,9 @@ class Server:
             stdin=subprocess.DEVNULL,
         )
 
-    def dump(self, database: str) -> str:
+    def dump(self, database: str, *options: str) -> str:
         """The database as pg_dump writes it."""
-        return self.run_client("pg_dump", "--no-sync", database=database).stdout
+        return self.run_client("pg_dump", "--no-sync", *options, database=database).stdout
 
     def psql_file(self, script: Path, database: str) -> subprocess.CompletedProcess[str]:
         """Runs a script as a person would, with psql -f."""

@@ -37,9 +37,9 @@ class ContainerServer(Server):
         wrapped.kill(STOP_SIGNALS[mode])
         wrapped.wait()
 
-    def dump(self, database: str) -> str:
+    def dump(self, database: str, *options: str) -> str:
         """The database as the container's pg_dump writes it: the machine's own may be too old."""
-        finished = self._container.get_wrapped_container().exec_run(["pg_dump", database], demux=True)
+        finished = self._container.get_wrapped_container().exec_run(["pg_dump", *options, database], demux=True)
         written, said = finished.output
         assert finished.exit_code == 0, said
         return str(written, encoding="utf-8")

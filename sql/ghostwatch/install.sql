@@ -11,6 +11,7 @@
 \ir tables/check_progress.sql
 \ir tables/judged.sql
 \ir tables/arrival.sql
+\ir tables/capture_failure.sql
 \ir tables/violation.sql
 \ir tables/branch_minute.sql
 \ir tables/family_rate.sql
@@ -18,6 +19,7 @@
 \ir tables/drift_arm.sql
 \ir tables/check_run.sql
 \ir tables/silence.sql
+\ir tables/maintenance.sql
 \ir tables/alert.sql
 \ir tables/chat.sql
 \ir tables/channel.sql
@@ -44,6 +46,18 @@
 \ir declare/contract_id.sql
 \ir declare/invariant_id.sql
 \ir declare/require_contract_owner.sql
+\ir kernel/keep_subject_name.sql
+\ir kernel/keep_related_name.sql
+\ir kernel/relation_name.sql
+\ir kernel/successor.sql
+\ir kernel/capture_name.sql
+\ir kernel/enforcement_name.sql
+\ir kernel/lock_holders.sql
+\ir kernel/execute_locking.sql
+\ir kernel/is_subject.sql
+\ir kernel/key_text.sql
+\ir kernel/key_equals.sql
+\ir kernel/write_contract_function.sql
 \ir declare/contract_trigger_schema.sql
 \ir declare/remove_contract_trigger.sql
 \ir declare/column_type.sql
@@ -69,16 +83,20 @@
 \ir detect/born_between.sql
 \ir detect/subjects_born.sql
 \ir detect/subject_by_key.sql
-\ir detect/capture/capture_name.sql
+\ir detect/capture/capture_body.sql
 \ir detect/capture/install_capture.sql
 \ir detect/capture/remove_capture.sql
 \ir detect/capture/seed_arrivals.sql
 \ir detect/capture/forget_arrivals.sql
+\ir detect/capture/take_up_failures.sql
+\ir detect/capture/trigger_problems.sql
+\ir detect/capture/require_triggers.sql
 \ir detect/family_expression.sql
 \ir detect/judgement.sql
 \ir detect/related_query.sql
 \ir detect/subject_query.sql
 \ir detect/life_state.sql
+\ir detect/record_violation.sql
 \ir detect/settled_up_to.sql
 \ir detect/batch.sql
 \ir detect/judge_batch.sql
@@ -88,6 +106,7 @@
 \ir detect/recheck_violations.sql
 \ir detect/check_outcome.sql
 \ir detect/record_failure.sql
+\ir detect/find_relations.sql
 \ir detect/check_invariant.sql
 \ir detect/next_invariant.sql
 \ir detect/require_runnable.sql
@@ -98,6 +117,10 @@
 \ir detect/violations_of.sql
 
 -- alert: from violations to incidents, and when to speak of them
+\ir alert/maintenance/in_maintenance.sql
+\ir alert/maintenance/maintenance.sql
+\ir alert/maintenance/end_maintenance.sql
+\ir alert/maintenance/summarize_maintenance.sql
 \ir alert/condition.sql
 \ir alert/branch_table.sql
 \ir alert/every_condition.sql
@@ -175,6 +198,7 @@
 \ir deliver/told_alerts.sql
 \ir deliver/hold_back.sql
 \ir deliver/queue_message.sql
+\ir deliver/queue_summary.sql
 \ir deliver/queue_edit.sql
 \ir deliver/queue_details.sql
 \ir deliver/tell.sql
@@ -241,14 +265,17 @@
 \ir operate/row_security.sql
 
 -- enforce: refuse what breaks a contract at COMMIT
-\ir enforce/enforcement_name.sql
 \ir enforce/enforced_clauses.sql
+\ir enforce/enforcement_body.sql
 \ir enforce/judge_at_commit.sql
 \ir enforce/write_enforcement_function.sql
 \ir enforce/install_enforcement.sql
 \ir enforce/enforcement_follows_contract.sql
 \ir enforce/enforcement_follows_invariant.sql
+\ir enforce/written_together.sql
+\ir enforce/preview.sql
 \ir enforce/enforce.sql
+\ir enforce/remove_idle_triggers.sql
 
 -- prove: assertions for the tests of an application, with pgTAP
 \ir prove/assert.sql

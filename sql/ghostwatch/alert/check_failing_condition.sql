@@ -11,7 +11,12 @@ AS $_check_failing_condition$
     -- was blind for three periods.
     -- Takes an invariant and the time of the run; returns the condition.
     SELECT
-        p.failing_since IS NOT NULL,
+        -- Who waits for a lock waits for somebody's migration most of the time, which is told only if it lasts.
+        p.failing_since IS NOT NULL
+        AND (
+            p.last_error_state <> '55P03'
+            OR p.failing_since <= as_of - 3 * ghostwatch._setting('check_period')::interval
+        ),
         CASE
             WHEN p.failing_since <= as_of - 3 * ghostwatch._setting('check_period')::interval THEN 'error'
             ELSE 'warn'

@@ -18,8 +18,8 @@ DECLARE
 BEGIN
     PERFORM ghostwatch._advance_alert('check_failing', invariant_id, failing, as_of);
 
-    -- A check that failed has seen neither harm nor calm.
-    IF failing.firing THEN
+    -- A check that failed has seen neither harm nor calm; one that reports its triggers (GW077) has.
+    IF failing.evidence ->> 'failing_since' IS NOT NULL AND failing.evidence ->> 'last_error_state' <> 'GW077' THEN
         RETURN;
     END IF;
 

@@ -16,7 +16,7 @@ AS $_declaration$
         (
             SELECT string_agg(format(', %I => %L', setting.name, setting.value), '' ORDER BY setting.place)
             FROM jsonb_each_text(jsonb_strip_nulls(to_jsonb(rule))) WITH ORDINALITY AS setting (name, value, place)
-            WHERE setting.name NOT IN ('invariant_id', 'contract_id', 'name', 'related', 'related_key_column')
+            WHERE setting.name NOT IN ('invariant_id', 'contract_id', 'name', 'related', 'related_name', 'related_key_column')
         )
     )
 $_declaration$;

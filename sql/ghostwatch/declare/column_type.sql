@@ -13,11 +13,21 @@ DECLARE
     relation_kind "char" := (SELECT c.relkind FROM pg_class AS c WHERE c.oid = relation);
     column_type text;
     column_list text;
+    last_name text;
+    successor text;
 BEGIN
     IF relation_kind IS NULL OR relation_kind NOT IN ('r', 'p', 'f', 'v', 'm') THEN
+        IF relation_kind IS NULL THEN
+            last_name := ghostwatch._relation_name(relation);
+            SELECT format(', and the table of that name belongs to role %s', r.relowner::regrole)
+            INTO successor
+            FROM pg_class AS r
+            WHERE r.oid = to_regclass(last_name);
+        END IF;
+
         RAISE EXCEPTION '%', CASE
                 WHEN relation IS NULL THEN 'no table is named'
-                WHEN relation_kind IS NULL THEN format('the table that had the number %s was dropped', relation)
+                WHEN relation_kind IS NULL THEN format('table %s was dropped%s', coalesce(last_name, relation::text), successor)
                 ELSE format('%s is not a table', relation)
             END
             USING ERRCODE = 'GW002',

@@ -7,19 +7,35 @@ LANGUAGE plpgsql
 VOLATILE
 PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
--- That the trigger goes with the function is what is wanted, and no news.
-SET client_min_messages = warning
 AS $_remove_contract_trigger$
--- Removes a trigger that serves a contract, if there is one, together with its function of the same name.
 -- Through the function, which is the contract owner's: dropping a trigger by itself takes the owner of the table.
+-- The lock excludes everybody from the table, if only for a moment.
 DECLARE
     function_schema constant name := ghostwatch._contract_trigger_schema(contract_id, trigger_name);
+    relation regclass;
 BEGIN
-    IF function_schema IS NOT NULL THEN
-        EXECUTE format('DROP FUNCTION %I.%I() CASCADE', function_schema, trigger_name);
+    IF function_schema IS NULL THEN
+        RETURN;
     END IF;
+
+    SELECT t.tgrelid
+    INTO relation
+    FROM pg_trigger AS t
+    WHERE t.tgfoid = format('%I.%I()', function_schema, trigger_name)::regprocedure
+    ORDER BY t.tgparentid, t.tgrelid
+    LIMIT 1;
+
+    PERFORM ghostwatch._execute_locking(
+        relation,
+        'AccessExclusiveLock',
+        -- That the triggers go with the function is what is wanted, and no news.
+        format(
+            'SET LOCAL client_min_messages = warning; DROP FUNCTION %I.%I() CASCADE; SET LOCAL client_min_messages = %s',
+            function_schema, trigger_name, current_setting('client_min_messages')
+        )
+    );
 END
 $_remove_contract_trigger$;
 
 COMMENT ON FUNCTION ghostwatch._remove_contract_trigger(integer, name) IS
-'Removes a trigger that serves a contract, if there is one, together with its function.';
+'Removes the triggers that call a function which serves a contract, together with the function, if it is there. Raises GW075.';

@@ -113,7 +113,7 @@ BEGIN
         reason := claimed.reason;
         alert := ghostwatch._message_facts(claimed.alert_id);
         payload := claimed.payload || CASE
-            WHEN claimed.reason IN ('digest', 'recap')
+            WHEN claimed.reason IN ('digest', 'recap', 'maintenance')
                 THEN jsonb_build_object('alerts', ghostwatch._told_alerts(claimed.notification_id))
             ELSE '{}'
         END;

@@ -47,6 +47,20 @@ BEGIN
         state_reason := 'kept for the recap of an outage of the checks';
         next_attempt_at := 'infinity';
     END IF;
+
+    -- Likewise for the checks after a maintenance window.
+    IF EXISTS (
+        SELECT
+        FROM ghostwatch.maintenance AS m
+        INNER JOIN ghostwatch.contract AS c
+            ON pg_has_role(m.owner, c.owner, 'USAGE')
+        WHERE m.summarized_at IS NULL
+            AND m.ends_at <= as_of
+            AND c.name = told.contract
+    ) THEN
+        state_reason := 'kept for the summary of a maintenance window';
+        next_attempt_at := 'infinity';
+    END IF;
 END
 $_hold_back$;
 

@@ -13,8 +13,9 @@ DECLARE
     as_of timestamptz;
     clause ghostwatch._clause;
     outcome ghostwatch._check_outcome;
+    failing_before timestamptz;
 BEGIN
-    PERFORM FROM ghostwatch.check_progress AS p
+    SELECT p.failing_since INTO failing_before FROM ghostwatch.check_progress AS p
     WHERE p.invariant_id = _check_invariant.invariant_id
     FOR UPDATE SKIP LOCKED;
     IF NOT FOUND THEN
@@ -28,10 +29,16 @@ BEGIN
     BEGIN
         PERFORM set_config('lock_timeout', extract(epoch FROM ghostwatch._setting('lock_wait')::interval) * 1000 || 'ms', true);
 
+        PERFORM ghostwatch._find_relations(invariant_id);
+        SELECT c.* INTO clause FROM ghostwatch._clause AS c WHERE c.invariant_id = _check_invariant.invariant_id;
+
         -- Says in plain words what a query on a dropped table would say with a number.
         PERFORM ghostwatch._column_type(clause.subject, clause.born_at_column);
         PERFORM ghostwatch._column_type(clause.related, clause.related_key_column);
 
+        IF clause.capture THEN
+            PERFORM ghostwatch._take_up_failures(clause.contract_id, as_of);
+        END IF;
         IF recheck THEN
             PERFORM ghostwatch._recheck_violations(clause, as_of);
         END IF;
@@ -43,6 +50,18 @@ BEGIN
         SET last_success_at = as_of, failing_since = NULL, last_error = NULL, last_error_state = NULL
         WHERE p.invariant_id = _check_invariant.invariant_id;
 
+        -- Told once per contract: by its first invariant.
+        IF invariant_id = (SELECT min(i.invariant_id) FROM ghostwatch.invariant AS i WHERE i.contract_id = clause.contract_id) THEN
+            BEGIN
+                PERFORM ghostwatch._require_triggers(clause.contract_id, as_of);
+            EXCEPTION
+                WHEN SQLSTATE 'GW077' THEN
+                    UPDATE ghostwatch.check_progress AS p
+                    SET failing_since = coalesce(failing_before, as_of), last_error = SQLERRM, last_error_state = SQLSTATE
+                    WHERE p.invariant_id = _check_invariant.invariant_id;
+            END;
+        END IF;
+
         PERFORM ghostwatch._decide_alerts(invariant_id, as_of);
     EXCEPTION
         -- Whatever is wrong with this invariant must not cost the others their check.
@@ -51,6 +70,11 @@ BEGIN
             GET STACKED DIAGNOSTICS
                 outcome.error_state = RETURNED_SQLSTATE,
                 outcome.error_message = MESSAGE_TEXT;
+            -- A migration, most of the time: nothing is wrong with the data, and whoever waits wants to know for whom.
+            IF outcome.error_state = '55P03' THEN
+                outcome.error_message := 'waiting for '
+                    || coalesce(ghostwatch._lock_holders(ARRAY[clause.subject, clause.related], 'AccessShareLock'), 'a lock on a table');
+            END IF;
             PERFORM ghostwatch._record_failure(
                 invariant_id, as_of, outcome.error_state, outcome.error_message
             );

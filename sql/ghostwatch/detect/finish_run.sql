@@ -24,6 +24,7 @@ BEGIN
     VALUES (started_at, as_of, checks, failures, judged, opened, backlog);
 
     -- Now it is known whether the checks are back after an outage.
+    PERFORM ghostwatch._summarize_maintenance(as_of);
     PERFORM ghostwatch._decide_checks_stopped(as_of);
     PERFORM ghostwatch._relax_commit();
 END

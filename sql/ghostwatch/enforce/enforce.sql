@@ -1,11 +1,16 @@
 CREATE FUNCTION ghostwatch.enforce(
     contract text,
-    mode text
+    mode text,
+    dry_run boolean DEFAULT false,
+    force boolean DEFAULT false
 )
 RETURNS TABLE (
     invariant text,
     subjects bigint,
-    refused bigint
+    refused bigint,
+    missing bigint,
+    separate bigint,
+    unknown bigint
 )
 LANGUAGE plpgsql
 VOLATILE
@@ -13,19 +18,12 @@ PARALLEL UNSAFE
 ROWS 10
 SET search_path = pg_catalog, pg_temp
 AS $enforce$
--- Turns on or off that the invariants which are due at once are checked at COMMIT.
--- mode: 'reject' refuses a transaction that leaves a subject without its rows, 'warn' records a violation at once,
--- 'observe' leaves everything to check runs. Returns, for each such invariant and in the last row for all of them,
--- how many subjects of the last day are judged by it and how many would be refused, as their rows are now.
--- Raises GW001, GW070 (no such mode), GW071 (nothing is due at once), GW072 (a subject that takes no such trigger),
--- GW073 (the contract is another role's).
--- Declared SQL runs here, with the rights of who declared it: @plpgsql_check_options: security_warnings = false
--- and it gives the columns of the result, which no static check can tell: @plpgsql_check_options: other_warnings = false, extra_warnings = false
+-- The subjects of the last day are counted first: turning enforcement on takes a lock that signups would wait for.
 DECLARE
     as_of constant timestamptz := ghostwatch._clock();
     its_contract_id constant integer := ghostwatch._contract_id(contract);
     enforced ghostwatch.contract;
-    queries text;
+    total record;
 BEGIN
     SELECT c.* INTO enforced FROM ghostwatch.contract AS c WHERE c.contract_id = its_contract_id;
 
@@ -47,7 +45,9 @@ BEGIN
     END IF;
 
     IF mode = 'observe' THEN
-        UPDATE ghostwatch.contract AS c SET enforcement = mode WHERE c.contract_id = its_contract_id;
+        IF dry_run IS NOT TRUE THEN
+            UPDATE ghostwatch.contract AS c SET enforcement = mode WHERE c.contract_id = its_contract_id;
+        END IF;
         RETURN;
     END IF;
 
@@ -67,38 +67,55 @@ BEGIN
             HINT = 'Enforce a contract over the table behind it.';
     END IF;
 
-    -- Counted first: the trigger takes a lock that signups would wait for.
-    -- By the birth times that the rows carry, also under capture: arrivals are not kept for a day.
-    SELECT string_agg(
-        format(
-            'SELECT %L::text AS invariant, %s AS place, q.* FROM (%s) AS q WHERE NOT (q.exempt_by_branch OR q.exempt_by_predicate)',
-            c.invariant, c.invariant_id,
-            ghostwatch._subject_query(c, format(
-                '(SELECT s.*, %s AS _arrived_at FROM %s AS s WHERE %s) AS s',
-                ghostwatch._written_birth(c), c.subject, ghostwatch._born_between(c, as_of - '1 day'::interval, as_of)
-            ))
-        ),
-        E'\nUNION ALL\n'
-    )
-    INTO queries
-    FROM ghostwatch._clause AS c
-    WHERE c.contract_id = its_contract_id
-        AND c.error_after = '0';
+    FOR total IN
+        SELECT p.* FROM ghostwatch._preview(its_contract_id, as_of) AS p
+    LOOP
+        invariant := total.invariant;
+        subjects := total.subjects;
+        refused := total.refused;
+        missing := total.missing;
+        separate := total.separate;
+        unknown := total.unknown;
+        RETURN NEXT;
+    END LOOP;
 
-    PERFORM set_config('search_path', enforced.search_path, true);
-    RETURN QUERY EXECUTE format(
-        'SELECT coalesce(j.invariant, ''all''), count(DISTINCT j.subject_key), count(DISTINCT j.subject_key) FILTER (WHERE NOT j.satisfied) '
-        'FROM (%s) AS j GROUP BY GROUPING SETS ((j.invariant, j.place), ()) ORDER BY j.place',
-        queries
-    );
-    PERFORM set_config('search_path', 'pg_catalog, pg_temp', true);
+    IF dry_run THEN
+        RETURN;
+    END IF;
+
+    -- The last row is that of all clauses together. Who is unknown counts neither way.
+    IF total.refused * 2 > total.subjects - total.unknown THEN
+        IF mode = 'reject' AND force IS NOT TRUE AND enforced.enforcement <> 'reject' THEN
+            RAISE EXCEPTION 'contract % would refuse % of %', quote_literal(contract), total.refused, ghostwatch._counted(total.subjects, 'subject')
+            USING
+                ERRCODE = 'GW074',
+                DETAIL = format(
+                    'Of the last day, %s lack a row by now and %s got one in a later transaction than their own; of %s it cannot be said.',
+                    total.missing, total.separate, total.unknown
+                ),
+                HINT = format(
+                    'To see them by clause: SELECT * FROM ghostwatch.enforce(%1$L, ''reject'', dry_run => true); '
+                    'once the application writes them in one transaction: SELECT * FROM ghostwatch.enforce(%1$L, ''reject'', force => true);',
+                    contract
+                );
+        ELSIF mode = 'warn' THEN
+            RAISE WARNING 'contract % would record a violation for % of %',
+                quote_literal(contract), total.refused, ghostwatch._counted(total.subjects, 'subject')
+            USING HINT = format('SELECT * FROM ghostwatch.enforce(%L, %L);', contract, 'observe');
+        END IF;
+    END IF;
 
     UPDATE ghostwatch.contract AS c SET enforcement = mode WHERE c.contract_id = its_contract_id;
+
+    -- Where it was on already, this mends it: a trigger that is gone, or names that have changed.
+    IF enforced.enforcement <> 'observe' THEN
+        PERFORM ghostwatch._install_enforcement(its_contract_id);
+    END IF;
 END
 $enforce$;
 
-COMMENT ON FUNCTION ghostwatch.enforce(text, text) IS
+COMMENT ON FUNCTION ghostwatch.enforce(text, text, boolean, boolean) IS
 'Turns on or off that invariants with error_after 0 are checked at COMMIT.
-mode: reject (refuse the transaction, GW079), warn (record a violation at once), observe (check runs only; the default).
-Returns per invariant, and in the last row for all, how many subjects of the last day are judged and how many would be refused.
-Raises GW001 (no such contract), GW070 (no such mode), GW071 (nothing is due at once), GW072 (not a table), GW073 (another role''s contract).';
+mode: reject (refuse the transaction, GW079), warn (record a violation at once), observe (check runs only; the default). dry_run: count, and change nothing. force: reject although that would refuse most subjects.
+Returns per invariant, and in the last row for all, how many subjects of the last day are judged and how many would be refused: those that lack a row now (missing) and those that got it in a later transaction (separate). unknown: it cannot be said.
+Raises GW001 (no such contract), GW070 (no such mode), GW071 (nothing is due at once), GW072 (not a table), GW073 (another role''s contract), GW074 (most would be refused), GW075 (the table stays locked), GW076 (a function of another role is in the way).';

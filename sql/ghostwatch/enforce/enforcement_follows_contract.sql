@@ -5,14 +5,22 @@ VOLATILE
 PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $_enforcement_follows_contract$
--- Keeps the trigger on the subjects as the contract says: there, on another table, or gone.
+-- Only another table or key, and the end of the contract, take a lock on the table; all else is in the function.
+DECLARE
+    trigger_name constant name := ghostwatch._enforcement_name(OLD.contract_id);
+    function_schema constant name := ghostwatch._contract_trigger_schema(OLD.contract_id, ghostwatch._enforcement_name(OLD.contract_id));
 BEGIN
     IF TG_OP = 'DELETE' THEN
-        PERFORM ghostwatch._remove_contract_trigger(OLD.contract_id, ghostwatch._enforcement_name(OLD.contract_id));
+        PERFORM ghostwatch._remove_contract_trigger(OLD.contract_id, trigger_name);
         RETURN OLD;
     END IF;
 
-    PERFORM ghostwatch._remove_contract_trigger(NEW.contract_id, ghostwatch._enforcement_name(NEW.contract_id));
+    IF (OLD.subject, OLD.key_column) IS DISTINCT FROM (NEW.subject, NEW.key_column) THEN
+        PERFORM ghostwatch._remove_contract_trigger(NEW.contract_id, trigger_name);
+    ELSIF NEW.enforcement = 'observe' AND function_schema IS NOT NULL THEN
+        PERFORM ghostwatch._write_enforcement_function(NEW.contract_id, function_schema);
+    END IF;
+
     IF NEW.enforcement <> 'observe' THEN
         PERFORM ghostwatch._install_enforcement(NEW.contract_id);
     END IF;
@@ -21,7 +29,7 @@ END
 $_enforcement_follows_contract$;
 
 COMMENT ON FUNCTION ghostwatch._enforcement_follows_contract() IS
-'Keeps the trigger on a contract''s subjects as the contract says.';
+'Keeps the triggers on a contract''s subjects, and their function, as the contract says.';
 
 -- Before the row is gone: it says who owns the function.
 CREATE TRIGGER enforcement_ends

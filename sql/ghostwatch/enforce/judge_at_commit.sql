@@ -8,9 +8,9 @@ VOLATILE
 PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $_judge_at_commit$
--- Refuses or records a subject that lacks what is due at once, unless the contract does not judge it.
--- Called at COMMIT with the rights of the contract's owner, and only where something is missing.
--- Raises GW079 where the contract is enforced by 'reject'.
+-- Runs with the rights of the contract's owner, and only where something is missing or could not be judged at once.
+-- A clause that cannot be evaluated, say because a table that it names was renamed, keeps nobody from signing up and
+-- does not protect the other clauses from being enforced; its check run reports the same error as an alert.
 -- The query gives a ghostwatch._judgement, which no static check can tell: @plpgsql_check_options: other_warnings = false
 DECLARE
     as_of timestamptz := ghostwatch._clock();
@@ -20,38 +20,41 @@ DECLARE
     missing text[] := ARRAY[]::text[];
 BEGIN
     SELECT c.* INTO enforced FROM ghostwatch.contract AS c WHERE c.contract_id = _judge_at_commit.contract_id;
+    IF enforced.enforcement = 'observe' THEN
+        RETURN;
+    END IF;
 
     FOR clause IN
         SELECT c.* FROM ghostwatch._enforced_clauses(_judge_at_commit.contract_id) AS c
     LOOP
-        PERFORM set_config('search_path', clause.search_path, true);
-        -- Under capture the arrival was noted in this very transaction.
-        EXECUTE ghostwatch._subject_query(clause, format('(%s) AS s', ghostwatch._subject_by_key(
-            clause,
-            quote_literal(_judge_at_commit.subject_key),
-            format(
-                '(SELECT coalesce(max(a.arrived_at), %3$L) FROM ghostwatch.arrival AS a '
-                'WHERE a.contract_id = %1$s AND a.subject_key = %2$L AND a.arrived_at >= %4$L)',
-                clause.contract_id, _judge_at_commit.subject_key, as_of, least(as_of, transaction_timestamp())
-            )
-        )))
-        INTO found;
-        PERFORM set_config('search_path', 'pg_catalog, pg_temp', true);
+        BEGIN
+            PERFORM set_config('search_path', clause.search_path, true);
+            -- Under capture the arrival was noted in this very transaction.
+            EXECUTE ghostwatch._subject_query(clause, format('(%s) AS s', ghostwatch._subject_by_key(
+                clause,
+                quote_literal(_judge_at_commit.subject_key),
+                format(
+                    '(SELECT coalesce(max(a.arrived_at), %3$L) FROM ghostwatch.arrival AS a '
+                    'WHERE a.contract_id = %1$s AND a.subject_key = %2$L AND a.arrived_at >= %4$L)',
+                    clause.contract_id, _judge_at_commit.subject_key, as_of, least(as_of, transaction_timestamp())
+                )
+            )))
+            INTO found;
+            PERFORM set_config('search_path', 'pg_catalog, pg_temp', true);
 
-        CONTINUE WHEN found.satisfied OR found.exempt_by_branch OR found.exempt_by_predicate;
+            CONTINUE WHEN found.subject_key IS NULL OR found.satisfied OR found.exempt_by_branch OR found.exempt_by_predicate;
+            missing := array_append(missing, clause.invariant);
 
-        missing := array_append(missing, clause.invariant);
-
-        -- The next check run finds it recorded already, and only counts it.
-        IF enforced.enforcement = 'warn' THEN
-            INSERT INTO ghostwatch.violation (
-                invariant_id, subject_key, born_at, branch_family, state, opened_at, escalated_at
-            )
-            VALUES (
-                clause.invariant_id, _judge_at_commit.subject_key, found.born_at, found.branch_family, 'error', as_of, as_of
-            )
-            ON CONFLICT DO NOTHING;
-        END IF;
+            IF enforced.enforcement = 'warn' THEN
+                PERFORM ghostwatch._record_violation(
+                    clause.invariant_id, _judge_at_commit.subject_key, found.born_at, found.branch_family, as_of
+                );
+            END IF;
+        EXCEPTION
+            WHEN OTHERS THEN
+                RAISE WARNING 'clause % of contract % could not be enforced: %', clause.invariant, enforced.name, SQLERRM
+                USING ERRCODE = SQLSTATE;
+        END;
     END LOOP;
 
     IF enforced.enforcement = 'reject' AND missing <> '{}' THEN

@@ -36,7 +36,7 @@ BEGIN
         'tables',
         CASE WHEN s.is_gone OR s.is_out_of_reach OR s.is_unreadable THEN 'error' ELSE 'warning' END,
         CASE
-            WHEN s.is_gone THEN format('A table of contract %s was dropped.', s.contract)
+            WHEN s.is_gone THEN format('Table %s of contract %s was dropped.', ghostwatch._relation_name(s.relation), s.contract)
             WHEN s.is_out_of_reach OR s.is_unreadable THEN format('%s, which owns contract %s, may not read %s.', s.owner, s.contract, s.relation)
             ELSE format('Row level security hides rows of %s from %s, which owns contract %s: whoever is hidden is not judged.', s.relation, s.owner, s.contract)
         END,

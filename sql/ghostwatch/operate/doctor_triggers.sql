@@ -5,65 +5,65 @@ STABLE
 PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $_doctor_triggers$
--- Whether the triggers that capture arrivals and enforce contracts are on every table and partition that they must be on.
+-- An outdated function still enforces, one clause after the other; that is slow, and wrong once another table takes
+-- the old name.
+DECLARE
+    found_any boolean := false;
 BEGIN
     RETURN QUERY
-    WITH wanted AS (
-        SELECT
-            c.name AS contract,
-            t.relid AS relation,
-            k.trigger_name,
-            k.consequence,
-            k.advice
-        FROM ghostwatch.contract AS c
-        CROSS JOIN LATERAL (
-            SELECT c.subject AS relid
-            UNION
-            SELECT p.relid FROM pg_partition_tree(c.subject) AS p
-        ) AS t
-        CROSS JOIN LATERAL (
-            SELECT
-                ghostwatch._capture_name(c.contract_id) AS trigger_name,
-                'whoever is inserted there is never judged' AS consequence,
-                format('SELECT ghostwatch.declare_contract(%L, %L, capture => true, …);', c.name, c.subject) AS advice
-            WHERE c.capture
-            UNION ALL
-            SELECT
-                ghostwatch._enforcement_name(c.contract_id),
-                'nothing is refused there at COMMIT',
-                format('SELECT * FROM ghostwatch.enforce(%L, %L);', c.name, c.enforcement)
-            WHERE c.enforcement <> 'observe'
-        ) AS k
-    )
-
     SELECT
         'triggers',
         'error',
-        format(
-            '%s has %s trigger %I, which contract %s needs: %s.',
-            w.relation::regclass,
-            CASE WHEN t.oid IS NULL THEN 'no' ELSE 'a disabled' END,
-            w.trigger_name,
-            w.contract,
-            w.consequence
-        ),
-        CASE
-            WHEN t.oid IS NULL THEN w.advice
-            ELSE format('ALTER TABLE %s ENABLE TRIGGER %I;', w.relation::regclass, w.trigger_name)
-        END
-    FROM wanted AS w
-    INNER JOIN pg_class AS r
-        ON r.oid = w.relation
-    LEFT JOIN pg_trigger AS t
-        ON t.tgrelid = w.relation
-        AND t.tgname = w.trigger_name
-    WHERE t.oid IS NULL
-        OR t.tgenabled NOT IN ('O', 'A')
-    ORDER BY
-        w.contract,
-        w.relation::text;
+        p.finding,
+        p.advice
+    FROM ghostwatch.contract AS c
+    CROSS JOIN LATERAL ghostwatch._trigger_problems(c.contract_id) AS p
+    ORDER BY c.name;
+    found_any := FOUND;
 
-    IF NOT FOUND THEN
+    RETURN QUERY
+    SELECT
+        'triggers',
+        'warning',
+        CASE c.enforcement
+            WHEN 'observe' THEN format('Contract %s is not enforced any more; the triggers that are left on %s do nothing.', c.name, c.subject)
+            ELSE format('What enforces contract %s uses the names of the day it was written; a table or column was renamed since.', c.name)
+        END,
+        CASE c.enforcement
+            WHEN 'observe' THEN 'SELECT ghostwatch.remove_idle_triggers(); -- when the table is not busy'
+            ELSE format('SELECT * FROM ghostwatch.enforce(%L, %L);', c.name, c.enforcement)
+        END
+    FROM ghostwatch.contract AS c
+    INNER JOIN pg_trigger AS t
+        ON t.tgrelid = c.subject
+        AND t.tgname = ghostwatch._enforcement_name(c.contract_id)
+    INNER JOIN pg_proc AS p
+        ON p.oid = t.tgfoid
+    WHERE c.enforcement = 'observe'
+        OR p.prosrc <> ghostwatch._enforcement_body(c.contract_id)
+    ORDER BY c.name;
+    found_any := found_any OR FOUND;
+
+    RETURN QUERY
+    SELECT
+        'triggers',
+        'warning',
+        format(
+            'In the last day, the arrival of %s of contract %s could not be noted at once, last at %s: %s. The check runs noted it.',
+            ghostwatch._counted(sum(cardinality(f.subject_keys))::bigint, 'subject'),
+            c.name,
+            max(f.failed_at)::timestamptz(0),
+            (array_agg(f.error_message ORDER BY f.failed_at DESC))[1]
+        ),
+        'SELECT * FROM ghostwatch.capture_failure;'
+    FROM ghostwatch.capture_failure AS f
+    INNER JOIN ghostwatch.contract AS c
+        ON c.contract_id = f.contract_id
+    GROUP BY c.name
+    ORDER BY c.name;
+    found_any := found_any OR FOUND;
+
+    IF NOT found_any THEN
         RETURN QUERY
         SELECT 'triggers', 'ok', 'Every trigger that a contract needs is where it must be.', NULL::text;
     END IF;

@@ -31,6 +31,7 @@ BEGIN
                     'SELECT FROM ghostwatch.alert AS a WHERE a.alert_id = r.alert_id AND a.state = ''firing'')'),
                 ('ghostwatch.alert', 'keep_alerts', 'r.state = ''resolved'' AND r.resolved_at < $1'),
                 ('ghostwatch.silence', 'keep_alerts', 'r.ends_at < $1'),
+                ('ghostwatch.maintenance', 'keep_alerts', 'r.summarized_at < $1'),
                 ('ghostwatch.button_press', 'keep_alerts', 'r.pressed_at < $1'),
                 ('ghostwatch.sidecar', 'keep_sidecars', 'r.seen_at < $1')
         ) AS o (relation, setting, condition)

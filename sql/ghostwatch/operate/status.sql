@@ -35,8 +35,10 @@ SELECT
     c.invariant,
     c.owner,
     c.rule,
+    (SELECT k.enforcement FROM ghostwatch.contract AS k WHERE k.contract_id = c.contract_id) AS enforcement,
     CASE
         WHEN present.paused THEN 'paused'
+        WHEN p.last_error_state = '55P03' THEN 'waiting'
         WHEN p.failing_since IS NOT NULL THEN 'failing'
         WHEN p.last_success_at IS NULL THEN 'never checked'
         WHEN p.last_success_at < present.as_of - present.overdue_after THEN 'stopped'
@@ -64,8 +66,9 @@ LEFT JOIN open ON c.invariant_id = open.invariant_id
 LEFT JOIN firing ON c.invariant_id = firing.invariant_id;
 
 COMMENT ON VIEW ghostwatch.status IS
-'One row per invariant. state: paused, failing, never checked, stopped (no success for three periods), catching up, the severity of its firing alert, or ok. '
+'One row per invariant. state: paused, waiting (for a lock on a table), failing, never checked, stopped (no success for three periods), catching up, the severity of its firing alert, or ok. '
 'watermark_lag: how far behind the present deadline everybody is known to have been judged.';
+COMMENT ON COLUMN ghostwatch.status.enforcement IS 'What happens at COMMIT: observe (nothing), warn or reject; see ghostwatch.enforce().';
 COMMENT ON COLUMN ghostwatch.status.warn_count IS 'Open violations between warn_after and error_after.';
 COMMENT ON COLUMN ghostwatch.status.error_count IS 'Open violations past error_after.';
 COMMENT ON COLUMN ghostwatch.status.remark IS 'What else there is to know, in words; empty when there is nothing.';

@@ -3,6 +3,7 @@ CREATE TABLE ghostwatch.contract (
     name text NOT NULL UNIQUE,
     owner regrole NOT NULL DEFAULT quote_ident(current_user)::regrole,
     subject regclass NOT NULL,
+    subject_name text NOT NULL,
     key_column name NOT NULL,
     born_at_column name NOT NULL,
     branch_expression text,
@@ -23,6 +24,8 @@ COMMENT ON COLUMN ghostwatch.contract.owner IS
 'The role that declared the contract. Its expressions are run with this role''s rights and no others.';
 COMMENT ON COLUMN ghostwatch.contract.lateness IS
 'How far a birth time may lie before the moment its transaction began: clocks that differ, and, where other sessions cannot be seen, long transactions.';
+COMMENT ON COLUMN ghostwatch.contract.subject_name IS
+'The name of the subject table when a check run last saw it; by it a table that is created anew is found.';
 COMMENT ON COLUMN ghostwatch.contract.search_path IS
 'The search path of the declaring session: names in expressions mean what they meant when they were declared.';
 COMMENT ON COLUMN ghostwatch.contract.noun IS

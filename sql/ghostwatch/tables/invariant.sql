@@ -3,6 +3,7 @@ CREATE TABLE ghostwatch.invariant (
     contract_id integer NOT NULL REFERENCES ghostwatch.contract ON DELETE CASCADE,
     name text NOT NULL,
     related regclass NOT NULL,
+    related_name text NOT NULL,
     related_key_column name NOT NULL,
     predicate text,
     related_at_column name,
@@ -25,6 +26,8 @@ CREATE TABLE ghostwatch.invariant (
 
 COMMENT ON TABLE ghostwatch.invariant IS
 'One clause of a contract: a related row with the subject''s key exists within a deadline; written by ghostwatch.declare_invariant().';
+COMMENT ON COLUMN ghostwatch.invariant.related_name IS
+'The name of the related table when a check run last saw it; by it a table that is created anew is found.';
 COMMENT ON COLUMN ghostwatch.invariant.min_count IS
 'An alert of the rule "every" is held back while fewer violations than this are open.';
 COMMENT ON COLUMN ghostwatch.invariant.min_rate IS

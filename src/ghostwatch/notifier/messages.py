@@ -77,7 +77,7 @@ class Renderer:
 
 def template_of(notification: Mapping[str, Any]) -> str:
     """The name of the template that renders a notification."""
-    if notification["reason"] in ("events", "digest", "recap", "details", "test"):
+    if notification["reason"] in ("events", "digest", "recap", "maintenance", "details", "test"):
         return f"{notification['reason']}.html"
     alert = notification["alert"]
     return f"{alert['rule'] if alert['kind'] == 'violations' else alert['kind']}.html"

@@ -9,7 +9,7 @@ SELECT ghostwatch.declare_invariant('welcome', 'greeting', 'public.greeting', 'a
 
 INSERT INTO public.account VALUES (1, clock_timestamp() - interval '1 hour');
 SELECT results_eq(
-    $$ SELECT subjects, refused FROM ghostwatch.enforce('welcome', 'reject') WHERE invariant = 'all' $$,
+    $$ SELECT subjects, refused FROM ghostwatch.enforce('welcome', 'reject', force => true) WHERE invariant = 'all' $$,
     $$ VALUES (1::bigint, 1::bigint) $$,
     'the subjects of the last day are counted by the birth times that they carry'
 );

@@ -1,5 +1,5 @@
 BEGIN;
-SELECT plan(46);
+SELECT plan(49);
 
 CREATE TABLE public.account (id bigint PRIMARY KEY, created_at timestamptz NOT NULL DEFAULT now(), trial boolean NOT NULL DEFAULT false);
 CREATE TABLE public.greeting (account_id bigint NOT NULL, text text);
@@ -35,7 +35,7 @@ INSERT INTO public.account (id, created_at, trial) VALUES (2, now(), true), (3, 
 INSERT INTO public.greeting VALUES (4, 'hello');
 SELECT results_eq(
     $$ SELECT * FROM ghostwatch.enforce('welcome', 'reject') $$,
-    $$ VALUES ('greeting', 2::bigint, 1::bigint), ('all', 2, 1) $$,
+    $$ VALUES ('greeting', 2::bigint, 1::bigint, 1::bigint, 0::bigint, 0::bigint), ('all', 2, 1, 1, 0, 0) $$,
     'turning it on says how many subjects of the last day would have been refused; exempt and older ones do not count'
 );
 
@@ -185,9 +185,14 @@ SELECT is(
 
 -- a contract that cannot be judged refuses nobody
 ALTER TABLE public.badge RENAME TO medal;
-SELECT is(
-    pg_temp.refusal($$ INSERT INTO public.member VALUES (4, 'north') $$), NULL, 'after a rename signups go on, with a warning'
+SELECT isnt(
+    pg_temp.refusal($$ INSERT INTO public.member VALUES (4, 'north') $$), NULL, 'after a rename the clause is enforced by the table''s identity'
 );
+ALTER TABLE public.medal RENAME member_id TO holder;
+SELECT is(
+    pg_temp.refusal($$ INSERT INTO public.member VALUES (4, 'north') $$), NULL, 'where its column was renamed, signups go on'
+);
+ALTER TABLE public.medal RENAME holder TO member_id;
 SELECT ghostwatch.declare_invariant('club', 'badge', 'public.medal', 'member_id', error_after => '0');
 SELECT isnt(pg_temp.refusal($$ INSERT INTO public.member VALUES (5, 'north') $$), NULL, 'declared again, it is enforced again');
 
@@ -219,6 +224,10 @@ SELECT isnt(pg_temp.refusal($$ INSERT INTO public.member VALUES (6, 'north') $$)
 SELECT ghostwatch.drop_contract('club');
 SELECT is(pg_temp.refusal($$ INSERT INTO public.member VALUES (6, 'north') $$), NULL, 'dropping the contract ends it');
 SELECT ghostwatch.enforce('welcome', 'observe');
+SELECT is(pg_temp.refusal('INSERT INTO public.account VALUES (50)'), NULL, 'turned off, nothing is refused');
+SELECT results_eq(
+    'SELECT ghostwatch.remove_idle_triggers()', $$ VALUES ('public.customer'::regclass) $$, 'the idle triggers are removed on request'
+);
 SELECT is_empty(
     $$ SELECT FROM pg_trigger WHERE tgname LIKE 'ghostwatch\_enforce%' $$, 'no trigger is left'
 );

@@ -1,6 +1,7 @@
 CREATE FUNCTION ghostwatch._install_capture(
     contract_id integer
-) RETURNS void
+)
+RETURNS void
 LANGUAGE plpgsql
 VOLATILE
 PARALLEL UNSAFE
@@ -9,7 +10,6 @@ AS $_install_capture$
 -- Puts the trigger that notes arrivals on the table of the subjects and on each of its partitions that has none yet;
 -- its function, which belongs to the contract's owner, stands beside the table.
 -- Waits for running transactions that write the table: whoever is not noted is visible afterwards.
--- Raises GW017.
 DECLARE
     captured ghostwatch.contract;
     trigger_name constant name := ghostwatch._capture_name(contract_id);
@@ -32,33 +32,17 @@ BEGIN
     END IF;
 
     function_schema := coalesce(ghostwatch._contract_trigger_schema(contract_id, trigger_name), function_schema);
-    EXECUTE format(
-        'CREATE OR REPLACE FUNCTION %1$I.%2$I() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS %3$L; '
-        'ALTER FUNCTION %1$I.%2$I() OWNER TO %5$s; '
-        'REVOKE EXECUTE ON FUNCTION %1$I.%2$I() FROM public; '
-        'COMMENT ON FUNCTION %1$I.%2$I() IS %4$L',
+    -- The time limit is for a lock on ghostwatch.arrival: nobody who signs up waits for that.
+    PERFORM ghostwatch._write_contract_function(
+        contract_id,
         function_schema,
         trigger_name,
-        format(
-            $body$
--- Written by ghostwatch.declare_contract() for contract %1$s. A definer: those who insert need no rights on ghostwatch.
--- No SET search_path, which would cost more than all the rest: every name is qualified, and there is no operator.
-DECLARE
-    noted_at constant pg_catalog.timestamptz := ghostwatch._clock();
-BEGIN
-    INSERT INTO ghostwatch.arrival (contract_id, arrived_at, subject_key)
-    SELECT %1$s, noted_at, n.%2$I::pg_catalog.text FROM newcomer AS n WHERE n.%2$I IS NOT NULL;
-    RETURN NULL;
-END
-$body$,
-            contract_id,
-            captured.key_column
-        ),
+        'SET lock_timeout = ''100ms''',
+        ghostwatch._capture_body(contract_id),
         format(
             'Notes arrivals for the ghostwatch contract %L. To turn that off, declare it with capture => false.',
             captured.name
-        ),
-        captured.owner
+        )
     );
 
     FOR relation IN
@@ -70,14 +54,19 @@ $body$,
     LOOP
         -- The condition is always true. It makes the trigger depend on ghostwatch, so that
         -- removing ghostwatch removes it too and leaves no table that nobody can write.
-        EXECUTE format(
-            'CREATE TRIGGER %1$I AFTER INSERT ON %2$s REFERENCING NEW TABLE AS newcomer '
-            'FOR EACH STATEMENT WHEN (NULL::ghostwatch.contract IS NULL) EXECUTE FUNCTION %3$I.%1$I()',
-            trigger_name, relation, function_schema
+        PERFORM ghostwatch._execute_locking(
+            relation,
+            'ShareRowExclusiveLock',
+            format(
+                'CREATE TRIGGER %1$I AFTER INSERT ON %2$s REFERENCING NEW TABLE AS newcomer '
+                'FOR EACH STATEMENT WHEN (NULL::ghostwatch.contract IS NULL) EXECUTE FUNCTION %3$I.%1$I()',
+                trigger_name, relation, function_schema
+            )
         );
     END LOOP;
 END
 $_install_capture$;
 
 COMMENT ON FUNCTION ghostwatch._install_capture(integer) IS
-'Puts the trigger that notes arrivals on the table of a contract''s subjects. Raises GW017 (not a table).';
+'Puts the trigger that notes arrivals on the table of a contract''s subjects.
+Raises GW017 (not a table), GW075 (a table stays locked), GW076 (a function of another role is in the way).';

@@ -1,0 +1,47 @@
+CREATE FUNCTION ghostwatch.maintenance(
+    duration interval,
+    comment text
+)
+RETURNS timestamptz
+LANGUAGE plpgsql
+VOLATILE
+PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $maintenance$
+-- Detection goes on, so nobody is missed; only what would be told waits for the end of the window. It ends by itself:
+-- a deploy script that fails must not leave the alerts off.
+DECLARE
+    as_of constant timestamptz := ghostwatch._clock();
+    new_end timestamptz;
+BEGIN
+    IF (duration > '0' AND duration <= '7 days') IS NOT TRUE OR coalesce(comment, '') = '' THEN
+        RAISE EXCEPTION 'a maintenance window needs a duration of at most 7 days and a comment'
+        USING
+            ERRCODE = 'GW059',
+            DETAIL = format('Given are the duration %s and the comment %s.', coalesce(duration::text, 'NULL'), quote_nullable(comment)),
+            HINT = 'SELECT ghostwatch.maintenance(''20 minutes'', ''release 2026-12-01'');';
+    END IF;
+
+    -- A second call moves the end of the window that is open, and there is still one summary.
+    UPDATE ghostwatch.maintenance AS m
+    SET
+        ends_at = as_of + duration,
+        comment = CASE WHEN m.comment = maintenance.comment THEN m.comment ELSE m.comment || '; ' || maintenance.comment END
+    WHERE m.owner = quote_ident(current_user)::regrole
+        AND m.summarized_at IS NULL
+        AND m.ends_at > as_of
+    RETURNING m.ends_at INTO new_end;
+
+    IF NOT FOUND THEN
+        INSERT INTO ghostwatch.maintenance AS m (started_at, ends_at, owner, comment)
+        VALUES (as_of, as_of + duration, quote_ident(current_user)::regrole, maintenance.comment)
+        RETURNING m.ends_at INTO new_end;
+    END IF;
+
+    RETURN new_end;
+END
+$maintenance$;
+
+COMMENT ON FUNCTION ghostwatch.maintenance(interval, text) IS
+'Opens a deploy window for the contracts of this role (and of roles of which it is a member), or moves its end: violations are recorded, alerts wait; returns when it ends.
+At the end, one message says what was found. Raises GW059 (no duration, more than 7 days, or no comment).';

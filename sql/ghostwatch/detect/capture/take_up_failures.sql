@@ -1,0 +1,36 @@
+CREATE FUNCTION ghostwatch._take_up_failures(
+    contract_id integer,
+    as_of timestamptz
+)
+RETURNS void
+LANGUAGE sql
+VOLATILE
+PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $_take_up_failures$
+    -- A failure is committed with the subjects that it names, so no watermark has passed them yet.
+    WITH forgotten AS (
+        DELETE FROM ghostwatch.capture_failure AS f
+        WHERE f.contract_id = _take_up_failures.contract_id
+            AND f.taken_up_at < as_of - '1 day'::interval
+    ),
+
+    taken AS (
+        UPDATE ghostwatch.capture_failure AS f
+        SET taken_up_at = as_of
+        WHERE f.contract_id = _take_up_failures.contract_id
+            AND f.taken_up_at IS NULL
+        RETURNING f.contract_id, f.failed_at, f.subject_keys
+    )
+
+    INSERT INTO ghostwatch.arrival (contract_id, arrived_at, subject_key)
+    SELECT
+        t.contract_id,
+        t.failed_at,
+        k.subject_key
+    FROM taken AS t
+    CROSS JOIN LATERAL unnest(t.subject_keys) AS k (subject_key)
+$_take_up_failures$;
+
+COMMENT ON FUNCTION ghostwatch._take_up_failures(integer, timestamptz) IS
+'Notes the arrivals that capture could not note when they came.';

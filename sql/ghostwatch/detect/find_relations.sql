@@ -1,0 +1,59 @@
+CREATE FUNCTION ghostwatch._find_relations(
+    invariant_id integer
+)
+RETURNS void
+LANGUAGE plpgsql
+VOLATILE
+PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $_find_relations$
+-- A downgrade and upgrade of an application's schema drops its tables and creates them anew. Whoever watches them
+-- should not have to declare everything again.
+DECLARE
+    its_contract ghostwatch.contract;
+    its_invariant ghostwatch.invariant;
+    successor regclass;
+BEGIN
+    SELECT i.* INTO its_invariant FROM ghostwatch.invariant AS i WHERE i.invariant_id = _find_relations.invariant_id;
+    SELECT c.* INTO its_contract FROM ghostwatch.contract AS c WHERE c.contract_id = its_invariant.contract_id;
+
+    -- The same where nothing has happened, which is nearly always.
+    IF its_contract.subject::text = its_contract.subject_name AND its_invariant.related::text = its_invariant.related_name THEN
+        RETURN;
+    END IF;
+
+    IF EXISTS (SELECT FROM pg_class AS r WHERE r.oid = its_contract.subject) THEN
+        UPDATE ghostwatch.contract AS c
+        SET subject_name = c.subject::text
+        WHERE c.contract_id = its_contract.contract_id
+            AND c.subject_name <> c.subject::text;
+    ELSE
+        successor := ghostwatch._successor(its_contract.owner, its_contract.subject_name);
+        IF successor IS NOT NULL THEN
+            UPDATE ghostwatch.contract AS c SET subject = successor WHERE c.contract_id = its_contract.contract_id;
+            IF its_contract.capture THEN
+                PERFORM ghostwatch._install_capture(its_contract.contract_id);
+            END IF;
+            PERFORM ghostwatch._restart_checks(i.invariant_id)
+            FROM ghostwatch.invariant AS i
+            WHERE i.contract_id = its_contract.contract_id;
+        END IF;
+    END IF;
+
+    IF EXISTS (SELECT FROM pg_class AS r WHERE r.oid = its_invariant.related) THEN
+        UPDATE ghostwatch.invariant AS i
+        SET related_name = i.related::text
+        WHERE i.invariant_id = its_invariant.invariant_id
+            AND i.related_name <> i.related::text;
+    ELSE
+        successor := ghostwatch._successor(its_contract.owner, its_invariant.related_name);
+        IF successor IS NOT NULL THEN
+            UPDATE ghostwatch.invariant AS i SET related = successor WHERE i.invariant_id = its_invariant.invariant_id;
+            PERFORM ghostwatch._restart_checks(its_invariant.invariant_id);
+        END IF;
+    END IF;
+END
+$_find_relations$;
+
+COMMENT ON FUNCTION ghostwatch._find_relations(integer) IS
+'Finds the tables of an invariant again by name after they were dropped and created anew, and begins its checks anew; otherwise keeps the names up to date.';

@@ -1,0 +1,76 @@
+CREATE FUNCTION ghostwatch._preview(
+    contract_id integer,
+    as_of timestamptz
+)
+RETURNS TABLE (
+    invariant text,
+    subjects bigint,
+    refused bigint,
+    missing bigint,
+    separate bigint,
+    unknown bigint
+)
+LANGUAGE plpgsql
+VOLATILE
+PARALLEL UNSAFE
+ROWS 10
+SET search_path = pg_catalog, pg_temp
+AS $_preview$
+-- A row that is there now says nothing of COMMIT: an application that writes it in a later transaction would lose
+-- every signup. The transaction that wrote a row is its xmin, until the row is written anew; so a related row older
+-- than the subject's present version proves nothing (unknown). Rows that carry the very birth time of their subject
+-- come from DEFAULT now() in one transaction, whatever has become of them since.
+-- By the birth times that the rows carry, also under capture: arrivals are not kept for a day.
+-- Declared SQL runs here, with the rights of who declared it: @plpgsql_check_options: security_warnings = false
+-- and it gives the columns of the result, which no static check can tell: @plpgsql_check_options: other_warnings = false, extra_warnings = false
+DECLARE
+    queries text;
+    path text;
+BEGIN
+    SELECT
+        string_agg(
+            format(
+                E'SELECT %1$L::text AS invariant, %2$s AS place, q.subject_key, q.satisfied, w.written\n'
+                'FROM (%3$s) AS q\n'
+                'LEFT JOIN (SELECT s.%4$I::text AS subject_key, (%5$s) AS written FROM %6$s AS s WHERE %7$s) AS w ON w.subject_key = q.subject_key\n'
+                'WHERE NOT (q.exempt_by_branch OR q.exempt_by_predicate)',
+                c.invariant,
+                c.invariant_id,
+                ghostwatch._subject_query(c, format(
+                    '(SELECT s.*, %s AS _arrived_at FROM %s AS s WHERE %s) AS s',
+                    ghostwatch._written_birth(c), c.subject, ghostwatch._born_between(c, as_of - '1 day'::interval, as_of)
+                )),
+                c.key_column,
+                ghostwatch._written_together(c),
+                c.subject,
+                ghostwatch._born_between(c, as_of - '1 day'::interval, as_of)
+            ),
+            E'\nUNION ALL\n'
+        ),
+        max(c.search_path)
+    INTO queries, path
+    FROM ghostwatch._enforced_clauses(contract_id) AS c;
+
+    PERFORM set_config('search_path', path, true);
+    RETURN QUERY EXECUTE format(
+        $query$
+        SELECT
+            coalesce(k.invariant, 'all'),
+            count(DISTINCT k.subject_key),
+            count(DISTINCT k.subject_key) FILTER (WHERE k.verdict IN ('missing', 'separate')),
+            count(DISTINCT k.subject_key) FILTER (WHERE k.verdict = 'missing'),
+            count(DISTINCT k.subject_key) FILTER (WHERE k.verdict = 'separate'),
+            count(DISTINCT k.subject_key) FILTER (WHERE k.verdict = 'unknown')
+        FROM (SELECT j.*, CASE WHEN j.satisfied THEN coalesce(j.written, 'unknown') ELSE 'missing' END AS verdict FROM (%s) AS j) AS k
+        GROUP BY GROUPING SETS ((k.invariant, k.place), ())
+        ORDER BY k.place
+        $query$,
+        queries
+    );
+    PERFORM set_config('search_path', 'pg_catalog, pg_temp', true);
+END
+$_preview$;
+
+COMMENT ON FUNCTION ghostwatch._preview(integer, timestamptz) IS
+'What enforcement would have done to the subjects of the last day, per invariant and (all) in total: refused is missing plus separate.
+missing: a row is not there now. separate: it came in a later transaction. unknown: it cannot be said, as the subject was updated since.';

@@ -1,0 +1,136 @@
+"""Ways around a check at COMMIT: closed where PostgreSQL allows, otherwise found by the next check run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import psycopg
+import pytest
+from psycopg import sql
+
+from tests.enforce.conftest import Shop
+
+
+@pytest.fixture
+def enforced(shop: Shop) -> Shop:
+    """The shop, in which half-made accounts are refused."""
+    shop.as_owner("SELECT * FROM ghostwatch.enforce('welcome', 'reject')")
+    return shop
+
+
+def violations(shop: Shop) -> list[tuple[str, str, str]]:
+    """What the next check run records."""
+    shop.as_owner("CALL ghostwatch.run_checks()")
+    return shop.database.rows(
+        """
+        SELECT i.name, v.subject_key, v.state
+        FROM ghostwatch.violation AS v INNER JOIN ghostwatch.invariant AS i USING (invariant_id) ORDER BY 1, 2
+        """
+    )
+
+
+def test_a_key_that_is_changed_is_judged(enforced: Shop) -> None:
+    """In the transaction of the account, and in any later one."""
+    with enforced.database.connect(autocommit=False) as session:
+        session.execute("INSERT INTO shop.account VALUES (1)")
+        session.execute("UPDATE shop.account SET id = 2 WHERE id = 1")
+        with pytest.raises(psycopg.Error, match=r"shop\.account 2 cannot be committed without greeting, locker"):
+            session.commit()
+
+    assert enforced.sign_up(3, "greeting", "locker") is None
+    with pytest.raises(psycopg.Error, match=r"shop\.account 4 cannot be committed"):
+        enforced.database.execute("UPDATE shop.account SET id = 4")
+    enforced.database.execute("UPDATE shop.account SET id = 3, trial = false")
+
+
+def test_a_moment_of_completeness_is_found_by_the_check_run(enforced: Shop) -> None:
+    """Judged early by SET CONSTRAINTS, and taken back in the same transaction: nothing fires any more."""
+    with enforced.database.connect(autocommit=False) as session:
+        session.execute("INSERT INTO shop.account VALUES (1)")
+        session.execute("INSERT INTO shop.greeting VALUES (1)")
+        session.execute("INSERT INTO shop.locker VALUES (1)")
+        session.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        session.execute("DELETE FROM shop.greeting")
+        session.commit()
+    assert violations(enforced) == [("greeting", "1", "error")]
+
+
+def test_what_skips_triggers_is_found_by_the_check_run(enforced: Shop) -> None:
+    """As replication and the table's owner can."""
+    enforced.database.execute("SET session_replication_role = replica; INSERT INTO shop.account VALUES (1)")
+    enforced.as_owner("ALTER TABLE shop.account DISABLE TRIGGER USER; INSERT INTO shop.account VALUES (2)")
+    assert [key for _, key, _ in violations(enforced)] == ["1", "2", "1", "2"]
+    assert "a disabled trigger" in enforced.findings("triggers", "error")[0][0]
+
+
+def test_a_function_on_the_table_of_another(enforced: Shop, make_role: Callable[[], str]) -> None:
+    """Somebody who may execute it after all gets no code of theirs run with the owner's rights."""
+    stranger = make_role()
+    enforced.database.connection.execute(
+        sql.SQL(
+            "GRANT USAGE ON SCHEMA shop TO {0}; GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA shop TO {0}; "
+            "CREATE SCHEMA lair AUTHORIZATION {0}"
+        ).format(sql.Identifier(stranger))
+    )
+    function = enforced.database.value(
+        "SELECT oid::regproc::text FROM pg_proc WHERE proname LIKE 'ghostwatch\\_enforce%%'"
+    )
+    session = enforced.database.connect(stranger)
+    session.execute(
+        sql.SQL(
+            """
+            CREATE TABLE lair.loot (who text);
+            CREATE TYPE lair.bait AS ENUM ('cheese');
+            CREATE FUNCTION lair.spring(lair.bait) RETURNS text LANGUAGE plpgsql AS $$
+            BEGIN
+                INSERT INTO lair.loot VALUES (current_user);
+                RETURN 'cheese';
+            END $$;
+            GRANT USAGE ON SCHEMA lair TO PUBLIC;
+            GRANT INSERT ON lair.loot TO PUBLIC;
+            CREATE CAST (lair.bait AS text) WITH FUNCTION lair.spring(lair.bait);
+            CREATE FUNCTION lair.same(bigint, lair.bait) RETURNS boolean LANGUAGE plpgsql AS $$
+            BEGIN
+                INSERT INTO lair.loot VALUES (current_user);
+                RETURN true;
+            END $$;
+            CREATE TEMPORARY TABLE account (id lair.bait);
+            CREATE TRIGGER trap AFTER INSERT ON account FOR EACH ROW EXECUTE FUNCTION {}();
+            INSERT INTO account VALUES ('cheese');
+            """
+        ).format(sql.SQL(function))
+    )
+    assert session.execute("SELECT who FROM lair.loot").fetchall() == []
+
+
+def test_a_function_that_was_put_there_beforehand(shop: Shop, make_role: Callable[[], str]) -> None:
+    """GW076: replaced, it would keep what its author granted."""
+    stranger = make_role()
+    enforcement = shop.database.value("SELECT ghostwatch._enforcement_name(contract_id)::text FROM ghostwatch.contract")
+    shop.database.connection.execute(
+        sql.SQL("GRANT CREATE, USAGE ON SCHEMA shop TO {0}").format(sql.Identifier(stranger))
+    )
+    shop.database.connect(stranger).execute(
+        sql.SQL("CREATE FUNCTION {}() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'").format(
+            sql.Identifier("shop", enforcement)
+        )
+    )
+    with pytest.raises(psycopg.Error, match=f'belongs to role "{stranger}"') as refused:
+        shop.as_owner("SELECT * FROM ghostwatch.enforce('welcome', 'reject')")
+    assert refused.value.sqlstate == "GW076"
+    assert "DROP FUNCTION" in (refused.value.diag.message_hint or "")
+
+
+def test_default_privileges_give_nobody_the_function(shop: Shop, make_role: Callable[[], str]) -> None:
+    """Whatever the owner's default privileges say, nobody else may execute it."""
+    stranger = make_role()
+    shop.database.connect(shop.owner).execute(
+        sql.SQL("ALTER DEFAULT PRIVILEGES GRANT EXECUTE ON FUNCTIONS TO {}").format(sql.Identifier(stranger))
+    )
+    shop.as_owner("SELECT * FROM ghostwatch.enforce('welcome', 'reject')")
+    assert shop.database.rows(
+        """
+        SELECT DISTINCT a.grantee::regrole::text
+        FROM pg_proc, LATERAL aclexplode(proacl) AS a WHERE proname LIKE 'ghostwatch\\_enforce%'
+        """
+    ) == [(f'"{shop.owner}"',)]
