@@ -187,3 +187,21 @@ def test_a_database_that_cannot_tell_letters_apart_is_named(database_without_enc
     found = database_without_encoding.rows("SELECT object, advice FROM onboarding.adopt()")
     named = f"database {database_without_encoding.name}"
     assert [advice for thing, advice in found if thing == named and "ENCODING 'UTF8'" in advice]
+
+
+def test_adopting_does_not_wait_behind_a_busy_table(database: Database) -> None:
+    """A table with a foreign key to the users locks them: tried for a moment, then the session is named."""
+    database.execute('CREATE TABLE public."user" (id bigint PRIMARY KEY, type text NOT NULL)')
+    database.execute(
+        'ALTER TABLE public."user" ADD created_at timestamptz NOT NULL DEFAULT now(), '
+        "ADD last_active_at timestamptz, ADD blocked_bot_at timestamptz"
+    )
+    database.execute("SELECT ghostwatch.set_setting('lock_timeout', '20 milliseconds')")
+    database.execute("SELECT ghostwatch.set_setting('lock_attempts', '2')")
+    signup = database.connect(autocommit=False)
+    signup.execute("INSERT INTO public.\"user\" VALUES (1, 'user')")
+    with pytest.raises(psycopg.Error, match=f"in use by pid {signup.info.backend_pid}, INSERT") as refused:
+        database.execute("SELECT FROM onboarding.adopt()")
+    assert refused.value.sqlstate == "GW075"
+    signup.commit()
+    database.execute("SELECT FROM onboarding.adopt()")

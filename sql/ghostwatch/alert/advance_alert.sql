@@ -15,10 +15,6 @@ AS $_advance_alert$
 DECLARE
     latest ghostwatch.alert;
 BEGIN
-    IF ghostwatch._in_maintenance(invariant_id, as_of) THEN
-        RETURN false;
-    END IF;
-
     SELECT a.* INTO latest
     FROM ghostwatch.alert AS a
     WHERE a.kind = _advance_alert.kind

@@ -12,10 +12,15 @@ AS $_decide_alerts$
 DECLARE
     calm constant ghostwatch._condition := ROW(false, NULL, 0, 0, '{}', '[]', '{}', '0');
     its_rule  text := (SELECT i.rule FROM ghostwatch.invariant AS i WHERE i.invariant_id = _decide_alerts.invariant_id);
-    failing   ghostwatch._condition := ghostwatch._check_failing_condition(invariant_id, as_of);
+    failing   ghostwatch._condition;
     found     ghostwatch._condition;
     silent    ghostwatch._condition;
 BEGIN
+    IF ghostwatch._in_maintenance(invariant_id, as_of) THEN
+        RETURN;
+    END IF;
+
+    failing := ghostwatch._check_failing_condition(invariant_id, as_of);
     PERFORM ghostwatch._advance_alert('check_failing', invariant_id, failing, as_of);
 
     -- A check that failed has seen neither harm nor calm; one that reports its triggers (GW077) has.

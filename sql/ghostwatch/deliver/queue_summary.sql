@@ -3,7 +3,7 @@ CREATE FUNCTION ghostwatch._queue_summary(
     facts jsonb,
     as_of timestamptz
 )
-RETURNS boolean
+RETURNS void
 LANGUAGE plpgsql
 VOLATILE
 PARALLEL UNSAFE
@@ -13,7 +13,6 @@ AS $_queue_summary$
 DECLARE
     channel ghostwatch.channel;
     entered bigint;
-    anything boolean := false;
 BEGIN
     FOR channel IN
         SELECT c.*
@@ -47,12 +46,10 @@ BEGIN
             AND n.next_attempt_at = 'infinity'
             AND n.alert_id IN (SELECT a.alert_id FROM ghostwatch.alert AS a WHERE a.contract = ANY (_queue_summary.contracts));
 
-        anything := true;
+        PERFORM ghostwatch._wake_sidecars();
     END LOOP;
-
-    RETURN anything;
 END
 $_queue_summary$;
 
 COMMENT ON FUNCTION ghostwatch._queue_summary(text[], jsonb, timestamptz) IS
-'Puts the summary of a maintenance window into the outbox of every channel that is told about one of the contracts. Returns whether there is one.';
+'Puts the summary of a maintenance window into the outbox of every channel that is told about one of the contracts.';

@@ -19,7 +19,8 @@ AS $_preview$
 -- A row that is there now says nothing of COMMIT: an application that writes it in a later transaction would lose
 -- every signup. The transaction that wrote a row is its xmin, until the row is written anew; so a related row older
 -- than the subject's present version proves nothing (unknown). Rows that carry the very birth time of their subject
--- come from DEFAULT now() in one transaction, whatever has become of them since.
+-- come from DEFAULT now() in one transaction, whatever has become of them since. A younger row of a table that is
+-- updated may have been written anew: unknown, where another table shows that this subject came in one transaction.
 -- By the birth times that the rows carry, also under capture: arrivals are not kept for a day.
 -- Declared SQL runs here, with the rights of who declared it: @plpgsql_check_options: security_warnings = false
 -- and it gives the columns of the result, which no static check can tell: @plpgsql_check_options: other_warnings = false, extra_warnings = false
@@ -30,7 +31,7 @@ BEGIN
     SELECT
         string_agg(
             format(
-                E'SELECT %1$L::text AS invariant, %2$s AS place, q.subject_key, q.satisfied, w.written\n'
+                E'SELECT %1$L::text AS invariant, %2$s AS place, %8$L::boolean AS is_elsewhere, q.subject_key, q.satisfied, w.written\n'
                 'FROM (%3$s) AS q\n'
                 'LEFT JOIN (SELECT s.%4$I::text AS subject_key, (%5$s) AS written FROM %6$s AS s WHERE %7$s) AS w ON w.subject_key = q.subject_key\n'
                 'WHERE NOT (q.exempt_by_branch OR q.exempt_by_predicate)',
@@ -43,7 +44,8 @@ BEGIN
                 c.key_column,
                 ghostwatch._written_together(c),
                 c.subject,
-                ghostwatch._born_between(c, as_of - '1 day'::interval, as_of)
+                ghostwatch._born_between(c, as_of - '1 day'::interval, as_of),
+                c.related <> c.subject
             ),
             E'\nUNION ALL\n'
         ),
@@ -61,7 +63,17 @@ BEGIN
             count(DISTINCT k.subject_key) FILTER (WHERE k.verdict = 'missing'),
             count(DISTINCT k.subject_key) FILTER (WHERE k.verdict = 'separate'),
             count(DISTINCT k.subject_key) FILTER (WHERE k.verdict = 'unknown')
-        FROM (SELECT j.*, CASE WHEN j.satisfied THEN coalesce(j.written, 'unknown') ELSE 'missing' END AS verdict FROM (%s) AS j) AS k
+        FROM (
+            SELECT
+                j.*,
+                CASE
+                    WHEN NOT j.satisfied THEN 'missing'
+                    WHEN j.written <> 'updated' THEN j.written
+                    WHEN bool_or(j.is_elsewhere AND j.written = 'together') OVER (PARTITION BY j.subject_key) THEN 'unknown'
+                    ELSE 'separate'
+                END AS verdict
+            FROM (%s) AS j
+        ) AS k
         GROUP BY GROUPING SETS ((k.invariant, k.place), ())
         ORDER BY k.place
         $query$,

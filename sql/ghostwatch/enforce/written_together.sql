@@ -7,22 +7,36 @@ STABLE
 PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $_written_together$
-    -- Only tables have xmin. A savepoint has a transaction identifier of its own: there, equal times decide.
+    -- Only tables have xmin. A savepoint has a transaction identifier of its own, and a row that was updated that of the
+    -- last update: there, equal times of DEFAULT now() decide.
     SELECT format(
-        E'SELECT CASE WHEN pg_catalog.bool_or(%1$s) THEN ''together'' WHEN pg_catalog.bool_and(%2$s) THEN ''separate'' ELSE ''unknown'' END '
+        E'SELECT CASE WHEN pg_catalog.bool_or(%1$s) THEN ''together'' WHEN pg_catalog.bool_and(%2$s) THEN %8$L ELSE ''unknown'' END '
         'FROM %3$s AS r WHERE r.%4$I = s.%5$I%6$s AND (\n%7$s\n)',
         concat_ws(
             ' OR ',
-            CASE WHEN is_table THEN 'r.xmin::pg_catalog.text OPERATOR(pg_catalog.=) s.xmin::pg_catalog.text' END,
-            CASE
-                WHEN i.related_at_column IS NOT NULL
-                    AND ghostwatch._column_type((clause).related, i.related_at_column) = ghostwatch._column_type((clause).subject, (clause).born_at_column)
-                    THEN format('r.%I::pg_catalog.text OPERATOR(pg_catalog.=) s.%I::pg_catalog.text', i.related_at_column, (clause).born_at_column)
-            END,
+            CASE WHEN k.is_table THEN 'r.xmin::pg_catalog.text OPERATOR(pg_catalog.=) s.xmin::pg_catalog.text' END,
+            (
+                SELECT string_agg(format('r.%I::pg_catalog.text OPERATOR(pg_catalog.=) s.%I::pg_catalog.text', a.attname, b.attname), ' OR ')
+                FROM pg_attribute AS a
+                INNER JOIN pg_attribute AS b
+                    ON b.atttypid = a.atttypid
+                LEFT JOIN pg_attrdef AS d
+                    ON d.adrelid = a.attrelid
+                    AND d.adnum = a.attnum
+                WHERE a.attrelid = i.related
+                    AND a.attnum > 0
+                    AND NOT a.attisdropped
+                    AND b.attrelid = (clause).subject
+                    AND b.attname = (clause).born_at_column
+                    AND (
+                        a.attname = i.related_at_column
+                        OR pg_get_expr(d.adbin, d.adrelid) ~ '(now|transaction_timestamp)\(\)|CURRENT_TIMESTAMP'
+                    )
+            ),
             'false'
         ),
         CASE
-            WHEN is_table THEN 'pg_catalog.age(r.xmin) OPERATOR(pg_catalog.<) pg_catalog.age(s.xmin)'
+            WHEN k.is_table THEN 'pg_catalog.age(r.xmin) OPERATOR(pg_catalog.<) pg_catalog.age(s.xmin)'
             WHEN i.related_at_column IS NOT NULL THEN 'true'
             ELSE 'false'
         END,
@@ -30,12 +44,26 @@ AS $_written_together$
         (clause).related_key_column,
         (clause).key_column,
         ghostwatch._key_cast((clause).subject, (clause).key_column, (clause).related, (clause).related_key_column),
-        coalesce((clause).predicate, 'true')
+        coalesce((clause).predicate, 'true'),
+        CASE WHEN k.is_updated THEN 'updated' ELSE 'separate' END
     )
     FROM ghostwatch.invariant AS i
-    CROSS JOIN LATERAL (SELECT r.relkind IN ('r', 'p') AS is_table FROM pg_class AS r WHERE r.oid = i.related) AS k
+    CROSS JOIN LATERAL (
+        SELECT
+            r.relkind IN ('r', 'p') AS is_table,
+            (
+                SELECT coalesce(sum(pg_stat_get_tuples_updated(t.relid)), 0) > 0
+                FROM (
+                    SELECT r.oid AS relid
+                    UNION
+                    SELECT p.relid FROM pg_partition_tree(r.oid) AS p
+                ) AS t
+            ) AS is_updated
+        FROM pg_class AS r
+        WHERE r.oid = i.related
+    ) AS k
     WHERE i.invariant_id = (clause).invariant_id
 $_written_together$;
 
 COMMENT ON FUNCTION ghostwatch._written_together(ghostwatch._clause) IS
-'SQL that says of a subject s whether its row of a clause was written in one transaction with it: together, separate or unknown.';
+'SQL that says of a subject s whether its row of a clause was written in one transaction with it: together, separate, updated (separate, or written anew since) or unknown.';

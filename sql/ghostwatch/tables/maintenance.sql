@@ -1,3 +1,4 @@
+-- Every decision looks here: so small a table is read faster without an index than with one.
 CREATE TABLE ghostwatch.maintenance (
     maintenance_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     started_at timestamptz NOT NULL,
@@ -6,9 +7,6 @@ CREATE TABLE ghostwatch.maintenance (
     comment text NOT NULL,
     summarized_at timestamptz
 );
-
-CREATE INDEX maintenance_open ON ghostwatch.maintenance (ends_at)
-WHERE summarized_at IS NULL;
 
 COMMENT ON TABLE ghostwatch.maintenance IS
 'Deploy windows: while one is open, check runs record violations but decide no alerts; written by ghostwatch.maintenance().';

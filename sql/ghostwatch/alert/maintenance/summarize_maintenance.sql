@@ -1,7 +1,7 @@
 CREATE FUNCTION ghostwatch._summarize_maintenance(
     as_of timestamptz
 )
-RETURNS boolean
+RETURNS void
 LANGUAGE plpgsql
 VOLATILE
 PARALLEL UNSAFE
@@ -12,7 +12,6 @@ AS $_summarize_maintenance$
 DECLARE
     past ghostwatch.maintenance;
     covered text[];
-    anything boolean := false;
 BEGIN
     FOR past IN
         SELECT m.*
@@ -38,7 +37,7 @@ BEGIN
         WHERE pg_has_role(past.owner, c.owner, 'USAGE');
 
         UPDATE ghostwatch.maintenance AS m SET summarized_at = as_of WHERE m.maintenance_id = past.maintenance_id;
-        anything := ghostwatch._queue_summary(
+        PERFORM ghostwatch._queue_summary(
             covered,
             jsonb_build_object(
                 'comment', past.comment,
@@ -47,12 +46,10 @@ BEGIN
                 'found', ghostwatch._recap(past.started_at)
             ),
             as_of
-        ) OR anything;
+        );
     END LOOP;
-
-    RETURN anything;
 END
 $_summarize_maintenance$;
 
 COMMENT ON FUNCTION ghostwatch._summarize_maintenance(timestamptz) IS
-'Queues the summary of each maintenance window that is over. Returns whether there is something to tell.';
+'Queues the summary of each maintenance window that is over.';
