@@ -155,6 +155,7 @@ def _replay_signups(connection: psycopg.Connection[Any]) -> None:
     """Every user starts the bot through onboarding.start(); some then get no meme."""
     chance = random.Random(1)
     now = datetime.now(UTC)
+    connection.execute("SELECT ghostwatch.enable_test_clock()")
     links, weights = list(BRANCHES), list(BRANCHES.values())
     for number in range(30 * SIGNUPS_PER_MINUTE):
         born_at = now - timedelta(minutes=30) + number * timedelta(minutes=1) / SIGNUPS_PER_MINUTE
@@ -172,6 +173,7 @@ def _replay_signups(connection: psycopg.Connection[Any]) -> None:
                 [user_id, born_at + timedelta(seconds=20)],
             )
     connection.execute("RESET ghostwatch.clock")
+    connection.execute("SELECT ghostwatch.disable_test_clock()")
 
 
 def _serve_leaked_users(connection: psycopg.Connection[Any]) -> None:

@@ -73,6 +73,7 @@ class Database:
 
     def set_clock(self, now: datetime | str) -> None:
         """Stops ghostwatch's clock at a moment, for every session there is and every later one."""
+        enable_test_clock(self.server, self.name)
         self._set_clock_of_later_sessions(str(now))
         for connection in self._connections:
             connection.execute("SELECT set_config('ghostwatch.clock', %s, false)", [str(now)])
@@ -81,6 +82,11 @@ class Database:
         self.server.execute(
             sql.SQL("ALTER DATABASE {} SET ghostwatch.clock = {}").format(sql.Identifier(self.name), sql.Literal(now))
         )
+
+
+def enable_test_clock(server: Server, database: str) -> None:
+    """Lets the sessions of a database set the time, once."""
+    server.execute("SELECT ghostwatch.enable_test_clock() WHERE NOT ghostwatch._test_clock_is_enabled()", database)
 
 
 def install(server: Server, database: str, kind: str) -> None:

@@ -68,6 +68,7 @@ class Crowd:
 
     def fill(self, users: int, reactions: int) -> None:
         """Makes the past: all born before the last hour, and served."""
+        self.execute("SELECT ghostwatch.enable_test_clock() WHERE NOT ghostwatch._test_clock_is_enabled()")
         self.set_clock(self.now)
         self.execute(
             """

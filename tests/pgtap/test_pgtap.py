@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from scripts.cluster import Server
-from tests.database import Database
+from tests.database import Database, enable_test_clock
 
 FOLDER = Path(__file__).parent
 FILES = sorted(str(path.relative_to(FOLDER)) for path in FOLDER.glob("*/*.sql"))
@@ -21,6 +21,7 @@ def pgtap_database(server: Server, templates: dict[str, str], kind: str) -> Iter
     """One database for all files of a kind: each file runs in a transaction that it rolls back."""
     with Database.create(server, f"pgtap_{os.getpid()}_{kind}", templates[kind], kind) as database:
         database.execute("CREATE EXTENSION pgtap")
+        enable_test_clock(server, database.name)
         yield database
 
 

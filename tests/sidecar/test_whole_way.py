@@ -21,11 +21,12 @@ def test_a_ghost_becomes_a_message(cron_server: OwnServer, telegram: FakeTelegra
         connection.execute("SELECT FROM onboarding.adopt()")
         connection.execute("SELECT ghostwatch.add_channel('admins', -1001, events => false)")
         # Everything but the meme, six minutes ago.
+        connection.execute("SELECT ghostwatch.enable_test_clock()")
         connection.execute("SELECT set_config('ghostwatch.clock', (now() - interval '6 minutes')::text, false)")
         connection.execute(
             "SELECT FROM onboarding.start(6001480, 'Anna', language_code => 'en', deep_link => 'kitchen')"
         )
-        connection.execute("SELECT set_config('ghostwatch.clock', '', false)")
+        connection.execute("SELECT ghostwatch.disable_test_clock()")
 
         dsn = cron_server.dsn("bot", user="sidecar")
         with Sidecar(dsn, tmp_path / "log", environment_for(telegram, poll_every="10m")) as sidecar:

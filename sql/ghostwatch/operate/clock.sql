@@ -3,8 +3,9 @@ RETURNS timestamptz
 LANGUAGE sql
 VOLATILE
 PARALLEL SAFE
--- Parsed here and now: it may be asked under anybody's search path, and a SET clause would cost more than the rest.
-RETURN coalesce(nullif(current_setting('ghostwatch.clock', true), '')::timestamptz, clock_timestamp());
+-- No session can set it: a session that could move the time could mute a chat or escape a check.
+-- Parsed when it is created, since it may be called under any search path; a SET clause would cost more than the rest.
+RETURN clock_timestamp();
 
 COMMENT ON FUNCTION ghostwatch._clock() IS
-'The present time, the only place where ghostwatch reads it, or the setting ghostwatch.clock where it is set (tests).';
+'The present time. ghostwatch reads it nowhere else.';

@@ -1,9 +1,9 @@
 BEGIN;
-SELECT plan(3);
+SELECT plan(4);
 
 SELECT ok(
     ghostwatch._clock() BETWEEN now() AND clock_timestamp(),
-    'without a setting the clock is the machine''s'
+    'without a setting the clock is the server''s'
 );
 
 SET LOCAL ghostwatch.clock = '2026-01-01 12:00+00';
@@ -17,6 +17,13 @@ SET LOCAL ghostwatch.clock = '';
 SELECT ok(
     ghostwatch._clock() > '2026-01-01 12:00+00',
     'an emptied setting lets the clock run again'
+);
+
+SELECT ghostwatch.disable_test_clock();
+SET LOCAL ghostwatch.clock = '2026-01-01 12:00+00';
+SELECT ok(
+    ghostwatch._clock() > '2026-01-01 12:00+00',
+    'without a test clock no session sets the time'
 );
 
 SELECT * FROM finish();

@@ -1,0 +1,66 @@
+"""Class: the time is the server's, whatever a session sets."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+import pytest
+from psycopg import sql
+
+from tests.database import Database
+from tests.security.conftest import refused
+
+pytestmark = pytest.mark.both_kinds
+
+
+def test_a_sidecar_cannot_mute_a_chat_for_ever(watched: Database, make_role: Callable[[], str]) -> None:
+    role = make_role()
+    watched.execute("SELECT ghostwatch.grant_sidecar(%s)", role)
+    sidecar = watched.connect(role)
+    sidecar.execute("SET ghostwatch.clock = '9999-01-01'")
+    sidecar.execute("SELECT * FROM ghostwatch.claim_notifications('evil')")
+    assert watched.value("SELECT count(*) FROM ghostwatch.notification WHERE next_attempt_at > '3000-01-01'") == 0
+    assert watched.value("SELECT count(*) FROM ghostwatch.chat WHERE chat::text LIKE '%9999-%'") == 0
+
+
+def test_who_inserts_cannot_evade_capture(watched: Database, stranger: str) -> None:
+    watched.execute("""SELECT ghostwatch.declare_contract('captured', '"user"', capture => true)""")
+    watched.connection.execute(sql.SQL('GRANT INSERT ON "user" TO {}').format(sql.Identifier(stranger)))
+    signup = watched.connect(stranger)
+    signup.execute("SET ghostwatch.clock = '1970-01-01'")
+    signup.execute("""INSERT INTO "user" VALUES (2, now())""")
+    assert watched.value(
+        "SELECT arrived_at > now() - interval '1 minute' FROM ghostwatch.arrival WHERE subject_key = '2'"
+    )
+
+
+def test_infinity_does_not_break_the_doctor(watched: Database) -> None:
+    watched.execute("SET ghostwatch.clock = 'infinity'")
+    watched.execute("SELECT * FROM ghostwatch.doctor()")
+
+
+def test_only_the_owner_of_the_database_enables_a_test_clock(
+    watched: Database, operator: str, make_role: Callable[[], str]
+) -> None:
+    for session in (watched.connect(operator), watched.connect(make_role())):
+        refused("42501", partial(session.execute, "SELECT ghostwatch.enable_test_clock()"))
+
+    watched.execute("SELECT ghostwatch.enable_test_clock()")
+    found = watched.rows(
+        "SELECT verdict, advice FROM ghostwatch.doctor() WHERE check_name = 'privileges' AND verdict = 'error'"
+    )
+    assert found == [("error", "SELECT ghostwatch.disable_test_clock();")]
+    watched.connection.execute(found[0][1].encode())
+    assert not watched.value("SELECT ghostwatch._test_clock_is_enabled()")
+
+
+def test_a_granted_execute_does_not_enable_it(watched: Database, make_role: Callable[[], str]) -> None:
+    role = make_role()
+    watched.connection.execute(
+        sql.SQL(
+            "GRANT USAGE ON SCHEMA ghostwatch TO {0}; GRANT EXECUTE ON FUNCTION ghostwatch.enable_test_clock() TO {0}"
+        ).format(sql.Identifier(role))
+    )
+    said = refused("GW160", lambda: watched.connect(role).execute("SELECT ghostwatch.enable_test_clock()"))
+    assert said.diag.message_hint == "SET ROLE postgres;"
