@@ -1,4 +1,4 @@
--- A dump carries the rows of every table but the installation's own record, which restoring writes anew.
+-- A dump carries the rows of every table but of those that restoring fills anew.
 DO $configuration$
 DECLARE
     relation regclass;
@@ -8,7 +8,7 @@ BEGIN
         FROM pg_catalog.pg_class AS c
         WHERE c.relnamespace = 'ghostwatch'::regnamespace
             AND c.relkind IN ('r', 'S')
-            AND c.relname <> 'installation'
+            AND c.relname NOT IN ('installation', 'exclusive_task')
         ORDER BY c.oid
     LOOP
         PERFORM pg_catalog.pg_extension_config_dump(relation, '');

@@ -11,10 +11,9 @@ AS $_decide_checks_stopped$
 -- Takes the time.
 BEGIN
     -- A pause is wanted. And where somebody else is deciding this very thing, one of us is enough.
-    -- (Two numbers make a lock that no application takes, whose own go by one, such as the id of a user.)
     IF ghostwatch._setting('paused')::boolean
         OR ghostwatch._in_maintenance(NULL, as_of)
-        OR NOT pg_try_advisory_xact_lock('ghostwatch'::regnamespace::oid::integer, 'ghostwatch.alert'::regclass::oid::integer)
+        OR NOT ghostwatch._take_task('decide checks_stopped')
     THEN
         RETURN;
     END IF;

@@ -1,0 +1,24 @@
+CREATE FUNCTION ghostwatch._take_task(
+    name text
+)
+RETURNS boolean
+LANGUAGE plpgsql
+VOLATILE
+PARALLEL UNSAFE
+-- Called by check runs, which run as an operator. No grant but the owner's lets anybody lock the row.
+SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $_take_task$
+-- Never waits: whoever finds the row locked has nothing to do.
+BEGIN
+    PERFORM
+    FROM ghostwatch.exclusive_task AS t
+    WHERE t.name = _take_task.name
+    FOR NO KEY UPDATE SKIP LOCKED;
+
+    RETURN FOUND;
+END
+$_take_task$;
+
+COMMENT ON FUNCTION ghostwatch._take_task(text) IS
+'Takes a task for this transaction; returns false where another session performs it.';
