@@ -1,11 +1,34 @@
--- Refuses to install without ghostwatch (GW903), or over anything that is there already (GW901).
+-- Refuses to install without ghostwatch (GW903), over anything that is there already (GW901), or on top of a schema
+-- ghostwatch whose owner this role need not trust (GW902): that role's functions would run with this role's rights.
+-- Decides by the catalogs alone.
 DO $guard$
+DECLARE
+    core_owner name;
+    trusted    boolean;
+    has_record boolean;
 BEGIN
-    IF pg_catalog.to_regclass('ghostwatch.installation') IS NULL THEN
+    SELECT
+        pg_catalog.pg_get_userbyid(n.nspowner),
+        r.rolsuper OR r.rolname = current_user,
+        c.oid IS NOT NULL
+    INTO core_owner, trusted, has_record
+    FROM pg_catalog.pg_namespace AS n
+    INNER JOIN pg_catalog.pg_roles AS r ON r.oid = n.nspowner
+    LEFT JOIN pg_catalog.pg_class AS c ON c.relnamespace = n.oid AND c.relname = 'installation' AND c.relkind = 'r' AND c.relowner = n.nspowner
+    WHERE n.nspname = 'ghostwatch';
+
+    IF core_owner IS NULL OR (trusted AND NOT has_record) THEN
         RAISE EXCEPTION 'ghostwatch is not installed in database %', pg_catalog.current_database()
             USING ERRCODE = 'GW903',
                   DETAIL  = 'ghostwatch_onboarding declares its contract through it.',
                   HINT    = 'Install ghostwatch first: CREATE EXTENSION ghostwatch; or psql -f ghostwatch.sql';
+    END IF;
+
+    IF NOT trusted THEN
+        RAISE EXCEPTION 'schema ghostwatch belongs to role %', pg_catalog.quote_ident(core_owner)
+            USING ERRCODE = 'GW902',
+                  DETAIL  = pg_catalog.format('Its functions would run with the rights of role %I.', current_user),
+                  HINT    = pg_catalog.format('Install both with one role: SET ROLE %I;', core_owner);
     END IF;
 
     IF pg_catalog.to_regnamespace('onboarding') IS NOT NULL THEN
