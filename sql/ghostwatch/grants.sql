@@ -1,6 +1,14 @@
--- Nothing is open to everyone, whatever the installer's default privileges say;
--- grant_sidecar() and grant_operator() give what a role needs.
-REVOKE ALL ON SCHEMA ghostwatch FROM public;
-REVOKE ALL ON ALL TABLES IN SCHEMA ghostwatch FROM public;
-REVOKE ALL ON ALL SEQUENCES IN SCHEMA ghostwatch FROM public;
-REVOKE ALL ON ALL ROUTINES IN SCHEMA ghostwatch FROM public;
+-- Default privileges of the installer, and objects that somebody created beforehand, may have let others in.
+-- Only the owner keeps its rights; grant_sidecar() and grant_operator() give what a role needs.
+DO $grants$
+DECLARE
+    foreign_grant record;
+BEGIN
+    FOR foreign_grant IN
+        SELECT DISTINCT f.revoke_statement
+        FROM ghostwatch._foreign_grants('ghostwatch') AS f
+    LOOP
+        EXECUTE foreign_grant.revoke_statement;
+    END LOOP;
+END
+$grants$;

@@ -16,6 +16,7 @@ DECLARE
     routine  regprocedure;
 BEGIN
     PERFORM ghostwatch._require_grantable(grant_operator.role);
+    PERFORM ghostwatch._note_grant(grant_operator.role, 'operator');
 
     EXECUTE format('GRANT USAGE ON SCHEMA ghostwatch TO %I', grant_operator.role);
 
@@ -23,7 +24,7 @@ BEGIN
     FOR relation IN
         SELECT
             c.oid::regclass AS name,
-            c.relkind = 'r' AND c.relname <> 'installation' AS writable
+            c.relkind = 'r' AND c.relname NOT IN ('installation', 'exclusive_task', 'granted_role') AS writable
         FROM pg_class AS c
         WHERE c.relnamespace = 'ghostwatch'::regnamespace
             AND c.relkind IN ('r', 'v')
@@ -41,7 +42,7 @@ BEGIN
         SELECT p.oid::regprocedure
         FROM pg_proc AS p
         WHERE p.pronamespace = 'ghostwatch'::regnamespace
-            AND p.proname NOT IN ('grant_sidecar', 'grant_operator')
+            AND p.proname NOT IN ('grant_sidecar', 'grant_operator', 'enable_test_clock', 'disable_test_clock')
             AND p.oid NOT IN (SELECT f FROM ghostwatch._sidecar_functions() AS f)
     LOOP
         EXECUTE format('GRANT EXECUTE ON ROUTINE %s TO %I', routine, grant_operator.role);

@@ -14,6 +14,7 @@ DECLARE
     delivering regprocedure;
 BEGIN
     PERFORM ghostwatch._require_grantable(grant_sidecar.role);
+    PERFORM ghostwatch._note_grant(grant_sidecar.role, 'sidecar');
 
     EXECUTE format('GRANT USAGE ON SCHEMA ghostwatch TO %I', grant_sidecar.role);
 

@@ -10,10 +10,18 @@ SET search_path = pg_catalog, pg_temp
 AS $_require_grantable$
 -- Makes sure that this session can give the role privileges; GRANT itself would only warn.
 -- Takes the role that is to receive them, and the schema that they are on.
--- Raises GW057 where there is no such role, GW058 where this session does not act for the installation's owner.
+-- Raises GW057 for PUBLIC and where there is no such role, GW058 where this session does not act for the installation's owner.
 DECLARE
     installer name;
 BEGIN
+    IF role = 'public' THEN
+        RAISE EXCEPTION 'nothing of ghostwatch can be granted to PUBLIC'
+        USING
+            ERRCODE = 'GW057',
+            DETAIL = 'PUBLIC is no role but every role of the server.',
+            HINT = 'Grant to a role of its own: CREATE ROLE ghostwatch_sidecar LOGIN;';
+    END IF;
+
     IF to_regrole(quote_ident(role)) IS NULL THEN
         RAISE EXCEPTION 'there is no role %', quote_nullable(role)
         USING

@@ -12,6 +12,7 @@ AS $grant_app$
 -- Raises GW057 where there is no such role, GW058 where this session cannot grant.
 BEGIN
     PERFORM ghostwatch._require_grantable(grant_app.role, 'onboarding');
+    PERFORM ghostwatch._note_grant(grant_app.role, 'app');
 
     EXECUTE format('GRANT USAGE ON SCHEMA onboarding TO %I', grant_app.role);
     EXECUTE format(

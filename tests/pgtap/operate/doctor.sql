@@ -22,9 +22,10 @@ $$;
 SELECT bag_eq(
     $$ SELECT check_name, finding FROM ghostwatch.doctor() WHERE verdict = 'error' $$,
     $$ VALUES
+        ('privileges', 'A test clock is enabled: every session may set the time that ghostwatch reads.'),
         ('sidecar', 'No sidecar is at work: nobody is told anything.'),
         ('channels', 'There is no channel: nobody is told anything.') $$,
-    'an installation that nobody uses yet lacks a sidecar and a channel, and nothing else'
+    'an installation that nobody uses yet lacks a sidecar and a channel, and nothing else but has a test clock'
 );
 
 -- A contract without any index, that no run judges.
@@ -258,8 +259,14 @@ GRANT SELECT ON ghostwatch.alert TO public;
 SELECT bag_eq(
     $$ SELECT pg_temp.said('privileges') $$,
     $$ VALUES
-        ('error | Everybody may execute ghostwatch.doctor(). | REVOKE ALL ON ROUTINE ghostwatch.doctor() FROM PUBLIC;'),
-        ('error | Everybody may select ghostwatch.alert. | REVOKE ALL ON TABLE ghostwatch.alert FROM PUBLIC;') $$,
+        (
+            'error | PUBLIC has privileges that ghostwatch did not grant, on routine ghostwatch.doctor(), table ghostwatch.alert. | '
+            'REVOKE ALL ON ROUTINE ghostwatch.doctor() FROM PUBLIC CASCADE; REVOKE ALL ON TABLE ghostwatch.alert FROM PUBLIC CASCADE;'
+        ),
+        (
+            'error | A test clock is enabled: every session may set the time that ghostwatch reads. | '
+            'SELECT ghostwatch.disable_test_clock();'
+        ) $$,
     'what is open to everybody'
 );
 SELECT ghostwatch.pause();

@@ -1,0 +1,125 @@
+"""Class: what ghostwatch did not grant, nobody has; and the doctor names who has."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import LiteralString
+
+import pytest
+from psycopg import sql
+
+from tests.database import Database, install
+from tests.security.conftest import refused
+
+FOREIGN: LiteralString = """
+    SELECT DISTINCT grantee_name
+    FROM (
+        SELECT * FROM ghostwatch._foreign_grants('ghostwatch')
+        UNION ALL
+        SELECT * FROM ghostwatch._foreign_grants('onboarding')
+    ) AS f
+"""
+
+
+def said(database: Database) -> list[tuple[str, str, str]]:
+    """What the doctor has against the privileges."""
+    return database.rows(
+        """
+        SELECT verdict, finding, advice FROM ghostwatch.doctor()
+        WHERE check_name = 'privileges' AND verdict <> 'ok'
+        """
+    )
+
+
+@pytest.mark.both_kinds
+def test_default_privileges_let_nobody_in(empty_database: Database, make_role: Callable[[], str], kind: str) -> None:
+    role = make_role()
+    for objects in ("TABLES", "SEQUENCES", "ROUTINES", "SCHEMAS"):
+        empty_database.connection.execute(
+            sql.SQL("ALTER DEFAULT PRIVILEGES GRANT ALL ON {} TO {}").format(sql.SQL(objects), sql.Identifier(role))
+        )
+    install(empty_database.server, empty_database.name, kind)
+    assert empty_database.rows(FOREIGN) == []
+
+    found = said(empty_database)
+    assert found
+    for verdict, finding, advice in found:
+        assert verdict == "warning"
+        assert finding.startswith("Default privileges of postgres give ")
+        empty_database.connection.execute(advice.encode())
+    assert said(empty_database) == []
+    empty_database.connection.execute(
+        sql.SQL("ALTER DEFAULT PRIVILEGES REVOKE ALL ON SCHEMAS FROM {}").format(sql.Identifier(role))
+    )
+
+
+@pytest.mark.both_kinds
+def test_the_doctor_names_every_grantee_that_ghostwatch_did_not_grant(
+    database: Database, operator: str, make_role: Callable[[], str]
+) -> None:
+    assert said(database) == []
+    role = make_role()
+    statements: tuple[LiteralString, ...] = (
+        "GRANT USAGE ON SCHEMA ghostwatch TO {}",
+        "GRANT EXECUTE ON FUNCTION ghostwatch.doctor() TO {}",
+        "GRANT DELETE ON ghostwatch.alert TO {}",
+    )
+    for statement in statements:
+        database.connection.execute(sql.SQL(statement).format(sql.Identifier(role)))
+    [(verdict, finding, advice)] = said(database)
+    assert verdict == "warning"
+    assert finding.startswith(f'"{role}" has privileges that ghostwatch did not grant, on ')
+    database.connection.execute(advice.encode())
+    assert said(database) == []
+    assert operator
+
+
+def test_nothing_is_granted_to_public(database: Database) -> None:
+    for function in ("grant_sidecar", "grant_operator"):
+        error = refused(
+            "GW057",
+            partial(
+                database.connection.execute,
+                sql.SQL("SELECT ghostwatch.{}('public')").format(sql.Identifier(function)),
+            ),
+        )
+        assert error.diag.message_hint is not None
+        assert "CREATE ROLE public" not in error.diag.message_hint
+
+
+def test_the_doctor_names_a_superuser_over_tables_of_others(watched: Database, make_role: Callable[[], str]) -> None:
+    role = make_role()
+    watched.connection.execute(sql.SQL("ALTER TABLE meme OWNER TO {}").format(sql.Identifier(role)))
+    [(verdict, finding, _)] = said(watched)
+    assert verdict == "warning"
+    assert finding == (
+        f"Superuser postgres owns contract 'mine' and reads public.meme, which belongs to \"{role}\": "
+        "that role can run code as superuser."
+    )
+
+
+def test_the_doctor_names_a_schema_open_to_everybody(watched: Database) -> None:
+    watched.execute("GRANT CREATE ON SCHEMA public TO public")
+    [(verdict, finding, advice)] = said(watched)
+    assert (verdict, finding) == (
+        "warning",
+        "Everybody may create objects in schema public, which the expressions of contract 'mine' look up names in.",
+    )
+    watched.connection.execute(advice.encode())
+    assert said(watched) == []
+
+
+def test_the_doctor_names_an_owner_of_contracts_without_privileges(watched: Database, operator: str) -> None:
+    watched.connection.execute(
+        sql.SQL(
+            "CREATE TABLE account (id bigint PRIMARY KEY, created_at timestamptz); GRANT SELECT ON account TO {0}"
+        ).format(sql.Identifier(operator))
+    )
+    watched.connect(operator).execute("SELECT ghostwatch.declare_contract('theirs', 'account')")
+    watched.connection.execute(sql.SQL("REVOKE ALL ON SCHEMA ghostwatch FROM {}").format(sql.Identifier(operator)))
+    [(verdict, finding, advice)] = said(watched)
+    assert verdict == "error"
+    assert finding == f'Role "{operator}" owns contracts and has no privileges on ghostwatch: nothing checks them.'
+    watched.connection.execute(advice.encode())
+    assert said(watched) == []
