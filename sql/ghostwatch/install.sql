@@ -27,9 +27,12 @@
 \ir tables/event.sql
 \ir tables/sidecar.sql
 \ir tables/button_press.sql
+\ir tables/exclusive_task.sql
+\ir tables/granted_role.sql
 
 -- what every room needs: the time, the settings, and the clauses of contracts
 \ir operate/clock.sql
+\ir operate/take_task.sql
 \ir detect/clause.sql
 \ir operate/setting_defaults.sql
 \ir operate/setting.sql
@@ -245,6 +248,11 @@
 \ir operate/resume.sql
 \ir operate/finding.sql
 \ir operate/index_advice.sql
+\ir operate/enable_test_clock.sql
+\ir operate/disable_test_clock.sql
+\ir operate/test_clock_is_enabled.sql
+\ir operate/foreign_grants.sql
+\ir operate/doctor_privileges.sql
 \ir operate/doctor_schedule.sql
 \ir operate/doctor_runs.sql
 \ir operate/doctor_tables.sql
@@ -260,6 +268,7 @@
 \ir operate/doctor.sql
 \ir operate/sidecar_functions.sql
 \ir operate/require_grantable.sql
+\ir operate/note_grant.sql
 \ir operate/grant_sidecar.sql
 \ir operate/grant_operator.sql
 \ir operate/row_security.sql

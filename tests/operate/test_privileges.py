@@ -28,7 +28,7 @@ SIDECAR = {
     "sidecar_stopped",
     "watch_checks",
 }
-INSTALLER = {"grant_sidecar", "grant_operator"}
+INSTALLER = {"disable_test_clock", "enable_test_clock", "grant_operator", "grant_sidecar"}
 
 OPEN_TO_EVERYBODY: LiteralString = """
     SELECT n.nspname, acl.privilege_type
@@ -185,8 +185,9 @@ def test_an_operator_has_contracts_of_its_own(watched: Database, make_role: Call
         )
     }
     granted = tables(watched, role)
-    assert {table for table, privileges in granted.items() if privileges == "s"} == views | {"installation"}
-    assert {privileges for table, privileges in granted.items() if table not in views | {"installation"}} == {"siud"}
+    read_only = views | {"exclusive_task", "granted_role", "installation"}
+    assert {table for table, privileges in granted.items() if privileges == "s"} == read_only
+    assert {privileges for table, privileges in granted.items() if table not in read_only} == {"siud"}
 
     operator = watched.connect(role)
     watched.execute("CREATE TABLE account (id bigint PRIMARY KEY, created_at timestamptz)")
@@ -263,10 +264,11 @@ def test_declaring_again_does_not_lend_the_rights_of_who_does_it(
     operator.execute("SELECT ghostwatch.declare_invariant('theirs', 'meme', 'meme', 'user_id', error_after => '0')")
     operator.execute("SELECT ghostwatch.enforce('theirs', 'warn')")
 
-    # With another search path, which the functions of the triggers are written anew for.
-    watched.execute("SET search_path = public, ghostwatch")
-    watched.execute("""SELECT ghostwatch.declare_contract('theirs', '"user"', capture => false)""")
-    watched.execute("""SELECT ghostwatch.declare_contract('theirs', '"user"', capture => true)""")
+    # A superuser would plan what the owner wrote with more rights than the owner has.
+    for capture in (False, True):
+        with pytest.raises(psycopg.Error) as caught:
+            watched.execute("""SELECT ghostwatch.declare_contract('theirs', '"user"', capture => %s)""", capture)
+        assert (caught.value.sqlstate, caught.value.diag.message_hint) == ("GW008", f'SET ROLE "{role}";')
 
     owner: LiteralString = "SELECT pg_get_userbyid(owner) FROM ghostwatch.contract WHERE name = 'theirs'"
     assert watched.value(owner) == role
@@ -304,7 +306,9 @@ def test_what_an_owner_wrote_is_replayed_for_the_owner_only(watched: Database, m
     operator.execute("CALL ghostwatch.run_checks()")
 
     operator.execute(declare, ["6 minutes"])
-    watched.execute(declare, "7 minutes")
+    with pytest.raises(psycopg.Error) as caught:
+        watched.execute(declare, "7 minutes")
+    assert caught.value.sqlstate == "GW008"
     watched.execute("CALL ghostwatch.run_checks()")
     watched.execute("SELECT * FROM ghostwatch.doctor()")
 

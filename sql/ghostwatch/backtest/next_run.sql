@@ -4,13 +4,13 @@ CREATE FUNCTION ghostwatch._next_run(
 LANGUAGE sql
 STABLE
 PARALLEL SAFE
-AS $_next_run$
+BEGIN ATOMIC
     -- The first check run that sees what has been true from a moment on, with runs on every full minute.
     SELECT CASE
         WHEN isfinite(moment) THEN date_trunc('minute', moment - interval '1 microsecond') + interval '1 minute'
         ELSE moment
-    END
-$_next_run$;
+    END;
+END;
 
 COMMENT ON FUNCTION ghostwatch._next_run(timestamptz) IS
 'The first full minute at or after a moment.';

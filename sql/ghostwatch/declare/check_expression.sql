@@ -3,16 +3,18 @@ CREATE FUNCTION ghostwatch._check_expression(
     expression text,
     from_item text,
     expected_type text,
-    statement text
+    statement text,
+    expression_path text
 ) RETURNS void
 LANGUAGE plpgsql
 VOLATILE
 PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
 AS $_check_expression$
 -- Parses and plans a declared expression without running it on any row.
 -- what: how messages call it; from_item: what its aliases stand for; expected_type: 'boolean', or NULL for any;
 -- statement: what to type to declare it again.
--- Runs with the caller's search path, which is the one the expression will be run with.
+-- expression_path: the search path that the expression will be run with.
 -- Raises GW004 (does not parse), GW005 (refers to what is not there), GW006 (wrong type).
 -- Declared SQL runs here, with the rights of who declared it: @plpgsql_check_options: security_warnings = false
 DECLARE
@@ -23,12 +25,15 @@ BEGIN
         RETURN;
     END IF;
 
+    PERFORM set_config('search_path', expression_path, true);
+
     -- In WHERE, since it is asked row by row: no place for aggregates, windows or sets of rows.
     EXECUTE format(E'SELECT FROM %s WHERE (\n%s\n) IS NULL LIMIT 0', from_item, expression);
     -- In brackets of another kind, so that no text can close one, add something of its own and open it again.
     EXECUTE format(E'SELECT ARRAY[\n%s\n] FROM %s LIMIT 0', expression, from_item);
     EXECUTE format(E'SELECT pg_catalog.pg_typeof((SELECT (\n%s\n) FROM %s LIMIT 0))::text', expression, from_item)
     INTO found_type;
+    PERFORM set_config('search_path', 'pg_catalog, pg_temp', true);
 
     IF found_type IS DISTINCT FROM coalesce(expected_type, found_type) THEN
         RAISE EXCEPTION '% is of type %, not %', what, found_type, expected_type
@@ -54,5 +59,5 @@ EXCEPTION
 END
 $_check_expression$;
 
-COMMENT ON FUNCTION ghostwatch._check_expression(text, text, text, text, text) IS
+COMMENT ON FUNCTION ghostwatch._check_expression(text, text, text, text, text, text) IS
 'Parses and plans a declared expression without running it on a row. Raises GW004 (does not parse), GW005 (refers to what is not there), GW006 (wrong type).';

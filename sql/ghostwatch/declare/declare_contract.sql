@@ -10,14 +10,17 @@ CREATE FUNCTION ghostwatch.declare_contract(
     lateness interval DEFAULT '2 minutes',
     description text DEFAULT NULL,
     noun text DEFAULT NULL,
-    capture boolean DEFAULT false
+    capture boolean DEFAULT false,
+    look_up_in name[] DEFAULT current_schemas(false)
 ) RETURNS void
 LANGUAGE plpgsql
 VOLATILE
 PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
 AS $declare_contract$
 -- Declares what every row of a table must come to have, or changes such a declaration; idempotent.
--- The search path of this session is kept with the contract, so that names in its expressions keep their meaning.
+-- The search path of the calling session is kept with the contract, so that names in its expressions keep their meaning;
+-- it comes as a default, which is evaluated before this function's own path is set.
 -- Raises GW002 to GW006, GW008 to GW012, GW016 and GW017.
 DECLARE
     before ghostwatch.contract;
@@ -27,6 +30,7 @@ DECLARE
     born_at_type text;
     from_item text;
     statement text;
+    expression_path text;
 BEGIN
     IF coalesce(declare_contract.name, '') = '' THEN
         RAISE EXCEPTION 'a contract needs a name'
@@ -35,7 +39,7 @@ BEGIN
     END IF;
 
     -- Asked before the row is locked: row security hides the contracts of others from whoever would lock them.
-    PERFORM ghostwatch._require_contract_owner(c.contract_id) FROM ghostwatch.contract AS c WHERE c.name = declare_contract.name;
+    PERFORM ghostwatch._require_contract_owner(c.contract_id, declaring => true) FROM ghostwatch.contract AS c WHERE c.name = declare_contract.name;
     SELECT c.* INTO before FROM ghostwatch.contract AS c WHERE c.name = declare_contract.name FOR UPDATE;
 
     key_type := ghostwatch._column_type(subject, key_column);
@@ -44,9 +48,16 @@ BEGIN
     from_item := format('%s AS s', subject);
     statement := format('SELECT ghostwatch.declare_contract(%L, %L, …)', declare_contract.name, subject);
 
+    SELECT string_agg(quote_ident(p.schema_name), ', ' ORDER BY p.position) || ', pg_temp'
+    INTO expression_path
+    FROM unnest('pg_catalog'::name || look_up_in) WITH ORDINALITY AS p (schema_name, position)
+    WHERE p.schema_name NOT LIKE 'pg\_temp%';
+
     -- Keys are stored as text, looked up by their own type, and compared.
     BEGIN
+        PERFORM set_config('search_path', expression_path, true);
         EXECUTE format('SELECT FROM %s WHERE s.%I = s.%I LIMIT 0', from_item, key_column, key_column);
+        PERFORM set_config('search_path', 'pg_catalog, pg_temp', true);
     EXCEPTION WHEN undefined_function THEN
         RAISE EXCEPTION 'column % of % cannot be a key: values of type % cannot be compared', quote_ident(key_column), subject, key_type
             USING ERRCODE = 'GW009',
@@ -90,8 +101,8 @@ BEGIN
                   HINT = format('SELECT ghostwatch.declare_contract(%L, %L, exempt_branches => ''{giveaway\\_%%}'')', declare_contract.name, subject);
     END IF;
 
-    PERFORM ghostwatch._check_expression('the branch expression', branch_expression, from_item, NULL, statement);
-    PERFORM ghostwatch._check_expression('the exempt predicate', exempt_predicate, from_item, 'boolean', statement);
+    PERFORM ghostwatch._check_expression('the branch expression', branch_expression, from_item, NULL, statement, expression_path);
+    PERFORM ghostwatch._check_expression('the exempt predicate', exempt_predicate, from_item, 'boolean', statement, expression_path);
 
     INSERT INTO ghostwatch.contract AS c (
         name, subject, key_column, born_at_column, branch_expression, exempt_predicate, exempt_branches,
@@ -101,9 +112,7 @@ BEGIN
         declare_contract.name, declare_contract.subject, declare_contract.key_column, declare_contract.born_at_column,
         declare_contract.branch_expression, declare_contract.exempt_predicate, coalesce(declare_contract.exempt_branches, '{}'),
         declare_contract.time_zone, ghostwatch._fixed_length(declare_contract.lateness), coalesce(declare_contract.capture, false),
-        (SELECT string_agg(quote_ident(p.schema_name), ', ' ORDER BY p.position) || ', pg_temp'
-         FROM unnest('pg_catalog'::name || current_schemas(false)) WITH ORDINALITY AS p (schema_name, position)
-         WHERE p.schema_name NOT LIKE 'pg\_temp%'),
+        expression_path,
         coalesce(nullif(declare_contract.noun, ''), 'new rows of ' || declare_contract.subject), declare_contract.description
     )
     ON CONFLICT ON CONSTRAINT contract_name_key DO UPDATE
@@ -142,11 +151,12 @@ BEGIN
 END
 $declare_contract$;
 
-COMMENT ON FUNCTION ghostwatch.declare_contract(text, regclass, name, name, text, text, text[], text, interval, text, text, boolean) IS
+COMMENT ON FUNCTION ghostwatch.declare_contract(text, regclass, name, name, text, text, text[], text, interval, text, text, boolean, name[]) IS
 'Declares what every row of a subject table must come to have; declaring again changes it.
 name: of the contract. subject: the table whose rows are watched. key_column: its key. born_at_column: its time of birth, timestamptz or timestamp.
 branch_expression: SQL over the alias s giving the path the subject came by. exempt_predicate: boolean SQL over s; such subjects are not judged.
 exempt_branches: LIKE patterns of branches that are not judged. time_zone: in which a timestamp without time zone is read (default: this session''s).
 lateness: how far a birth time may lie before the start of its transaction (clocks that differ). noun: what messages call the subjects, in the plural.
 capture: a trigger notes arrivals by the database''s clock, so that neither an index on the birth time nor the application''s clocks matter.
+look_up_in: the schemas in which names in the expressions are looked up (default: the search path of this session).
 Raises GW002 (not a table), GW003 (no such column), GW004 to GW006 (an expression is not valid, or the table not readable), GW008 (belongs to another role), GW009 (key cannot be compared), GW010 (no time of birth), GW011 (no such time zone), GW012 (lateness), GW016 (no name, or an exempt branch that is no pattern), GW017 (capture on what is no table).';

@@ -21,6 +21,7 @@ CREATE FUNCTION ghostwatch.declare_invariant(
 LANGUAGE plpgsql
 VOLATILE
 PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
 AS $declare_invariant$
 -- Declares one clause of a contract: a row of related with the subject's key exists in time; idempotent.
 -- Raises GW001 to GW009 and GW012 to GW016.
@@ -35,7 +36,7 @@ BEGIN
     SELECT c.* INTO its_contract FROM ghostwatch.contract AS c
     WHERE c.contract_id = ghostwatch._contract_id(contract);
 
-    PERFORM ghostwatch._require_contract_owner(its_contract.contract_id);
+    PERFORM ghostwatch._require_contract_owner(its_contract.contract_id, declaring => true);
 
     IF coalesce(declare_invariant.name, '') = '' THEN
         RAISE EXCEPTION 'an invariant of contract % needs a name', quote_literal(contract)
@@ -58,11 +59,13 @@ BEGIN
     PERFORM ghostwatch._require_readable(related);
 
     BEGIN
+        PERFORM set_config('search_path', its_contract.search_path, true);
         EXECUTE format(
             'SELECT FROM %s AS s JOIN %s AS r ON r.%I = s.%I%s LIMIT 0',
             its_contract.subject, related, related_key_column, its_contract.key_column,
             ghostwatch._key_cast(its_contract.subject, its_contract.key_column, related, related_key_column)
         );
+        PERFORM set_config('search_path', 'pg_catalog, pg_temp', true);
     EXCEPTION WHEN undefined_function THEN
         RAISE EXCEPTION 'column % of % cannot be compared with the key of %', quote_ident(related_key_column), related, its_contract.subject
             USING ERRCODE = 'GW009',
@@ -72,7 +75,8 @@ BEGIN
     END;
 
     PERFORM ghostwatch._check_expression(
-        'the predicate', predicate, format('%s AS s, %s AS r', its_contract.subject, related), 'boolean', statement || ', …)'
+        'the predicate', predicate, format('%s AS s, %s AS r', its_contract.subject, related), 'boolean', statement || ', …)',
+        its_contract.search_path
     );
 
     IF error_after IS NULL OR error_after < '0' OR warn_after < '0' OR warn_after >= error_after THEN

@@ -7,6 +7,7 @@ RETURNS void
 LANGUAGE plpgsql
 VOLATILE
 PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
 AS $_chat_answered$
 -- Corrects the time of a chat's last message from the claim to the answer: Telegram counts arrivals,
 -- and a slow connection must not bring two of them closer together than was meant.

@@ -7,6 +7,7 @@ LANGUAGE sql
 VOLATILE
 PARALLEL UNSAFE
 ROWS 1
+SET search_path = pg_catalog, pg_temp
 AS $_claimed_notification$
     -- The notification that a sidecar holds, locked; no row if the claim has gone to another meanwhile.
     -- Takes the notification and the sidecar's name.

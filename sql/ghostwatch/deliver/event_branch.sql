@@ -5,7 +5,7 @@ RETURNS text
 LANGUAGE sql
 STABLE
 PARALLEL SAFE
-AS $_event_branch$
+BEGIN ATOMIC
     -- What an event is counted by: its branch, or the family of its deep link in the contract that it names.
     -- Found when events are told, so that it costs no signup anything.
     SELECT left(
@@ -26,8 +26,8 @@ AS $_event_branch$
             )
         END,
         64
-    )
-$_event_branch$;
+    );
+END;
 
 COMMENT ON FUNCTION ghostwatch._event_branch(jsonb) IS
 'What an event is counted by: its branch, or the family of its deep link in the contract that it names.';

@@ -5,6 +5,7 @@ RETURNS void
 LANGUAGE sql
 VOLATILE
 PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
 AS $_forget_messages$
     -- A channel leads to another chat from now on, where its messages are not: none of them can be edited or replied to.
     -- Takes the channel.

@@ -5,6 +5,7 @@ RETURNS void
 LANGUAGE plpgsql
 VOLATILE
 PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
 AS $_gather_events$
 -- Turns the waiting events into one notification per channel that wants events.
 -- Events that come while a channel's notification still waits are added to it, and between two such
@@ -16,7 +17,7 @@ DECLARE
 BEGIN
     -- One sidecar at a time gathers; the others have nothing to wait for.
     IF NOT EXISTS (SELECT FROM ghostwatch.event WHERE event.gathered_at IS NULL)
-        OR NOT pg_try_advisory_xact_lock('ghostwatch'::regnamespace::oid::integer, 'ghostwatch.event'::regclass::oid::integer)
+        OR NOT ghostwatch._take_task('gather events')
     THEN
         RETURN;
     END IF;

@@ -8,6 +8,7 @@ RETURNS void
 LANGUAGE plpgsql
 VOLATILE
 PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
 AS $_give_back$
 -- Puts a claimed notification back among the waiting ones.
 -- Takes it, what went wrong, when to try again, and how many attempts count by now.

@@ -6,6 +6,7 @@ RETURNS bigint
 LANGUAGE plpgsql
 STABLE
 PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
 AS $_incident_message$
 -- The message that stands for an incident in a channel: edited as counts change, replied to by the rest.
 -- It is the first one sent; where an edit had to become a new message, it is that one.

@@ -6,7 +6,7 @@ RETURNS jsonb
 LANGUAGE sql
 IMMUTABLE
 PARALLEL SAFE
-AS $_merge_events$
+BEGIN ATOMIC
     -- Makes one gathering of events out of two, of which the first is the older or empty ('{}').
     -- A gathering counts its events by kind, branch and newcomers, and keeps them whole only while
     -- they are so few that each can be told. Its size stays bounded however many branches come.
@@ -45,8 +45,8 @@ AS $_merge_events$
             ELSE '[]'
         END
     )
-    FROM bounded
-$_merge_events$;
+    FROM bounded;
+END;
 
 COMMENT ON FUNCTION ghostwatch._merge_events(jsonb, jsonb) IS
 'One gathering of events out of two: counts by kind, branch and newcomers, and the events themselves while they are ten or fewer.';

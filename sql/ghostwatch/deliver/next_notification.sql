@@ -7,6 +7,7 @@ LANGUAGE sql
 STABLE
 PARALLEL SAFE
 ROWS 1
+SET search_path = pg_catalog, pg_temp
 AS $_next_notification$
     -- What a chat is to be told next: alerts before events, oldest first, each incident in order.
     -- Takes the chat and the time; returns no row while one of its messages is in some sidecar's hands,

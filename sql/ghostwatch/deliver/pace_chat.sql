@@ -7,6 +7,7 @@ RETURNS void
 LANGUAGE plpgsql
 VOLATILE
 PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
 AS $_pace_chat$
 -- Notes when messages went to a chat, and computes when the next one may.
 -- Takes the times, oldest first, and the moment before which the server wants nothing, if it said one.

@@ -6,11 +6,11 @@ AS $run_checks$
 -- Checks the invariants of the calling role's contracts, each in a transaction of its own, and commits after each:
 -- a slow or broken one costs only itself. May run any number of times at once.
 -- What waits in a backlog is worked off in rounds until the run's budget is used up.
--- (No SET clause and no definer's rights: either would forbid the commits.)
+-- (No SET clause and no definer's rights: either would forbid the commits. So every name is qualified here.)
 -- Raises GW001 and GW020; and 57014, after having recorded it, when it is cancelled or runs into statement_timeout.
 DECLARE
     run ghostwatch.check_run;
-    budget_ends_at timestamptz;
+    budget_ends_at pg_catalog.timestamptz;
     candidate integer;
     outcome ghostwatch._check_outcome;
     done integer[] := ARRAY[]::integer[];
@@ -30,12 +30,12 @@ BEGIN
 
     -- Asked before anything is checked: only now it shows how long nothing was.
     PERFORM ghostwatch._decide_checks_stopped(run.started_at);
-    budget_ends_at := clock_timestamp() + ghostwatch._setting('run_budget')::interval;
+    budget_ends_at := pg_catalog.clock_timestamp() OPERATOR(pg_catalog.+) ghostwatch._setting('run_budget')::interval;
 
     LOOP
-        candidate := ghostwatch._next_invariant(contract, done || waiting);
+        candidate := ghostwatch._next_invariant(contract, done OPERATOR(pg_catalog.||) waiting);
         IF candidate IS NULL THEN
-            EXIT WHEN waiting = '{}' OR clock_timestamp() > budget_ends_at;
+            EXIT WHEN waiting OPERATOR(pg_catalog.=) '{}' OR pg_catalog.clock_timestamp() OPERATOR(pg_catalog.>) budget_ends_at;
             waiting := ARRAY[]::integer[];
             CONTINUE;
         END IF;
@@ -43,31 +43,31 @@ BEGIN
         PERFORM ghostwatch._relax_commit();
         COMMIT;
 
-        outcome := ghostwatch._check_invariant(candidate, recheck => candidate <> ALL (rechecked));
+        outcome := ghostwatch._check_invariant(candidate, recheck => candidate OPERATOR(pg_catalog.<>) ALL (rechecked));
         PERFORM ghostwatch._relax_commit();
         COMMIT;
 
         IF outcome.backlog THEN
-            waiting := waiting || candidate;
+            waiting := waiting OPERATOR(pg_catalog.||) candidate;
         ELSE
-            done := done || candidate;
+            done := done OPERATOR(pg_catalog.||) candidate;
         END IF;
-        rechecked := rechecked || candidate;
-        run.checks := run.checks + 1;
-        run.failures := run.failures + (outcome.error_state IS NOT NULL)::integer;
-        run.judged := run.judged + coalesce(outcome.judged, 0);
-        run.opened := run.opened + coalesce(outcome.opened, 0);
+        rechecked := rechecked OPERATOR(pg_catalog.||) candidate;
+        run.checks := run.checks OPERATOR(pg_catalog.+) 1;
+        run.failures := run.failures OPERATOR(pg_catalog.+) (outcome.error_state IS NOT NULL)::integer;
+        run.judged := run.judged OPERATOR(pg_catalog.+) coalesce(outcome.judged, 0);
+        run.opened := run.opened OPERATOR(pg_catalog.+) coalesce(outcome.opened, 0);
 
         -- A cancelled run ends here; the next one begins with the others.
-        EXIT WHEN outcome.error_state = '57014';
+        EXIT WHEN outcome.error_state OPERATOR(pg_catalog.=) '57014';
     END LOOP;
 
     PERFORM ghostwatch._finish_run(
-        run.started_at, run.checks, run.failures, run.judged, run.opened, waiting <> '{}'
+        run.started_at, run.checks, run.failures, run.judged, run.opened, waiting OPERATOR(pg_catalog.<>) '{}'
     );
     COMMIT;
 
-    IF outcome.error_state = '57014' THEN
+    IF outcome.error_state OPERATOR(pg_catalog.=) '57014' THEN
         RAISE EXCEPTION USING ERRCODE = outcome.error_state, MESSAGE = outcome.error_message;
     END IF;
 END

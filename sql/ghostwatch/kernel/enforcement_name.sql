@@ -5,10 +5,10 @@ RETURNS name
 LANGUAGE sql
 IMMUTABLE
 PARALLEL SAFE
-AS $_enforcement_name$
+BEGIN ATOMIC
     -- By number, since a contract's name may be longer than a name in Postgres.
-    SELECT format('ghostwatch_enforce_%s', _enforcement_name.contract_id)::name
-$_enforcement_name$;
+    SELECT format('ghostwatch_enforce_%s', _enforcement_name.contract_id)::name;
+END;
 
 COMMENT ON FUNCTION ghostwatch._enforcement_name(integer) IS
 'What the trigger that enforces a contract, and the function of that trigger, are called.';

@@ -6,6 +6,7 @@ RETURNS text
 LANGUAGE sql
 STABLE
 PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
 AS $_baseline_remark$
     -- What an invariant of the rule drift is measured by, in words.
     -- Takes the invariant and the time; returns NULL for other rules.

@@ -4,6 +4,7 @@ LANGUAGE sql
 STABLE
 PARALLEL UNSAFE
 ROWS 30
+SET search_path = pg_catalog, pg_temp
 AS $doctor$
     -- Examines the installation and says what is wrong, or could become so, and what to do about it.
     -- Returns the errors first, then the warnings, then what was found well. Changes nothing.
@@ -13,6 +14,8 @@ AS $doctor$
         f.finding,
         f.advice
     FROM (
+        SELECT * FROM ghostwatch._doctor_privileges()
+        UNION ALL
         SELECT * FROM ghostwatch._doctor_schedule()
         UNION ALL
         SELECT * FROM ghostwatch._doctor_runs()

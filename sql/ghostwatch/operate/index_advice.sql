@@ -8,6 +8,7 @@ RETURNS text
 LANGUAGE sql
 STABLE
 PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
 AS $_index_advice$
     -- What to type so that rows of a table are found by a column through an index.
     -- Takes the table and column, the index methods that would do, and whether a partial index may do.

@@ -3,6 +3,7 @@ RETURNS interval
 LANGUAGE sql
 STABLE
 PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
 AS $_overdue_after$
     -- How long check runs may be silent before they count as stopped: three periods, and half a minute at least,
     -- so that one slow run among runs every second is no news.

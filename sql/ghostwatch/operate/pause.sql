@@ -3,6 +3,7 @@ RETURNS void
 LANGUAGE sql
 VOLATILE
 PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
 AS $pause$
     -- Makes every check run of this database do nothing, whoever starts it, until ghostwatch.resume().
     -- Nobody is missed: the runs after that catch up.

@@ -3,6 +3,7 @@ RETURNS void
 LANGUAGE sql
 VOLATILE
 PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
 AS $resume$
     -- Lets check runs work again after ghostwatch.pause().
     SELECT ghostwatch.reset_setting('paused');

@@ -11,6 +11,7 @@ LANGUAGE sql
 IMMUTABLE
 PARALLEL SAFE
 ROWS 20
+SET search_path = pg_catalog, pg_temp
 AS $_setting_defaults$
     -- Every setting that exists, in the order in which it is shown.
     -- Returns its type, its default, and the smallest and the greatest value that make sense (NULL where there is none).

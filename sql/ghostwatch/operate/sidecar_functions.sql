@@ -4,6 +4,7 @@ LANGUAGE sql
 STABLE
 PARALLEL SAFE
 ROWS 10
+SET search_path = pg_catalog, pg_temp
 AS $_sidecar_functions$
     -- The functions that deliver: all that a sidecar may call, and nobody else needs.
     SELECT p.oid::regprocedure

@@ -1,4 +1,4 @@
--- Without a pinned search path: pgTAP's own functions find each other through the caller's.
+-- Without a pinned search path: pgTAP's own functions find each other through the caller's. Only pgTAP is looked up there.
 CREATE FUNCTION ghostwatch._assert(
     holds boolean,
     description text,
@@ -12,22 +12,22 @@ AS $_assert$
 -- One line of TAP through the pgTAP on the search path; ghostwatch installs without pgTAP, so it is looked for when needed.
 -- holds: whether the test passes. remarks: what the diagnostics say if it does not. Raises GW078 without pgTAP.
 DECLARE
-    outcome text;
-    diagnostics text;
+    outcome pg_catalog.text;
+    diagnostics pg_catalog.text;
 BEGIN
-    IF to_regprocedure('ok(boolean, text)') IS NULL OR to_regprocedure('diag(text)') IS NULL THEN
+    IF pg_catalog.to_regprocedure('ok(boolean, pg_catalog.text)') IS NULL OR pg_catalog.to_regprocedure('diag(pg_catalog.text)') IS NULL THEN
         RAISE EXCEPTION 'pgTAP is not on the search path'
         USING
             ERRCODE = 'GW078',
-            DETAIL = format('The search path is: %s.', current_setting('search_path')),
+            DETAIL = pg_catalog.format('The search path is: %s.', pg_catalog.current_setting('search_path')),
             HINT = 'CREATE EXTENSION pgtap; or add its schema to the search path.';
     END IF;
 
     EXECUTE 'SELECT ok($1, $2)' INTO outcome USING holds, description;
     IF NOT holds THEN
-        EXECUTE 'SELECT diag($1)' INTO diagnostics USING array_to_string(remarks, E'\n');
+        EXECUTE 'SELECT diag($1)' INTO diagnostics USING pg_catalog.array_to_string(remarks, E'\n');
     END IF;
-    RETURN concat_ws(E'\n', outcome, diagnostics);
+    RETURN pg_catalog.concat_ws(E'\n', outcome, diagnostics);
 END
 $_assert$;
 

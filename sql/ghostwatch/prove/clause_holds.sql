@@ -8,7 +8,7 @@ RETURNS text
 LANGUAGE sql
 VOLATILE
 PARALLEL UNSAFE
-AS $clause_holds$
+BEGIN ATOMIC
     -- pgTAP: one clause holds for a subject, due or not.
     -- Returns a line of TAP. Raises GW007 for an invariant that is not there, what violations_of() raises, and GW078.
     SELECT ghostwatch._assert(
@@ -21,8 +21,8 @@ AS $clause_holds$
     )
     FROM ghostwatch._subject_findings(clause_holds.contract, clause_holds.subject_key) AS f
     WHERE ghostwatch._invariant_id(clause_holds.contract, clause_holds.invariant) IS NOT NULL
-        AND coalesce(f.invariant, clause_holds.invariant) = clause_holds.invariant
-$clause_holds$;
+        AND coalesce(f.invariant, clause_holds.invariant) = clause_holds.invariant;
+END;
 
 COMMENT ON FUNCTION ghostwatch.clause_holds(text, text, text, text) IS
 'pgTAP: one clause of a contract holds for a subject, due or not.

@@ -7,7 +7,7 @@ RETURNS text
 LANGUAGE sql
 VOLATILE
 PARALLEL UNSAFE
-AS $contract_exempts$
+BEGIN ATOMIC
     -- pgTAP: a subject lacks something, and the contract does not hold that against it.
     -- Returns a line of TAP. Raises what violations_of() raises, and GW078.
     SELECT ghostwatch._assert(
@@ -19,8 +19,8 @@ AS $contract_exempts$
         )
     )
     FROM ghostwatch._subject_findings(contract_exempts.contract, contract_exempts.subject_key) AS f
-    WHERE NOT f.satisfied
-$contract_exempts$;
+    WHERE NOT f.satisfied;
+END;
 
 COMMENT ON FUNCTION ghostwatch.contract_exempts(text, text, text) IS
 'pgTAP: a subject lacks something, and the contract exempts it.

@@ -7,7 +7,7 @@ RETURNS text
 LANGUAGE sql
 VOLATILE
 PARALLEL UNSAFE
-AS $contract_holds$
+BEGIN ATOMIC
     -- pgTAP: every clause that is due holds for a subject. A clause that is due and missing fails also where the
     -- subject is exempt, for a test that proves nothing should not look like one that does.
     -- Returns a line of TAP; its diagnostics name the broken clauses. Raises what violations_of() raises, and GW078.
@@ -19,8 +19,8 @@ AS $contract_holds$
             ARRAY['The contract has no clause, so nothing was proved.']
         )
     )
-    FROM ghostwatch._subject_findings(contract_holds.contract, contract_holds.subject_key) AS f
-$contract_holds$;
+    FROM ghostwatch._subject_findings(contract_holds.contract, contract_holds.subject_key) AS f;
+END;
 
 COMMENT ON FUNCTION ghostwatch.contract_holds(text, text, text) IS
 'pgTAP: every clause of a contract that is due holds for a subject; the diagnostics name those that do not.

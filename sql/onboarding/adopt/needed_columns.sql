@@ -8,6 +8,7 @@ LANGUAGE sql
 IMMUTABLE
 PARALLEL SAFE
 ROWS 25
+SET search_path = pg_catalog, pg_temp
 AS $_needed_columns$
     -- The columns of the bot's tables that start() and the contract use, each with the types they can work with.
     VALUES

@@ -14,6 +14,7 @@ LANGUAGE sql
 IMMUTABLE
 PARALLEL SAFE
 ROWS 8
+SET search_path = pg_catalog, pg_temp
 AS $_clauses$
     -- The contract of the bot: what every new user must come to have, clause by clause, and why.
     -- Returns the arguments of ghostwatch.declare_invariant() in the order in which start() does its work;

@@ -3,6 +3,7 @@ RETURNS void
 LANGUAGE plpgsql
 VOLATILE
 PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
 AS $_ship_rules$
 -- Fills the rule tables with the rules that most bots begin with; takes and returns nothing.
 -- Done when the contract is first adopted and not by the installation: what the owner then changes or

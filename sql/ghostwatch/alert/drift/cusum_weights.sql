@@ -9,7 +9,7 @@ LANGUAGE sql
 IMMUTABLE
 STRICT
 PARALLEL SAFE
-AS $_cusum_weights$
+BEGIN ATOMIC
     -- What one trial says about "the rate has moved from usual to sought": its log-likelihood ratio.
     -- Takes two rates, 0 < usual < sought < 1.
     -- Returns the weight of a trial in violation (above 0) and of a healthy one (below 0), in nats, and the tolerance:
@@ -17,8 +17,8 @@ AS $_cusum_weights$
     SELECT
         ln(sought / usual),
         ln((1 - sought) / (1 - usual)),
-        -ln((1 - sought) / (1 - usual)) / (ln(sought / usual) - ln((1 - sought) / (1 - usual)))
-$_cusum_weights$;
+        -ln((1 - sought) / (1 - usual)) / (ln(sought / usual) - ln((1 - sought) / (1 - usual)));
+END;
 
 COMMENT ON FUNCTION ghostwatch._cusum_weights(double precision, double precision) IS
 'Weights of a violated and a healthy trial, in nats, when looking for a move from one rate to another, and the rate below which the arm stays quiet.';

@@ -5,7 +5,7 @@ LANGUAGE sql
 IMMUTABLE
 STRICT
 PARALLEL SAFE
-AS $_log_gamma$
+BEGIN ATOMIC
     -- The logarithm of the gamma function, which PostgreSQL has only since version 18.
     -- Takes x > 0. Lanczos' approximation with g = 7 and nine terms: 15 digits.
     SELECT
@@ -20,8 +20,8 @@ AS $_log_gamma$
             - 0.13857109526572012 / (x + 5)
             + 9.9843695780195716e-6 / (x + 6)
             + 1.5056327351493116e-7 / (x + 7)
-        )
-$_log_gamma$;
+        );
+END;
 
 COMMENT ON FUNCTION ghostwatch._log_gamma(double precision) IS
 'The logarithm of the gamma function, for x > 0.';

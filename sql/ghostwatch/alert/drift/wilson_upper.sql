@@ -6,7 +6,7 @@ LANGUAGE sql
 IMMUTABLE
 STRICT
 PARALLEL SAFE
-AS $_wilson_upper$
+BEGIN ATOMIC
     -- The rate that is exceeded with a chance of only one in ten, given what was counted: Wilson's upper 90 % bound.
     -- Takes how many of the trials were events (fractions count: a prior is worth a number of trials); no trials allow any rate.
     -- 1.2816 is the normal distribution's 90th percentile.
@@ -18,8 +18,8 @@ AS $_wilson_upper$
                 + z * sqrt(events * (trials - events) / trials ^ 3 + z * z / (4 * trials * trials))
             ) / (1 + z * z / trials)
     END
-    FROM (VALUES (1.2815515655446004::double precision)) AS percentile (z)
-$_wilson_upper$;
+    FROM (VALUES (1.2815515655446004::double precision)) AS percentile (z);
+END;
 
 COMMENT ON FUNCTION ghostwatch._wilson_upper(double precision, double precision) IS
 'Wilson''s one-sided upper 90 % bound of a rate, from events among trials.';
