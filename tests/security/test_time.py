@@ -62,5 +62,5 @@ def test_a_granted_execute_does_not_enable_it(watched: Database, make_role: Call
             "GRANT USAGE ON SCHEMA ghostwatch TO {0}; GRANT EXECUTE ON FUNCTION ghostwatch.enable_test_clock() TO {0}"
         ).format(sql.Identifier(role))
     )
-    said = refused("GW160", lambda: watched.connect(role).execute("SELECT ghostwatch.enable_test_clock()"))
+    said = refused("GW060", lambda: watched.connect(role).execute("SELECT ghostwatch.enable_test_clock()"))
     assert said.diag.message_hint == "SET ROLE postgres;"

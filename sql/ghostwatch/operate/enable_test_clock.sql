@@ -7,7 +7,7 @@ SET search_path = pg_catalog, pg_temp
 AS $enable_test_clock$
 -- Replacing the function needs its owner, so no grant can pass this right on. A dump of an extension carries no
 -- function bodies, so a restored database runs by the server's time again.
--- Raises GW160.
+-- Raises GW060.
 DECLARE
     installer name;
     owner     name;
@@ -24,7 +24,7 @@ BEGIN
     IF NOT (pg_has_role(installer, 'USAGE') AND pg_has_role(owner, 'USAGE')) THEN
         RAISE EXCEPTION 'role % cannot enable a test clock in database %', current_user, current_database()
         USING
-            ERRCODE = 'GW160',
+            ERRCODE = 'GW060',
             DETAIL = format('The database belongs to %I and ghostwatch to %I.', owner, installer),
             HINT = format('SET ROLE %I;', CASE WHEN pg_has_role(owner, 'USAGE') THEN installer ELSE owner END);
     END IF;
@@ -40,4 +40,4 @@ $enable_test_clock$;
 
 COMMENT ON FUNCTION ghostwatch.enable_test_clock() IS
 'For test databases only: from now on every session may set the time that ghostwatch reads, by the setting ghostwatch.clock. '
-'Needs the roles that own the database and ghostwatch. Raises GW160.';
+'Needs the roles that own the database and ghostwatch. Raises GW060.';

@@ -5,7 +5,7 @@ RETURNS boolean
 LANGUAGE plpgsql
 VOLATILE
 PARALLEL UNSAFE
--- Called by check runs, which run as an operator. No grant but the owner's lets anybody lock the row.
+-- A definer: check runs call it as operators, who cannot lock the row themselves.
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $_take_task$
