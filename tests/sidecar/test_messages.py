@@ -346,6 +346,15 @@ def test_words_for_numbers() -> None:
     assert through([]) == []
 
 
+def test_a_small_branch_in_which_everybody_is_lost_is_named() -> None:
+    """One of one is hidden in no sum, and five such branches fit on a screen."""
+    lost = [{"family": f"small {n}", "ghosts": 1, "matured": 1} for n in range(7)]
+    assert through([*BRANCHES, lost[0]]) == ["kitchen: 12 of 12", "small 0: 1 of 1", "all others: 2 of 96"]
+    named = [BRANCHES[0] | {"named": True}, *BRANCHES[1:], lost[0]]
+    assert through(named) == ["kitchen: 12 of 12", "small 0: 1 of 1", "all others: 2 of 96"]
+    assert through([*BRANCHES, *lost])[-2:] == ["small 4: 1 of 1", "all others: 2 of 2"]
+
+
 def test_the_end_of_an_outage_of_the_checks_is_told_as_a_recap() -> None:
     """From when to when, what was found for each invariant, and which alerts came of it."""
     found = {

@@ -1,50 +1,52 @@
 CREATE FUNCTION ghostwatch._branch_table(
     invariant_id integer,
-    severity text,
     open_violations jsonb,
     as_of timestamptz
-) RETURNS jsonb
+)
+RETURNS jsonb
 LANGUAGE sql
 STABLE
 PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $_branch_table$
-    -- How the open violations spread over the branch families.
-    -- Takes an invariant, what to count (error: errors only; warn: all that are open), how many are open per family
-    -- ({"kitchen": {"warn": 3, "error": 1}, ...}) and the time of the run.
-    -- Returns [{"family", "ghosts", "matured"}, ...]: of the subjects under watch that reached that deadline,
-    -- how many came this way and how many of them are in violation; the family with the largest excess over
-    -- the common rate first.
-    WITH rule AS (
+    -- Takes the number of open violations per family ({"kitchen": 4, ...}), which the caller has counted already.
+    -- Returns [{"family", "ghosts", "matured"}, ...], the family with the largest excess over the common rate first.
+    -- Both numbers are of the same people: those under watch that have reached the first deadline, warnings and errors alike.
+    WITH watch AS (
         SELECT
-            i.watch_for,
-            CASE WHEN severity = 'error' THEN i.error_after ELSE coalesce(i.warn_after, i.error_after) END AS deadline
+            date_trunc('minute', as_of - i.watch_for) AS since,
+            i.watch_for
         FROM ghostwatch.invariant AS i
         WHERE i.invariant_id = _branch_table.invariant_id
     ),
-    counted AS (
-        SELECT
-            o.key AS branch_family,
-            (o.value ->> 'error')::bigint + CASE WHEN severity = 'error' THEN 0 ELSE (o.value ->> 'warn')::bigint END AS ghosts
-        FROM jsonb_each(open_violations) AS o
+    -- The oldest minute is counted as a whole; those in it that have expired are not open any more.
+    expired AS (
+        SELECT v.branch_family, count(*) AS subjects
+        FROM ghostwatch.violation AS v
+        CROSS JOIN watch AS w
+        WHERE v.invariant_id = _branch_table.invariant_id
+            AND v.closed_at >= w.since + w.watch_for
+            AND v.close_reason = 'expired'
+            AND v.born_at >= w.since
+        GROUP BY v.branch_family
     ),
-    under_watch AS (
-        SELECT b.branch_family, sum(b.matured) AS matured
+    due AS (
+        SELECT b.branch_family, sum(b.matured) AS subjects
         FROM ghostwatch.branch_minute AS b
-        CROSS JOIN rule AS r
+        CROSS JOIN watch AS w
         WHERE b.invariant_id = _branch_table.invariant_id
-            AND b.minute >= date_trunc('minute', as_of - r.watch_for)
-            AND b.minute <= as_of - r.deadline
+            AND b.minute >= w.since
         GROUP BY b.branch_family
     ),
     family AS (
         SELECT
             branch_family AS name,
-            coalesce(c.ghosts, 0) AS ghosts,
-            -- A violation that was recorded at COMMIT is open before it is counted as matured.
-            greatest(u.matured, c.ghosts) AS matured
-        FROM counted AS c
-        FULL JOIN under_watch AS u USING (branch_family)
+            coalesce(o.value::bigint, 0) AS ghosts,
+            -- A violation that was recorded at COMMIT is open before a check counts it as due.
+            greatest(d.subjects - coalesce(e.subjects, 0), o.value::bigint) AS matured
+        FROM due AS d
+        LEFT JOIN expired AS e USING (branch_family)
+        FULL JOIN jsonb_each_text(open_violations) AS o (branch_family, value) USING (branch_family)
     ),
     pool AS (
         SELECT sum(f.ghosts) / nullif(sum(f.matured), 0) AS rate FROM family AS f
@@ -61,5 +63,5 @@ AS $_branch_table$
     WHERE f.matured > 0
 $_branch_table$;
 
-COMMENT ON FUNCTION ghostwatch._branch_table(integer, text, jsonb, timestamptz) IS
-'How the open violations of an invariant, of one severity, spread over the branch families under watch.';
+COMMENT ON FUNCTION ghostwatch._branch_table(integer, jsonb, timestamptz) IS
+'How the open violations of an invariant spread over the branch families: how many of the subjects under watch.';

@@ -30,7 +30,7 @@ BEGIN
     SELECT
         coalesce(sum(f.warns), 0)::integer,
         coalesce(sum(f.errors), 0)::integer,
-        jsonb_object_agg(f.branch_family, jsonb_build_object('warn', f.warns, 'error', f.errors))
+        coalesce(jsonb_object_agg(f.branch_family, f.warns + f.errors), '{}')
     INTO condition.warn_count, condition.error_count, open_violations
     FROM (
         SELECT
@@ -69,7 +69,7 @@ BEGIN
         ORDER BY v.born_at, v.subject_key
         LIMIT 5
     );
-    condition.branches := ghostwatch._branch_table(rule.invariant_id, condition.severity, open_violations, as_of);
+    condition.branches := ghostwatch._branch_table(rule.invariant_id, open_violations, as_of);
     condition.evidence := jsonb_strip_nulls(jsonb_build_object(
         'warn_after', rule.warn_after,
         'error_after', rule.error_after,

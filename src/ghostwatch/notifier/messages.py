@@ -203,7 +203,8 @@ def through(branches: Sequence[Mapping[str, Any]]) -> list[str]:
     """Which way the violations came: the telling families, and all others together.
 
     The families come in order, the most telling first. Those that the rule names are named; without
-    names, as many as hold four fifths of the violations, at most three.
+    names, as many as hold four fifths of the violations, at most three. Branches in which everybody is
+    lost are always named, up to five more.
     """
     ghosts = sum(branch["ghosts"] for branch in branches)
     named = [branch for branch in branches if branch.get("named")]
@@ -214,6 +215,8 @@ def through(branches: Sequence[Mapping[str, Any]]) -> list[str]:
                 break
             named.append(branch)
             seen += branch["ghosts"]
+    # A branch in which everybody is lost is broken, however few came that way.
+    named += [branch for branch in branches if 0 < branch["ghosts"] == branch["matured"] and branch not in named][:5]
     others = [branch for branch in branches if branch not in named]
     told = [f"{family(b['family'])}: {b['ghosts']:,} of {b['matured']:,}" for b in named]
     if others:

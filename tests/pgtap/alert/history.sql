@@ -60,7 +60,7 @@ SELECT results_eq(
 SELECT results_eq(
     $$SELECT state, severity, lasted, peak_count, first_branch, acknowledged_by, messages_sent, messages_waiting, messages_suppressed
       FROM ghostwatch.alert_history$$,
-    $$VALUES ('resolved', 'error', interval '15 minutes', 2, 'none', 'boris', 1::bigint, 0::bigint, 1::bigint)$$,
+    $$VALUES ('resolved', 'error', interval '15 minutes', 2, 'kitchen', 'boris', 1::bigint, 0::bigint, 1::bigint)$$,
     'the history has a row for every incident'
 );
 

@@ -45,14 +45,14 @@ INSERT INTO ghostwatch.branch_minute VALUES (pg_temp.invariant_id(), '2026-01-01
 INSERT INTO ghostwatch.branch_minute VALUES (pg_temp.invariant_id(), '2026-01-01 11:50+00', 'other', 7, 0);
 SELECT is(
     (pg_temp.every()).branches,
-    '[{"family": "kitchen", "ghosts": 2, "matured": 2}, {"family": "none", "ghosts": 1, "matured": 10}, {"family": "other", "ghosts": 0, "matured": 7}]',
-    'of an error, branches count errors and those old enough to be one; the largest excess comes first'
+    '[{"family": "kitchen", "ghosts": 2, "matured": 2}, {"family": "none", "ghosts": 5, "matured": 11}, {"family": "other", "ghosts": 0, "matured": 7}]',
+    'branches count all that are open, of all that are due; the largest excess comes first'
 );
 UPDATE ghostwatch.violation SET state = 'warn';
 SELECT is(
     (pg_temp.every()).branches -> 1,
     '{"family": "none", "ghosts": 5, "matured": 11}',
-    'of a warning, they count all that are open'
+    'whether they are errors or warnings'
 );
 SELECT is((pg_temp.every()).sample_keys, '{k1,k2,5,1,2}', 'the samples are the five oldest');
 
