@@ -167,6 +167,7 @@
 \ir alert/retire_alerts.sql
 \ir alert/advance_alert.sql
 \ir alert/decide_alerts.sql
+\ir alert/stopped_checks.sql
 \ir alert/checks_stopped_condition.sql
 \ir alert/decide_checks_stopped.sql
 \ir alert/watch_checks.sql
@@ -205,6 +206,7 @@
 \ir deliver/queue_edit.sql
 \ir deliver/queue_details.sql
 \ir deliver/tell.sql
+\ir deliver/release_kept_messages.sql
 \ir deliver/tell_firing.sql
 \ir deliver/forget_messages.sql
 \ir deliver/channel_id.sql

@@ -195,16 +195,3 @@ def test_paused(bot: Bot) -> None:
     bot.database.execute("SELECT ghostwatch.resume()")
     bot.run()
     assert bot.states() == {"1": "warn"}
-
-
-def test_one_notification_a_run(bot: Bot) -> None:
-    """A run that has something to tell notifies once; one that has not, not at all."""
-    bot.declare_invariant(name="second_meme", predicate="r.meme_id = 2")
-    bot.database.execute("SELECT ghostwatch.add_channel('admins', 1)")
-    listener = bot.database.connect()
-    listener.execute("LISTEN ghostwatch")
-    bot.sign_up(1, minutes(2))
-    bot.run()
-    assert len(list(listener.notifies(timeout=1, stop_after=2))) == 1
-    bot.run()
-    assert list(listener.notifies(timeout=0.2, stop_after=1)) == []

@@ -398,3 +398,18 @@ def test_details_show_what_is_known_by_topic() -> None:
         "error count: 14",
         "to see all: SELECT * FROM ghostwatch.explain_alert(42); · alert 42",
     ]
+
+
+def test_stopped_checks_of_some_contracts() -> None:
+    """Which ones, and when this outage began, not the one before it."""
+    row = notification(
+        "reopened",
+        kind="checks_stopped",
+        contract=None,
+        reopened_at="2026-01-02T14:20:00+00:00",
+        reopened_count=1,
+        evidence={"contracts": ["club", "shop"], "last_success_at": "2026-01-02T14:17:00+00:00"},
+    )
+    lines = told(row).splitlines()
+    assert "no check of club, shop has succeeded since 14:17 UTC: nobody is watching" in lines
+    assert lines[-1] == "since 14:20 UTC · alert 42"

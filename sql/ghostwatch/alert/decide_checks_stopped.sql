@@ -9,6 +9,8 @@ AS $_decide_checks_stopped$
 -- Decides whether the checks have stopped, or are back: asked by the sidecars, and at both ends of every run,
 -- so that an outage of everything at once is noticed as well.
 -- Takes the time.
+DECLARE
+    condition constant ghostwatch._condition := ghostwatch._checks_stopped_condition(as_of);
 BEGIN
     -- A pause is wanted. And where somebody else is deciding this very thing, one of us is enough.
     IF ghostwatch._setting('paused')::boolean
@@ -18,7 +20,13 @@ BEGIN
         RETURN;
     END IF;
 
-    PERFORM ghostwatch._advance_alert('checks_stopped', NULL, ghostwatch._checks_stopped_condition(as_of), as_of);
+    PERFORM ghostwatch._advance_alert('checks_stopped', NULL, condition, as_of);
+
+    IF condition.evidence ? 'contracts' THEN
+        PERFORM ghostwatch._release_kept_messages(
+            ARRAY(SELECT c FROM jsonb_array_elements_text(condition.evidence -> 'contracts') AS c), as_of
+        );
+    END IF;
 END
 $_decide_checks_stopped$;
 

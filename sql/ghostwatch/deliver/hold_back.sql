@@ -37,12 +37,13 @@ BEGIN
         RETURN;
     END IF;
 
-    -- While the checks come back after an outage, what they find is kept for one recap.
+    -- While the checks of a contract come back after an outage, what they find is kept for one recap.
     IF told.kind <> 'checks_stopped' AND EXISTS (
         SELECT
         FROM ghostwatch.alert AS a
         WHERE a.kind = 'checks_stopped'
             AND a.state = 'firing'
+            AND (a.evidence -> 'contracts' ? told.contract) IS NOT FALSE
     ) THEN
         state_reason := 'kept for the recap of an outage of the checks';
         next_attempt_at := 'infinity';

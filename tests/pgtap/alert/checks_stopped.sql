@@ -1,6 +1,6 @@
 BEGIN;
 \ir fixture.psql
-SELECT plan(28);
+SELECT plan(37);
 
 SELECT ghostwatch.add_channel('admins', -1001);
 
@@ -120,11 +120,9 @@ SELECT ghostwatch.set_setting('check_period', '1 second');
 SELECT pg_temp.succeeded('21:59:31');
 SELECT is(pg_temp.watch(), false, 'half a minute is allowed, however short the period');
 SELECT pg_temp.succeeded('21:00');
-UPDATE ghostwatch.check_progress SET failing_since = '2026-01-01 21:01+00';
-INSERT INTO ghostwatch.check_run (started_at, finished_at, checks, failures, judged, opened, backlog)
-VALUES ('2026-01-01 21:59:59+00', '2026-01-01 21:59:59+00', 1, 1, 0, 0, false);
+UPDATE ghostwatch.check_progress SET failing_since = '2026-01-01 21:01+00', last_attempt_at = '2026-01-01 21:59:59+00';
 SELECT is(pg_temp.watch(), false, 'runs in which every check fails do run; their failures are told one by one');
-DELETE FROM ghostwatch.check_run;
+UPDATE ghostwatch.check_progress SET last_attempt_at = '2026-01-01 21:59:29+00';
 SELECT is(pg_temp.watch(), true, 'unless the runs have stopped as well');
 SELECT is((pg_temp.alert()).reopened_count, 0, 'an outage long after another is one of its own');
 SELECT is(
@@ -132,6 +130,64 @@ SELECT is(
     4::bigint,
     'four outages, four alerts'
 );
+
+-- Checks of one contract, while those of another succeed.
+SELECT pg_temp.clock('23:00');
+WITH declared AS (
+    INSERT INTO ghostwatch.contract (name, subject, key_column, born_at_column, search_path, noun)
+    VALUES ('club', 'subject', 'id', 'created_at', 'pg_catalog', 'members')
+    RETURNING contract_id
+),
+clause AS (
+    INSERT INTO ghostwatch.invariant (contract_id, name, related, related_key_column, error_after, watch_for, noun)
+    SELECT d.contract_id, 'card', 'subject', 'id', '5 minutes', '25 minutes', 'a card'
+    FROM declared AS d
+    RETURNING invariant_id
+)
+INSERT INTO ghostwatch.check_progress (invariant_id, watermark, horizon)
+SELECT c.invariant_id, '2026-01-01 12:00+00', '2026-01-01 12:00+00'
+FROM clause AS c;
+UPDATE ghostwatch.check_progress SET failing_since = NULL, last_error = NULL, last_error_state = NULL, last_success_at = '2026-01-01 23:00+00';
+SELECT pg_temp.watch();
+SELECT is((pg_temp.alert()).state, 'resolved', 'all are back');
+
+UPDATE ghostwatch.check_progress SET last_success_at = '2026-01-01 23:40+00'
+WHERE invariant_id = pg_temp.invariant_id();
+SELECT pg_temp.clock('23:40');
+SELECT is(pg_temp.watch(), true, 'one contract is not excused by the successes of another');
+SELECT is(
+    (pg_temp.alert()).evidence - 'check_period',
+    '{"contracts": ["club"], "last_success_at": "2026-01-01T23:00:00+00:00"}',
+    'the alert names it, and since when'
+);
+SELECT pg_temp.ghost('late', 'error', 'none', '23:20');
+SELECT pg_temp.run('23:40');
+SELECT is(
+    (SELECT n.next_attempt_at FROM ghostwatch.notification AS n ORDER BY n.notification_id DESC LIMIT 1),
+    '2026-01-01 23:40+00'::timestamptz,
+    'alerts of the other one are told at once'
+);
+
+UPDATE ghostwatch.check_progress SET last_success_at = '2026-01-01 23:00+00';
+SELECT pg_temp.watch();
+SELECT is((pg_temp.alert('checks_stopped')).evidence ? 'contracts', false, 'then nothing is checked any more');
+SELECT pg_temp.heal('23:50');
+SELECT pg_temp.run('23:50');
+SELECT pg_temp.run('23:55');
+SELECT is(
+    (SELECT n.next_attempt_at FROM ghostwatch.notification AS n ORDER BY n.notification_id DESC LIMIT 1),
+    'infinity'::timestamptz,
+    'and what a check finds is kept'
+);
+UPDATE ghostwatch.check_progress SET last_success_at = '2026-01-01 23:55+00'
+WHERE invariant_id = pg_temp.invariant_id();
+SELECT is(pg_temp.watch(), true, 'until the checks of that contract are back');
+SELECT is(
+    (SELECT n.next_attempt_at FROM ghostwatch.notification AS n ORDER BY n.notification_id DESC LIMIT 1),
+    '2026-01-01 23:55+00'::timestamptz,
+    'while those of the other are not'
+);
+SELECT is((pg_temp.alert('checks_stopped')).state, 'firing', 'which is still told');
 
 SELECT * FROM finish();
 ROLLBACK;

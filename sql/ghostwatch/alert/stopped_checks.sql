@@ -1,0 +1,36 @@
+CREATE FUNCTION ghostwatch._stopped_checks(
+    as_of timestamptz
+)
+RETURNS TABLE (
+    contract text,
+    last_success_at timestamptz,
+    stopped boolean
+)
+LANGUAGE sql
+STABLE
+PARALLEL SAFE
+ROWS 10
+SET search_path = pg_catalog, pg_temp
+AS $_stopped_checks$
+    -- Every invariant counts by itself: a run judges only the contracts of its own role, so that the success of one
+    -- role's runs says nothing about those of another. Only successes count, whatever the scheduler reports.
+    SELECT
+        c.name,
+        max(p.last_success_at),
+        bool_or(coalesce(
+            CASE
+                -- A check that fails does run, and has an alert of its own.
+                WHEN p.failing_since IS NOT NULL THEN greatest(p.last_success_at, p.last_attempt_at)
+                -- Before the first success nobody can expect one.
+                ELSE p.last_success_at
+            END < as_of - ghostwatch._overdue_after(),
+            false
+        ))
+    FROM ghostwatch.check_progress AS p
+    INNER JOIN ghostwatch.invariant AS i USING (invariant_id)
+    INNER JOIN ghostwatch.contract AS c USING (contract_id)
+    GROUP BY c.name
+$_stopped_checks$;
+
+COMMENT ON FUNCTION ghostwatch._stopped_checks(timestamptz) IS
+'Per contract, whether checks of it have not succeeded for three periods, and when one last did.';
