@@ -55,6 +55,7 @@
 \ir kernel/successor.sql
 \ir kernel/capture_name.sql
 \ir kernel/enforcement_name.sql
+\ir kernel/partitions.sql
 \ir kernel/lock_holders.sql
 \ir kernel/execute_locking.sql
 \ir kernel/is_subject.sql

@@ -10,6 +10,7 @@ import psycopg.rows
 import pytest
 
 from ghostwatch.notifier.messages import Renderer
+from tests.database import Database
 from tests.detection.bot import Bot, minutes
 
 OUTBOX = """
@@ -141,3 +142,46 @@ def test_a_lock_is_a_state_of_its_own(bot: Bot) -> None:
     assert bot.database.rows("SELECT kind, state FROM ghostwatch.alert WHERE kind = 'check_failing'") == [
         ("check_failing", "resolved")
     ]
+
+
+def test_the_doctor_waits_for_nobody(bot: Bot) -> None:
+    """It says what it could not look at, and of a check that waits for a lock that it waits."""
+    bot.database.execute("SELECT ghostwatch.set_setting('lock_wait', '20 milliseconds')")
+    bot.sign_up(1, minutes(2))
+    migration = bot.database.connect(autocommit=False)
+    migration.execute('LOCK "user", user_meme_reaction, user_tg')
+    bot.run()
+    bot.database.execute("SET statement_timeout = '30s'")
+    findings = {
+        check: (verdict, finding)
+        for check, verdict, finding in bot.database.rows("SELECT check_name, verdict, finding FROM ghostwatch.doctor()")
+    }
+    holder = f"pid {migration.info.backend_pid}, LOCK"
+    assert findings["clocks"][0] == "warning"
+    assert holder in findings["clocks"][1]
+    assert findings["missed"][0] == "ok" or "55P03" in findings["missed"][1]
+    assert findings["checks"][0] == "warning"
+    assert f"waits for a lock since {bot.now:%Y-%m-%d}" in findings["checks"][1]
+    assert holder in findings["checks"][1]
+    assert bot.database.rows("SELECT state FROM ghostwatch.status") == [("waiting",)]
+
+
+def test_a_partition_that_is_locked(database: Database) -> None:
+    """Neither the check nor the doctor waits for it while they find out who holds it."""
+    database.execute(
+        """
+        CREATE TABLE person (id bigint, created_at timestamptz NOT NULL DEFAULT now()) PARTITION BY LIST (id);
+        CREATE TABLE person_1 PARTITION OF person FOR VALUES IN (1);
+        CREATE TABLE greeting (person_id bigint);
+        SELECT ghostwatch.declare_contract('people', 'person', capture => true);
+        SELECT ghostwatch.declare_invariant('people', 'greeting', 'greeting', 'person_id', error_after => '0');
+        SELECT ghostwatch.set_setting('lock_wait', '20 milliseconds');
+        INSERT INTO person VALUES (1);
+        """
+    )
+    migration = database.connect(autocommit=False)
+    migration.execute("LOCK person_1")
+    database.execute("SET statement_timeout = '30s'")
+    database.execute("CALL ghostwatch.run_checks()")
+    assert f"pid {migration.info.backend_pid}, LOCK" in database.value("SELECT remark FROM ghostwatch.status")
+    assert database.rows("SELECT verdict FROM ghostwatch.doctor() WHERE check_name = 'checks'") == [("warning",)]

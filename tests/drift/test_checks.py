@@ -126,7 +126,7 @@ def test_a_changed_rule_names_the_backtests_that_compare(shop: Database) -> None
     assert message == "the settings of invariant 'first_order' of contract 'shop' have changed"
     now, previous = re.findall(r"SELECT .*?;", hint)
     assert len(shop.rows(now)) == 1
-    assert "'{\"rule\": \"drift\"}'" in previous
+    assert '\'{"rule": "drift"}\'' in previous
     assert shop.rows(previous) == []
 
 

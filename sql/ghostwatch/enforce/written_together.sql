@@ -53,11 +53,7 @@ AS $_written_together$
             r.relkind IN ('r', 'p') AS is_table,
             (
                 SELECT coalesce(sum(pg_stat_get_tuples_updated(t.relid)), 0) > 0
-                FROM (
-                    SELECT r.oid AS relid
-                    UNION
-                    SELECT p.relid FROM pg_partition_tree(r.oid) AS p
-                ) AS t
+                FROM ghostwatch._partitions(r.oid) AS t (relid)
             ) AS is_updated
         FROM pg_class AS r
         WHERE r.oid = i.related

@@ -17,12 +17,9 @@ BEGIN
     PERFORM pg_stat_clear_snapshot();
 
     WITH tables AS (
-        SELECT w.relid
-        FROM unnest(_lock_holders.relations) AS w (relid)
-        UNION
         SELECT t.relid
         FROM unnest(_lock_holders.relations) AS w (relid)
-        CROSS JOIN LATERAL pg_partition_tree(w.relid) AS t
+        CROSS JOIN LATERAL ghostwatch._partitions(w.relid) AS t (relid)
     ),
 
     holding AS (

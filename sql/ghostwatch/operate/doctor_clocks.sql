@@ -4,6 +4,7 @@ LANGUAGE plpgsql
 STABLE
 PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
+SET lock_timeout = '100ms'
 AS $_doctor_clocks$
 -- Whether birth times can be believed: clocks of application servers differ, or a time zone was declared wrongly.
 -- Looks only at contracts of this role, and at no view, which runs what its owner wrote.
@@ -34,82 +35,98 @@ BEGIN
             clause.contract, clause.subject, ', or the time_zone (now ' || clause.time_zone || ')'
         );
 
-        -- The database's own clock stands beside what was written: they are compared, and differ without harm.
-        IF clause.capture THEN
-            EXECUTE format(
-                'SELECT min(d.difference), max(d.difference)
-                FROM (
-                    SELECT %1$s - a.arrived_at AS difference
-                    FROM (SELECT * FROM ghostwatch.arrival WHERE contract_id = $1 ORDER BY arrived_at DESC LIMIT 1000) AS a
-                    INNER JOIN %2$s AS s ON s.%3$I = a.subject_key::%4$s
-                    WHERE isfinite(%1$s)
-                ) AS d',
-                ghostwatch._written_birth(clause),
-                clause.subject,
-                clause.key_column,
-                ghostwatch._column_type(clause.subject, clause.key_column)
-            )
-            INTO earliest, latest
-            USING clause.contract_id;
+        BEGIN
+            -- The database's own clock stands beside what was written: they are compared, and differ without harm.
+            IF clause.capture THEN
+                EXECUTE format(
+                    'SELECT min(d.difference), max(d.difference)
+                    FROM (
+                        SELECT %1$s - a.arrived_at AS difference
+                        FROM (SELECT * FROM ghostwatch.arrival WHERE contract_id = $1 ORDER BY arrived_at DESC LIMIT 1000) AS a
+                        INNER JOIN %2$s AS s ON s.%3$I = a.subject_key::%4$s
+                        WHERE isfinite(%1$s)
+                    ) AS d',
+                    ghostwatch._written_birth(clause),
+                    clause.subject,
+                    clause.key_column,
+                    ghostwatch._column_type(clause.subject, clause.key_column)
+                )
+                INTO earliest, latest
+                USING clause.contract_id;
 
-            IF earliest < -tolerance OR latest > tolerance THEN
-                is_well := false;
-                RETURN NEXT ROW(
-                    'clocks',
-                    'ok',
-                    format(
-                        'Births written in %s lie up to %s before and %s after the arrival. With capture only the arrival counts.',
-                        clause.subject, date_trunc('second', greatest(-earliest, '0')), date_trunc('second', greatest(latest, '0'))
-                    ),
-                    NULL
-                )::ghostwatch._finding;
+                IF earliest < -tolerance OR latest > tolerance THEN
+                    is_well := false;
+                    RETURN NEXT ROW(
+                        'clocks',
+                        'ok',
+                        format(
+                            'Births written in %s lie up to %s before and %s after the arrival. With capture only the arrival counts.',
+                            clause.subject, date_trunc('second', greatest(-earliest, '0')), date_trunc('second', greatest(latest, '0'))
+                        ),
+                        NULL
+                    )::ghostwatch._finding;
+                END IF;
+                CONTINUE;
             END IF;
-            CONTINUE;
-        END IF;
 
-        -- Clocks that are fast: the youngest row shows it, where an index leads to it.
-        IF ghostwatch._index_advice(clause.subject, clause.born_at_column, ARRAY['btree']::name[], false) IS NULL THEN
-            EXECUTE format(
-                'SELECT %1$s FROM %2$s AS s WHERE s.%3$I < ''infinity'' ORDER BY s.%3$I DESC LIMIT 1',
-                ghostwatch._written_birth(clause),
-                clause.subject,
-                clause.born_at_column
-            )
-            INTO youngest;
+            -- Clocks that are fast: the youngest row shows it, where an index leads to it.
+            IF ghostwatch._index_advice(clause.subject, clause.born_at_column, ARRAY['btree']::name[], false) IS NULL THEN
+                EXECUTE format(
+                    'SELECT %1$s FROM %2$s AS s WHERE s.%3$I < ''infinity'' ORDER BY s.%3$I DESC LIMIT 1',
+                    ghostwatch._written_birth(clause),
+                    clause.subject,
+                    clause.born_at_column
+                )
+                INTO youngest;
 
-            IF youngest > as_of + tolerance THEN
+                IF youngest > as_of + tolerance THEN
+                    is_well := false;
+                    RETURN NEXT ROW(
+                        'clocks',
+                        'warning',
+                        format('The youngest row of %s was born %s from now. It is judged when that comes.', clause.subject, date_trunc('second', youngest - as_of)),
+                        advice
+                    )::ghostwatch._finding;
+                END IF;
+            END IF;
+
+            -- Clocks that are slow: the checks saw it.
+            SELECT max(p.skew)
+            INTO slow
+            FROM ghostwatch.check_progress AS p
+            INNER JOIN ghostwatch.invariant AS i
+                ON i.invariant_id = p.invariant_id
+            WHERE i.contract_id = clause.contract_id
+                AND p.skew > tolerance
+                AND p.skew_seen_at > as_of - interval '1 day';
+
+            IF slow IS NOT NULL THEN
                 is_well := false;
                 RETURN NEXT ROW(
                     'clocks',
                     'warning',
-                    format('The youngest row of %s was born %s from now. It is judged when that comes.', clause.subject, date_trunc('second', youngest - as_of)),
+                    format(
+                        'Rows of %s are born %s or more before their transaction begins. They are judged that much too soon, and missed if it is more than %s (the lateness).',
+                        clause.subject, date_trunc('second', slow), clause.lateness
+                    ),
                     advice
                 )::ghostwatch._finding;
             END IF;
-        END IF;
-
-        -- Clocks that are slow: the checks saw it.
-        SELECT max(p.skew)
-        INTO slow
-        FROM ghostwatch.check_progress AS p
-        INNER JOIN ghostwatch.invariant AS i
-            ON i.invariant_id = p.invariant_id
-        WHERE i.contract_id = clause.contract_id
-            AND p.skew > tolerance
-            AND p.skew_seen_at > as_of - interval '1 day';
-
-        IF slow IS NOT NULL THEN
-            is_well := false;
-            RETURN NEXT ROW(
-                'clocks',
-                'warning',
-                format(
-                    'Rows of %s are born %s or more before their transaction begins. They are judged that much too soon, and missed if it is more than %s (the lateness).',
-                    clause.subject, date_trunc('second', slow), clause.lateness
-                ),
-                advice
-            )::ghostwatch._finding;
-        END IF;
+        EXCEPTION
+            -- The doctor waits for nobody.
+            WHEN lock_not_available THEN
+                is_well := false;
+                RETURN NEXT ROW(
+                    'clocks',
+                    'warning',
+                    format(
+                        'The clocks of contract %s were not looked at, as %s is locked by %s.',
+                        clause.contract, clause.subject,
+                        coalesce(ghostwatch._lock_holders(ARRAY[clause.subject], 'AccessShareLock'), 'a session that this role cannot see')
+                    ),
+                    'SELECT * FROM ghostwatch.doctor(); -- again when that transaction has ended'
+                )::ghostwatch._finding;
+        END;
     END LOOP;
 
     IF is_well THEN

@@ -4,6 +4,7 @@ LANGUAGE plpgsql
 STABLE
 PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
+SET lock_timeout = '100ms'
 AS $_doctor_missed$
 -- Whether somebody was missed: lacks the row, is due, and no check has seen it. Under capture nobody can be.
 -- Looks only at contracts of this role, whose expressions it runs, and only where an index leads to the last ones.

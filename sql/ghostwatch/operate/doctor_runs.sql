@@ -54,9 +54,17 @@ BEGIN
     RETURN QUERY
     SELECT
         'checks',
-        'error',
-        format('The check of %s.%s fails since %s: %s', c.contract, c.invariant, p.failing_since::timestamptz(0), p.last_error),
+        CASE p.last_error_state WHEN '55P03' THEN 'warning' ELSE 'error' END,
+        format(
+            'The check of %s.%s %s since %s: %s',
+            c.contract, c.invariant,
+            CASE p.last_error_state WHEN '55P03' THEN 'waits for a lock' ELSE 'fails' END,
+            p.failing_since::timestamptz(0), p.last_error
+        ),
         CASE
+            WHEN p.last_error_state = '55P03' THEN
+                'It goes on when that transaction ends. For the next deploy: SELECT ghostwatch.maintenance(''20 minutes'', ''release'');'
+            WHEN p.last_error_state = 'GW077' THEN 'See the doctor on triggers.'
             WHEN p.last_error_state = '57014' THEN
                 'It runs into statement_timeout. See the doctor on indexes, or give it more time.'
             WHEN p.last_error_state = '42501' THEN

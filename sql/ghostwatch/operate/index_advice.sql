@@ -17,9 +17,11 @@ AS $_index_advice$
         WHEN r.relkind = 'p' THEN
             -- A partitioned table is indexed without blocking by way of its partitions.
             coalesce((
-                SELECT string_agg(format('CREATE INDEX CONCURRENTLY ON %s (%I); ', t.relid, column_name), '')
-                FROM pg_partition_tree(relation) AS t
-                WHERE t.isleaf
+                SELECT string_agg(format('CREATE INDEX CONCURRENTLY ON %s (%I); ', leaf.oid::regclass, column_name), '' ORDER BY leaf.oid)
+                FROM ghostwatch._partitions(relation) AS t (relid)
+                INNER JOIN pg_class AS leaf
+                    ON leaf.oid = t.relid
+                WHERE leaf.relkind <> 'p'
             ), '') || format('CREATE INDEX ON %s (%I);', relation, column_name)
         ELSE format('CREATE INDEX CONCURRENTLY ON %s (%I);', relation, column_name)
     END

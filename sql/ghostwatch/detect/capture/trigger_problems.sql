@@ -39,11 +39,7 @@ BEGIN
             FROM unnest(ARRAY['', '_key']) AS suffix (name)
             WHERE watched.enforcement <> 'observe'
         ) AS k
-        CROSS JOIN (
-            SELECT watched.subject AS relid
-            UNION
-            SELECT p.relid FROM pg_partition_tree(watched.subject) AS p
-        ) AS t
+        CROSS JOIN ghostwatch._partitions(watched.subject) AS t (relid)
         INNER JOIN pg_class AS r
             ON r.oid = t.relid
     )
