@@ -134,3 +134,33 @@ def test_default_privileges_give_nobody_the_function(shop: Shop, make_role: Call
         FROM pg_proc, LATERAL aclexplode(proacl) AS a WHERE proname LIKE 'ghostwatch\\_enforce%'
         """
     ) == [(f'"{shop.owner}"',)]
+
+
+def test_a_trigger_that_is_gone_is_an_alert(enforced: Shop) -> None:
+    """The check run tells what the doctor would; the remark of one invariant shows it, and the other is fine."""
+    enforced.as_owner("ALTER TABLE shop.account DISABLE TRIGGER USER")
+    enforced.as_owner("CALL ghostwatch.run_checks()")
+    ((kind, error),) = enforced.database.rows("SELECT kind, evidence ->> 'last_error' FROM ghostwatch.alert")
+    assert kind == "check_failing"
+    assert "shop.account has a disabled trigger" in error
+    assert enforced.database.rows("SELECT invariant, state FROM ghostwatch.status ORDER BY invariant") == [
+        ("greeting", "failing"),
+        ("locker", "ok"),
+    ]
+    enforced.as_owner("ALTER TABLE shop.account ENABLE TRIGGER USER")
+    enforced.as_owner("CALL ghostwatch.run_checks()")
+    assert enforced.database.rows("SELECT state FROM ghostwatch.alert") == [("resolved",)]
+
+
+def test_the_mode_warn_refuses_nobody(shop: Shop) -> None:
+    """Not even where nothing can be recorded: the signup goes through with a warning, and the check run finds it."""
+    shop.as_owner("SELECT * FROM ghostwatch.enforce('welcome', 'warn')")
+    shop.database.connection.execute(
+        sql.SQL("REVOKE INSERT ON ghostwatch.violation FROM {}").format(sql.Identifier(shop.owner))
+    )
+    assert shop.sign_up(1) is None
+    assert shop.database.rows("SELECT FROM ghostwatch.violation") == []
+    shop.database.connection.execute(
+        sql.SQL("GRANT INSERT ON ghostwatch.violation TO {}").format(sql.Identifier(shop.owner))
+    )
+    assert violations(shop) == [("greeting", "1", "error"), ("locker", "1", "error")]
