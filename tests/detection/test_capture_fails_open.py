@@ -118,6 +118,7 @@ def test_lost_rights(
     ((finding, advice),) = findings(database)
     assert told in finding
     database.connection.execute(advice.encode())
+    database.execute("RESET ROLE")
     assert findings(database) == []
     database.execute("INSERT INTO shop.account VALUES (2)")
     assert database.rows("SELECT subject_key FROM ghostwatch.arrival WHERE subject_key = '2'") == [("2",)]

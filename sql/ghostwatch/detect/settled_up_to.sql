@@ -31,7 +31,7 @@ BEGIN
              AND l.locktype = 'relation'
              AND l.database = (SELECT d.oid FROM pg_database AS d WHERE d.datname = current_database())
              AND (l.relation = clause.subject
-                  OR l.relation IN (SELECT t.relid FROM pg_partition_tree(clause.subject) AS t))
+                  OR l.relation IN (SELECT t.relid FROM ghostwatch._partitions(clause.subject) AS t (relid)))
              AND l.mode NOT IN ('AccessShareLock', 'RowShareLock')
        ) THEN
         RETURN timestamptz '-infinity';

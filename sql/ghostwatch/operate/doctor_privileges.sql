@@ -172,7 +172,7 @@ BEGIN
             CROSS JOIN LATERAL (
                 SELECT c.subject
                 UNION ALL
-                SELECT tree.relid FROM pg_partition_tree(c.subject) AS tree
+                SELECT tree.relid FROM ghostwatch._partitions(c.subject) AS tree (relid)
                 UNION ALL
                 SELECT child.inhrelid FROM pg_inherits AS child WHERE child.inhparent = c.subject
             ) AS own (relation)

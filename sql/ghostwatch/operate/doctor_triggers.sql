@@ -31,7 +31,10 @@ BEGIN
         END,
         CASE c.enforcement
             WHEN 'observe' THEN 'SELECT ghostwatch.remove_idle_triggers(); -- when the table is not busy'
-            ELSE format('SELECT * FROM ghostwatch.enforce(%L, %L);', c.name, c.enforcement)
+            ELSE concat(
+                CASE WHEN c.owner <> quote_ident(current_user)::regrole THEN format('SET ROLE %s; ', c.owner) END,
+                format('SELECT * FROM ghostwatch.enforce(%L, %L);', c.name, c.enforcement)
+            )
         END
     FROM ghostwatch.contract AS c
     INNER JOIN pg_trigger AS t

@@ -15,8 +15,13 @@ AS $_trigger_problems$
 -- run and by the doctor: a restore by another role, a lost grant or a disabled trigger is found in the catalogs.
 DECLARE
     watched ghostwatch.contract;
+    -- Only the owner may declare and enforce; the doctor may be asked by anybody.
+    as_owner text := '';
 BEGIN
     SELECT c.* INTO watched FROM ghostwatch.contract AS c WHERE c.contract_id = _trigger_problems.contract_id;
+    IF watched.owner <> quote_ident(current_user)::regrole THEN
+        as_owner := format('SET ROLE %s; ', watched.owner);
+    END IF;
 
     RETURN QUERY
     WITH wanted AS (
@@ -28,14 +33,14 @@ BEGIN
                 ghostwatch._capture_name(watched.contract_id) AS function_name,
                 ghostwatch._capture_name(watched.contract_id)::text AS trigger_name,
                 'no arrival is noted there' AS consequence,
-                format('SELECT ghostwatch.declare_contract(%L, %L, capture => true);', watched.name, watched.subject) AS advice
+                as_owner || format('SELECT ghostwatch.declare_contract(%L, %L, capture => true);', watched.name, watched.subject) AS advice
             WHERE watched.capture
             UNION ALL
             SELECT
                 ghostwatch._enforcement_name(watched.contract_id),
                 ghostwatch._enforcement_name(watched.contract_id) || suffix.name,
                 'not every commit is checked there',
-                format('SELECT * FROM ghostwatch.enforce(%L, %L);', watched.name, watched.enforcement)
+                as_owner || format('SELECT * FROM ghostwatch.enforce(%L, %L);', watched.name, watched.enforcement)
             FROM unnest(ARRAY['', '_key']) AS suffix (name)
             WHERE watched.enforcement <> 'observe'
         ) AS k
