@@ -160,6 +160,7 @@
 \ir alert/open_alert.sql
 \ir alert/record_condition.sql
 \ir alert/reopen_alert.sql
+\ir alert/shown_numbers.sql
 \ir alert/keep_firing.sql
 \ir alert/calm_alert.sql
 \ir alert/ending.sql

@@ -21,6 +21,12 @@ DECLARE
         OR ROW(latest.warn_count, latest.error_count, latest.sample_keys, latest.branches, latest.evidence)
             IS DISTINCT FROM
             ROW(condition.warn_count, condition.error_count, condition.sample_keys, condition.branches, condition.evidence);
+    shows_it boolean := latest.quiet_since IS NOT NULL
+        OR latest.silence_id IS DISTINCT FROM silence_now
+        OR ghostwatch._shown_numbers(latest.warn_count, latest.error_count, latest.sample_keys, latest.branches, latest.evidence)
+        <> ghostwatch._shown_numbers(
+            condition.warn_count, condition.error_count, condition.sample_keys, condition.branches, condition.evidence
+        );
 BEGIN
     IF NOT (escalates OR repeats OR differs) THEN
         RETURN;
@@ -45,7 +51,7 @@ BEGIN
             END,
             as_of
         );
-    ELSE
+    ELSIF shows_it THEN
         PERFORM ghostwatch._tell(latest.alert_id, 'updated', as_of);
     END IF;
 END

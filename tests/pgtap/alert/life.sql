@@ -1,6 +1,6 @@
 BEGIN;
 \ir fixture.psql
-SELECT plan(37);
+SELECT plan(39);
 
 SELECT ghostwatch.add_channel('admins', -1001);
 
@@ -57,6 +57,12 @@ SELECT is(pg_temp.run('12:04:10'), true, 'an edit in the hands of a sidecar may 
 SELECT pg_temp.deliver('12:10');
 UPDATE ghostwatch.notification SET state = 'sent', sent_at = '2026-01-01 12:10+00' WHERE state = 'claimed';
 SELECT is(pg_temp.messages(), '{opened}', 'still one message');
+INSERT INTO ghostwatch.branch_minute VALUES
+    (pg_temp.invariant_id(), '2026-01-01 12:02+00', 'none', 50, 0),
+    (pg_temp.invariant_id(), '2026-01-01 12:02+00', 'other', 5, 0);
+SELECT is(pg_temp.run('12:10:30'), false, 'more healthy subjects are no reason for an edit');
+SELECT is((pg_temp.alert()).branches @> '[{"family": "none", "matured": 59}]', true, 'but they are recorded');
+DELETE FROM ghostwatch.branch_minute WHERE minute = '2026-01-01 12:02+00';
 
 -- Escalated, once.
 SELECT pg_temp.ghost('2', 'error', 'none', '11:57');

@@ -1,0 +1,26 @@
+CREATE FUNCTION ghostwatch._shown_numbers(
+    warn_count integer,
+    error_count integer,
+    sample_keys text[],
+    branches jsonb,
+    evidence jsonb
+)
+RETURNS jsonb
+LANGUAGE sql
+STABLE
+PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $_shown_numbers$
+    -- Two states of an alert that are equal in these are not worth an edit: with signups every second, the number of
+    -- healthy subjects differs in every run, and an edit would use up what a group may be sent in a minute.
+    SELECT jsonb_build_object(
+        'warn_count', warn_count,
+        'error_count', error_count,
+        'sample_keys', sample_keys,
+        'branches', jsonb_path_query_array(branches, '$[*] ? (@.ghosts > 0).keyvalue() ? (@.key == "family" || @.key == "ghosts" || @.key == "named").value'),
+        'evidence', evidence - '{rate,matured,query}'::text[]
+    )
+$_shown_numbers$;
+
+COMMENT ON FUNCTION ghostwatch._shown_numbers(integer, integer, text[], jsonb, jsonb) IS
+'What a message about an alert shows of it, without denominators.';
