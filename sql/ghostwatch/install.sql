@@ -69,7 +69,6 @@
 \ir declare/key_cast.sql
 \ir declare/check_expression.sql
 \ir declare/fixed_length.sql
-\ir declare/restart_checks.sql
 \ir declare/declare_contract.sql
 \ir declare/suggest_backtest.sql
 \ir declare/declare_invariant.sql
@@ -79,6 +78,7 @@
 \ir declare/drop_contract.sql
 
 -- detect: who breaks it
+\ir detect/restart_checks.sql
 \ir detect/clock_changes.sql
 \ir detect/due_up_to.sql
 \ir detect/written_birth.sql
@@ -166,7 +166,7 @@
 \ir alert/ending.sql
 \ir alert/recap.sql
 \ir alert/resolve_alert.sql
-\ir alert/retire_alerts.sql
+\ir alert/alerts_follow_invariant.sql
 \ir alert/advance_alert.sql
 \ir alert/decide_alerts.sql
 \ir alert/stopped_checks.sql

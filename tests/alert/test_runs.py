@@ -264,3 +264,13 @@ def test_only_what_is_told_waits_for_the_disk(bot: Bot) -> None:
                     session.execute(statement)
                 session.execute("SELECT ghostwatch._relax_commit()")
                 assert session.execute("SHOW synchronous_commit").fetchone() == (waits,)
+
+
+def test_alerts_end_with_their_contract_however_it_goes(bot: Bot) -> None:
+    """A row that is deleted by hand leaves no alert behind that nobody could ever resolve."""
+    bot.sign_up(1)
+    bot.pass_time(minutes(2))
+    bot.run()
+    bot.database.execute("DELETE FROM ghostwatch.contract")
+    assert bot.database.rows("SELECT state, evidence ->> 'dropped' FROM ghostwatch.alert") == [("resolved", "true")]
+    assert ("resolved", "pending") in bot.database.rows(OUTBOX)

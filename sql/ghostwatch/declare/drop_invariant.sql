@@ -14,10 +14,6 @@ DECLARE
 BEGIN
     PERFORM ghostwatch._require_contract_owner(ghostwatch._contract_id(contract));
     PERFORM FROM ghostwatch.check_progress AS p WHERE p.invariant_id = its_invariant_id FOR UPDATE;
-
-    -- Nobody checks it any more, so nothing could ever resolve its alerts.
-    PERFORM ghostwatch._retire_alerts(its_invariant_id, ghostwatch._clock());
-
     DELETE FROM ghostwatch.invariant AS i WHERE i.invariant_id = its_invariant_id;
 END
 $drop_invariant$;
