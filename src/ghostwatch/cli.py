@@ -17,23 +17,6 @@ from ghostwatch.errors import CommandError
 if TYPE_CHECKING:
     Subcommands = argparse._SubParsersAction[argparse.ArgumentParser]
 
-ENVIRONMENT = """environment:
-  GHOSTWATCH_DSN                   database, unless the PG* variables say it
-  GHOSTWATCH_PASSWORD_FILE         file with the password of the database's role
-  GHOSTWATCH_TELEGRAM_TOKEN_FILE   file with the bot's token (or GHOSTWATCH_TELEGRAM_TOKEN: the token)
-  GHOSTWATCH_TELEGRAM_API_URL      a Bot API server of your own (https://api.telegram.org)
-  GHOSTWATCH_TELEGRAM_BUTTONS      1: buttons under firing alerts; the token must have no other reader (0)
-  GHOSTWATCH_RUN_CHECKS_EVERY      run the checks too, where there is no pg_cron: 1m, 5s (off)
-  GHOSTWATCH_RUN_CHECKS_DSN        database, as the role that owns the contracts (GHOSTWATCH_DSN)
-  GHOSTWATCH_TEMPLATES             directory with message templates of your own
-  GHOSTWATCH_HTTP_PORT             serve /healthz, /readyz and /metrics (off), on GHOSTWATCH_HTTP_HOST (127.0.0.1)
-  GHOSTWATCH_HEARTBEAT_URL         fetched every minute while checks succeed and the outbox is served
-  GHOSTWATCH_POLL_EVERY            look for work this often even without a wake-up (5s)
-  GHOSTWATCH_LEASE                 after this time another sidecar takes over what one has claimed (30s)
-  GHOSTWATCH_WORKER                this sidecar's name (host and process id)
-  GHOSTWATCH_LOG_LEVEL, _FORMAT    debug, info, warning, error (info); text or json (text on a terminal)
-"""
-
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command and returns its exit code: 0 done, 1 failed (with one clear line), 2 wrong usage."""
@@ -148,12 +131,14 @@ def _doctor(options: argparse.Namespace) -> int:
 
 
 def _add_notify(commands: Subcommands) -> None:
+    from ghostwatch.settings import environment_help
+
     parser = commands.add_parser(
         "notify",
         help="deliver alerts and events to Telegram (the sidecar)",
         description="Delivers what the outbox holds to Telegram, until SIGTERM. Any number of these may run at once.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        epilog=ENVIRONMENT,
+        epilog=environment_help(),
     )
     _add_dsn(parser)
     parser.add_argument(
@@ -173,12 +158,14 @@ def _notify(options: argparse.Namespace) -> int:
 
 
 def _add_send_test(commands: Subcommands) -> None:
+    from ghostwatch.settings import environment_help
+
     parser = commands.add_parser(
         "send-test",
         help="prove token, chat and topic with one message",
         description="Sends one test message, and explains what is wrong if it does not arrive.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        epilog=ENVIRONMENT,
+        epilog=environment_help(),
     )
     _add_dsn(parser)
     target = parser.add_mutually_exclusive_group(required=True)

@@ -1,7 +1,12 @@
-"""What the environment says, checked before anything is started."""
+"""What the environment says, checked before anything is started.
+
+One table, `SETTINGS`, says what each variable is called, how it is read, what it is if it is not set, and
+what it does; reading, `--help` and the table in docs/deploy.md all come from it.
+"""
 
 from __future__ import annotations
 
+import difflib
 import os
 import re
 import socket
@@ -9,15 +14,156 @@ import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 from ghostwatch.errors import CommandError
 
-T = TypeVar("T")
-D = TypeVar("D")
-
+PREFIX: Final = "GHOSTWATCH_"
 UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+# A sidecar that is stopped or frozen for a moment must not lose its claims.
+SHORTEST_LEASE = 3.0
+LONGEST_LEASE = 600.0
+LONGEST_REQUEST = 15.0
+
+
+def _duration(text: str) -> float:
+    match = re.fullmatch(r"([0-9]{1,9}(?:\.[0-9]{1,9})?)\s*(ms|s|m|h)?", text)
+    seconds = float(match[1]) * UNITS[match[2] or "s"] if match else 0.0
+    if seconds <= 0:
+        raise ValueError("write a time above zero, such as 500ms, 5s, 1m or 1h")
+    return seconds
+
+
+def _lease(text: str) -> float:
+    seconds = _duration(text)
+    if not SHORTEST_LEASE <= seconds <= LONGEST_LEASE:
+        raise ValueError(f"write a time from {SHORTEST_LEASE:g}s to {LONGEST_LEASE / 60:g}m")
+    return seconds
+
+
+def _url(text: str) -> str:
+    parts = urlsplit(text)
+    # A port that cannot be is told by looking at it.
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.port == 0:
+        raise ValueError("write a URL that begins with http:// or https://")
+    return text.rstrip("/")
+
+
+def _port(text: str) -> int:
+    if not (text.isascii() and text.isdigit()) or not 1 <= int(text) <= 65535:
+        raise ValueError("write a port from 1 to 65535")
+    return int(text)
+
+
+def _directory(text: str) -> Path:
+    path = Path(text)
+    if not path.is_dir():
+        raise ValueError("no such directory")
+    return path
+
+
+def _switch(text: str) -> bool:
+    if text not in ("0", "1"):
+        raise ValueError("write 1 for on or 0 for off")
+    return text == "1"
+
+
+def _name(text: str) -> str:
+    if len(text) > 100 or not text.isprintable():
+        raise ValueError("write a name of at most 100 printable characters")
+    return text
+
+
+def _one_of(*choices: str) -> Callable[[str], str]:
+    def parse(text: str) -> str:
+        if text.lower() not in choices:
+            raise ValueError(f"write one of {', '.join(choices)}")
+        return text.lower()
+
+    return parse
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One variable: its name without the prefix, how its text is read, and what stands in --help and the docs."""
+
+    name: str
+    description: str
+    read: Callable[[str], Any] = str
+    default: Callable[[], Any] = lambda: None
+    default_text: str = ""
+    secret: bool = False
+
+    @property
+    def variable(self) -> str:
+        """What it is called in the environment."""
+        return PREFIX + self.name
+
+
+SETTINGS: Final = (
+    Setting("DSN", "database, unless the PG* variables say it", secret=True),
+    Setting("PASSWORD_FILE", "file with the password of the database role"),
+    Setting("TELEGRAM_TOKEN_FILE", "file with the token of the bot"),
+    Setting("TELEGRAM_TOKEN", "the token itself, instead of a file", secret=True),
+    Setting("TELEGRAM_API_URL", "Bot API server", _url, lambda: "https://api.telegram.org", "https://api.telegram.org"),
+    Setting(
+        "TELEGRAM_BUTTONS",
+        "1: buttons under firing alerts; nothing else may read the updates of this bot",
+        _switch,
+        lambda: False,
+        "0",
+    ),
+    Setting("RUN_CHECKS_EVERY", "run the checks too, where there is no pg_cron: 1m, 5s", _duration, default_text="off"),
+    Setting("RUN_CHECKS_DSN", "database, as the role that owns the contracts", secret=True, default_text="as DSN"),
+    Setting("TEMPLATES", "directory with message templates of your own", _directory),
+    Setting("HTTP_PORT", "serve /healthz, /readyz and /metrics on this port", _port, default_text="off"),
+    Setting("HTTP_HOST", "address to serve them on", str, lambda: "127.0.0.1", "127.0.0.1"),
+    Setting("HEARTBEAT_URL", "URL to fetch every minute while all is well", _url, secret=True),
+    Setting("POLL_EVERY", "look for work this often even without a wake-up", _duration, lambda: 3.0, "3s"),
+    Setting(
+        "LEASE",
+        f"another sidecar takes over what one has claimed and not renewed for so long: {SHORTEST_LEASE:g}s to "
+        f"{LONGEST_LEASE / 60:g}m",
+        _lease,
+        lambda: 30.0,
+        "30s",
+    ),
+    Setting(
+        "WORKER", "name of this sidecar", _name, lambda: f"{socket.gethostname()}-{os.getpid()}", "host and process id"
+    ),
+    Setting(
+        "LOG_LEVEL",
+        "debug, info, warning or error",
+        _one_of("debug", "info", "warning", "error"),
+        lambda: "info",
+        "info",
+    ),
+    Setting(
+        "LOG_FORMAT",
+        "text or json",
+        _one_of("text", "json"),
+        lambda: "text" if sys.stderr.isatty() else "json",
+        "text on a terminal",
+    ),
+)
+BY_NAME: Final = {setting.name: setting for setting in SETTINGS}
+# Set by deploy/compose.yaml for itself, and by docs/deploy.md for docker compose.
+OF_OTHERS: Final = ("CHAT_ID", "DEBIAN", "POSTGRES", "SECRETS")
+
+
+def environment_help() -> str:
+    """The settings, for --help."""
+    lines = ["environment:"]
+    for setting in SETTINGS:
+        default = f" ({setting.default_text})" if setting.default_text else ""
+        lines.append(f"  {setting.variable:<32} {setting.description}{default}")
+    return "\n".join(lines) + "\n"
+
+
+def environment_table() -> list[tuple[str, str, str]]:
+    """The settings, for the docs: variable, default, description."""
+    return [(f"`{setting.variable}`", setting.default_text, setting.description) for setting in SETTINGS]
 
 
 def dsn(given: str | None = None) -> str:
@@ -60,26 +206,26 @@ class Settings:
     ) -> Settings:
         """Reads and checks all settings; raises one CommandError that names every mistake, a line each."""
         reader = _Reader(environment)
-        lease = reader.read("LEASE", _duration, 30.0)
+        reader.find_unknown()
         outbox_dsn = reader.dsn(dsn)
+        lease: float = reader.read("LEASE")
         settings = cls(
             dsn=outbox_dsn,
             token=reader.token(needed=needs_token),
-            api_url=reader.read("TELEGRAM_API_URL", _url, "https://api.telegram.org"),
-            worker=reader.read("WORKER", str, f"{socket.gethostname()}-{os.getpid()}"),
-            poll_every=reader.read("POLL_EVERY", _duration, 5.0),
+            api_url=reader.read("TELEGRAM_API_URL"),
+            worker=reader.read("WORKER"),
+            poll_every=reader.read("POLL_EVERY"),
             lease=lease,
-            # A message must be given up before another sidecar may take it.
-            send_timeout=lease / 2,
-            run_checks_every=reader.read("RUN_CHECKS_EVERY", _duration, None),
+            send_timeout=min(lease / 2, LONGEST_REQUEST),
+            run_checks_every=reader.read("RUN_CHECKS_EVERY"),
             run_checks_dsn=reader.run_checks_dsn(outbox_dsn),
-            templates=reader.read("TEMPLATES", _directory, None),
-            http_host=reader.read("HTTP_HOST", str, "127.0.0.1"),
-            http_port=reader.read("HTTP_PORT", _port, None),
-            heartbeat_url=reader.read("HEARTBEAT_URL", _url, None),
-            buttons=reader.read("TELEGRAM_BUTTONS", _switch, False),
-            log_level=reader.read("LOG_LEVEL", _one_of("debug", "info", "warning", "error"), "info"),
-            log_format=reader.read("LOG_FORMAT", _one_of("text", "json"), "text" if sys.stderr.isatty() else "json"),
+            templates=reader.read("TEMPLATES"),
+            http_host=reader.read("HTTP_HOST"),
+            http_port=reader.read("HTTP_PORT"),
+            heartbeat_url=reader.read("HEARTBEAT_URL"),
+            buttons=reader.read("TELEGRAM_BUTTONS"),
+            log_level=reader.read("LOG_LEVEL"),
+            log_format=reader.read("LOG_FORMAT"),
         )
         reader.refuse_mistakes()
         return settings
@@ -97,116 +243,86 @@ class _Reader:
         if self.mistakes:
             raise CommandError("\n            ".join(self.mistakes))
 
-    def read(self, name: str, parse: Callable[[str], T], default: D) -> T | D:
-        """The variable GHOSTWATCH_<name>, or the default where it is not set or empty."""
-        text = self._environment.get(f"GHOSTWATCH_{name}", "").strip()
+    def find_unknown(self) -> None:
+        """A misspelled variable would be ignored without a word."""
+        for variable in sorted(self._environment):
+            name = variable.removeprefix(PREFIX)
+            if variable.startswith(PREFIX) and name not in BY_NAME and not name.startswith(("TEST_", *OF_OTHERS)):
+                near = difflib.get_close_matches(name, BY_NAME, n=1)
+                advice = f"did you mean {PREFIX}{near[0]}?" if near else "see ghostwatch notify --help"
+                self.mistakes.append(f"{variable} is not a setting: {advice}")
+
+    def read(self, name: str) -> Any:
+        """The value of a setting: what its variable says, or its default where that is not set or empty."""
+        setting = BY_NAME[name]
+        text = self._text(name)
         if text:
             try:
-                return parse(text)
+                return setting.read(text)
             except ValueError as mistake:
-                self.mistakes.append(f"GHOSTWATCH_{name}={text!r}: {mistake}")
-        return default
+                shown = "" if setting.secret else f"={text[:100]!r}"
+                self.mistakes.append(f"{setting.variable}{shown}: {mistake}")
+        return setting.default()
 
     def dsn(self, given: str | None) -> str:
         """The connection string, with the password from its file; empty where the PG* variables say it all."""
-        text = given or self._environment.get("GHOSTWATCH_DSN", "")
-        return self._connection_string("--dsn" if given else "GHOSTWATCH_DSN", text, self._content_of("PASSWORD_FILE"))
+        password = self._content_of("PASSWORD_FILE")
+        return self._connection_string("--dsn" if given else "GHOSTWATCH_DSN", given or self._text("DSN"), password)
 
     def run_checks_dsn(self, otherwise: str) -> str:
         """The connection string for check runs: a role that owns contracts, which the sidecar's own need not be."""
-        text = self._environment.get("GHOSTWATCH_RUN_CHECKS_DSN", "").strip()
+        text = self._text("RUN_CHECKS_DSN")
         return self._connection_string("GHOSTWATCH_RUN_CHECKS_DSN", text, None) if text else otherwise
-
-    def _connection_string(self, name: str, text: str, password: str | None) -> str:
-        from psycopg.conninfo import make_conninfo
-
-        try:
-            # A database that does not know its own encoding (SQL_ASCII) would answer in bytes.
-            return make_conninfo(text, password=password, client_encoding="utf8")
-        except Exception:
-            # What libpq says of it may quote a password.
-            self.mistakes.append(
-                f"{name} cannot be read: write postgresql://user@host:5432/database or host=… dbname=… user=…"
-            )
-        return text
 
     def token(self, *, needed: bool) -> str | None:
         """The bot's token, from the environment or from a file; never echoed."""
-        direct = self._environment.get("GHOSTWATCH_TELEGRAM_TOKEN", "").strip()
-        path = self._environment.get("GHOSTWATCH_TELEGRAM_TOKEN_FILE", "").strip()
-        if direct and path:
+        token = self._text("TELEGRAM_TOKEN")
+        if token and self._text("TELEGRAM_TOKEN_FILE"):
             self.mistakes.append(
                 "GHOSTWATCH_TELEGRAM_TOKEN and GHOSTWATCH_TELEGRAM_TOKEN_FILE are both set: keep one of them"
             )
-        if path:
+        if self._text("TELEGRAM_TOKEN_FILE"):
             content = self._content_of("TELEGRAM_TOKEN_FILE")
             if content is None:
                 return None
-            direct = content
-        if not direct:
+            token = content
+        if not token:
             if needed:
                 self.mistakes.append(
                     "no bot token: set GHOSTWATCH_TELEGRAM_TOKEN_FILE (or GHOSTWATCH_TELEGRAM_TOKEN) "
                     "to what @BotFather gave you, or use --dry-run"
                 )
             return None
-        if not re.fullmatch(r"[0-9]+:[A-Za-z0-9_-]+", direct):
+        if not re.fullmatch(r"[0-9]+:[A-Za-z0-9_-]+", token):
             self.mistakes.append("the bot token is malformed: it is a number, a colon, then letters, digits, _ and -")
             return None
-        return direct
+        return token
+
+    def _text(self, name: str) -> str:
+        return self._environment.get(BY_NAME[name].variable, "").strip()
+
+    def _connection_string(self, name: str, text: str, password: str | None) -> str:
+        from psycopg import ProgrammingError
+        from psycopg.conninfo import make_conninfo
+
+        try:
+            # A database that does not know its own encoding (SQL_ASCII) would answer in bytes.
+            return make_conninfo(text, password=password, client_encoding="utf8")
+        except (ProgrammingError, UnicodeError):
+            # What libpq says of it may quote a password.
+            self.mistakes.append(
+                f"{name} cannot be read: write postgresql://user@host:5432/database or host=… dbname=… user=…"
+            )
+        return text
 
     def _content_of(self, name: str) -> str | None:
-        """What the file says that the variable GHOSTWATCH_<name> names; None where it is not set or unreadable."""
-        path = self._environment.get(f"GHOSTWATCH_{name}", "").strip()
+        """What the file says that a setting names; None where it is not set or unreadable."""
+        path = self._text(name)
         if not path:
             return None
         try:
             return Path(path).read_text(encoding="utf-8").strip()
         except (OSError, UnicodeDecodeError) as error:
             reason = getattr(error, "strerror", None) or "it is not text"
-            self.mistakes.append(f"GHOSTWATCH_{name}={path!r} cannot be read: {reason}")
+            self.mistakes.append(f"{PREFIX}{name}={path!r} cannot be read: {reason}")
             return None
-
-
-def _duration(text: str) -> float:
-    match = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)\s*(ms|s|m|h)?", text)
-    seconds = float(match[1]) * UNITS[match[2] or "s"] if match else 0.0
-    if seconds <= 0:
-        raise ValueError("write a time above zero, such as 500ms, 5s, 1m or 1h")
-    return seconds
-
-
-def _url(text: str) -> str:
-    parts = urlsplit(text)
-    # A port that cannot be is told by looking at it.
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.port == 0:
-        raise ValueError("write a URL that begins with http:// or https://")
-    return text.rstrip("/")
-
-
-def _port(text: str) -> int:
-    if not text.isdecimal() or not 1 <= int(text) <= 65535:
-        raise ValueError("write a port from 1 to 65535")
-    return int(text)
-
-
-def _directory(text: str) -> Path:
-    path = Path(text)
-    if not path.is_dir():
-        raise ValueError("no such directory")
-    return path
-
-
-def _switch(text: str) -> bool:
-    if text not in ("0", "1"):
-        raise ValueError("write 1 for on or 0 for off")
-    return text == "1"
-
-
-def _one_of(*choices: str) -> Callable[[str], str]:
-    def parse(text: str) -> str:
-        if text.lower() not in choices:
-            raise ValueError(f"write one of {', '.join(choices)}")
-        return text.lower()
-
-    return parse
