@@ -72,7 +72,16 @@ class Garbage:
     """Instead of an answer: a proxy's page that is no JSON."""
 
 
-Answer = dict[str, Any] | type[Slow] | type[Hang] | type[Drop] | type[Garbage]
+@dataclass(frozen=True)
+class Page:
+    """Instead of an answer: what something in between says, which may quote the URL that was asked for."""
+
+    status: int
+    body: str = "<html><h1>no</h1></html>"
+    location: str | None = None
+
+
+Answer = dict[str, Any] | Page | type[Slow] | type[Hang] | type[Drop] | type[Garbage]
 
 
 @dataclass
@@ -363,11 +372,16 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True
         elif isinstance(answer, dict):
             self._answer(answer.get("error_code", 200), json.dumps(answer).encode())
+        elif isinstance(answer, Page):
+            url = f"{self.server.telegram.url}{self.path}"
+            self._answer(answer.status, answer.body.replace("{url}", url).encode(), answer.location)
         else:
             self._answer(502, b"<html>Bad Gateway</html>")
 
-    def _answer(self, code: int, body: bytes) -> None:
+    def _answer(self, code: int, body: bytes, location: str | None = None) -> None:
         self.send_response(code)
+        if location is not None:
+            self.send_header("Location", location.replace("{path}", self.path))
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()

@@ -21,6 +21,7 @@
 \ir tables/silence.sql
 \ir tables/maintenance.sql
 \ir tables/alert.sql
+\ir tables/dispatch.sql
 \ir tables/chat.sql
 \ir tables/channel.sql
 \ir tables/notification.sql
@@ -172,14 +173,12 @@
 \ir alert/stopped_checks.sql
 \ir alert/checks_stopped_condition.sql
 \ir alert/decide_checks_stopped.sql
-\ir alert/watch_checks.sql
 \ir alert/require_alert.sql
 \ir alert/acknowledge.sql
 \ir alert/silence.sql
 \ir alert/unsilence.sql
 \ir alert/reproducing_query.sql
 \ir alert/explain_alert.sql
-\ir alert/press_button.sql
 \ir alert/alert_history.sql
 
 -- what other rules and settings would have made of the past
@@ -226,18 +225,35 @@
 \ir deliver/next_notification.sql
 \ir deliver/message_facts.sql
 \ir deliver/incident_message.sql
-\ir deliver/claim_notifications.sql
-\ir deliver/outbox_rest.sql
-\ir deliver/notification_sent.sql
-\ir deliver/give_back.sql
+\ir deliver/requeue.sql
 \ir deliver/claimed_notification.sql
-\ir deliver/notification_retry.sql
-\ir deliver/notification_failed.sql
-\ir deliver/channel_migrated.sql
-\ir deliver/channel_topic_lost.sql
-\ir deliver/channel_address.sql
-\ir deliver/sidecar_heartbeat.sql
-\ir deliver/sidecar_stopped.sql
+\ir deliver/one_line.sql
+\ir deliver/give_up.sql
+\ir deliver/hold_chat.sql
+\ir deliver/due_again.sql
+\ir deliver/announce_closed_channel.sql
+\ir deliver/reason_as_heard.sql
+\ir deliver/overdue_since.sql
+\ir deliver/delivery_problems.sql
+\ir deliver/retry_failed.sql
+
+-- sidecar: what the sidecar may call; the folder is what grant_sidecar() grants
+\ir sidecar/claim_notifications.sql
+\ir sidecar/next_due_in.sql
+\ir sidecar/renew_claims.sql
+\ir sidecar/notification_sent.sql
+\ir sidecar/notification_retry.sql
+\ir sidecar/notification_failed.sql
+\ir sidecar/messenger_back.sql
+\ir sidecar/hold_all_chats.sql
+\ir sidecar/channel_migrated.sql
+\ir sidecar/channel_topic_lost.sql
+\ir sidecar/channel_address.sql
+\ir sidecar/lead_buttons.sql
+\ir sidecar/press_button.sql
+\ir sidecar/sidecar_heartbeat.sql
+\ir sidecar/sidecar_stopped.sql
+\ir sidecar/detect_stopped_checks.sql
 
 -- operate: schedule, look after and explain the system
 \ir operate/baseline_remark.sql

@@ -10,7 +10,7 @@ import psycopg.rows
 import pytest
 
 from ghostwatch.notifier.messages import Renderer
-from tests.database import Database
+from ghostwatch.notifier.messenger import Notification
 from tests.detection.bot import Bot, minutes
 
 OUTBOX = """
@@ -40,7 +40,7 @@ def test_decisions_wait_and_detection_goes_on(bot: Bot) -> None:
     (claimed,) = bot.database.connection.cursor(row_factory=psycopg.rows.dict_row).execute(
         "SELECT * FROM ghostwatch.claim_notifications('sidecar-1')"
     )
-    text = Renderer().render(claimed, bot.now).plain
+    text = Renderer().render(Notification(**claimed)).plain
     assert "maintenance is over: release 2026-12-01" in text
     assert "onboarding · first_meme: 2 found, 1 recovered, 1 open" in text
     assert "1 alert, 1 still firing" in text
@@ -86,10 +86,10 @@ def test_checks_that_stop_meanwhile(bot: Bot) -> None:
     """The sidecars do not raise an alert during the window."""
     open_window(bot)
     bot.pass_time(minutes(15))
-    bot.database.execute("SELECT ghostwatch.watch_checks()")
+    bot.database.execute("SELECT ghostwatch.detect_stopped_checks()")
     assert bot.database.rows("SELECT kind FROM ghostwatch.alert") == []
     bot.pass_time(minutes(10))
-    bot.database.execute("SELECT ghostwatch.watch_checks()")
+    bot.database.execute("SELECT ghostwatch.detect_stopped_checks()")
     assert bot.database.rows("SELECT kind FROM ghostwatch.alert") == [("checks_stopped",)]
 
 

@@ -85,7 +85,7 @@ def test_one_wake_up_per_check(bot: Bot) -> None:
 def test_several_sidecars_watch(bot: Bot) -> None:
     """Stopped checks are one alert, however many sidecars notice."""
     bot.pass_time(minutes(10))
-    at_once(bot.database, 10, lambda session: session.execute("SELECT ghostwatch.watch_checks()"))
+    at_once(bot.database, 10, lambda session: session.execute("SELECT ghostwatch.detect_stopped_checks()"))
 
     assert bot.database.rows(OUTBOX) == [("opened", "pending")]
 
@@ -234,7 +234,7 @@ def test_locks_of_the_application_are_its_own(bot: Bot) -> None:
     bot.database.execute("SELECT ghostwatch.post_event('user_started', '1', '{}')")
     assert bot.database.rows("SELECT reason FROM ghostwatch.claim_notifications('sidecar')") == [("events",)]
     bot.pass_time(minutes(10))
-    bot.database.execute("SELECT ghostwatch.watch_checks()")
+    bot.database.execute("SELECT ghostwatch.detect_stopped_checks()")
     assert bot.database.value("SELECT kind FROM ghostwatch.alert") == "checks_stopped"
 
 

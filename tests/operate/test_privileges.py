@@ -12,22 +12,11 @@ import pytest
 from psycopg import sql
 
 from ghostwatch.notifier import queries
+from scripts.build import ROOT
 from tests.database import Database, install
 
-SIDECAR = {
-    "channel_address",
-    "channel_migrated",
-    "channel_topic_lost",
-    "claim_notifications",
-    "notification_failed",
-    "notification_retry",
-    "notification_sent",
-    "outbox_rest",
-    "press_button",
-    "sidecar_heartbeat",
-    "sidecar_stopped",
-    "watch_checks",
-}
+# The folder is the grant.
+SIDECAR = {path.stem for path in (ROOT / "sql" / "ghostwatch" / "sidecar").glob("*.sql")}
 INSTALLER = {"disable_test_clock", "enable_test_clock", "grant_operator", "grant_sidecar"}
 
 OPEN_TO_EVERYBODY: LiteralString = """

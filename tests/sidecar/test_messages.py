@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ghostwatch.notifier.messages import Renderer, between, clock, duration, percent, through
+from ghostwatch.notifier.messages import Renderer, between, clock, duration, percent, singular, through
+from ghostwatch.notifier.messenger import Notification
 from tests.fake_telegram import parse_html
 
 NOW = datetime(2026, 1, 2, 14, 30, tzinfo=UTC)
@@ -22,8 +23,8 @@ BRANCHES = [
 ]
 
 
-def notification(reason: str = "opened", payload: dict[str, Any] | None = None, **alert: Any) -> dict[str, Any]:
-    """A row of claim_notifications(), as JSON brings it."""
+def notification(reason: str = "opened", payload: dict[str, Any] | None = None, **alert: Any) -> Notification:
+    """What is to be told of an alert."""
     known = {
         "alert_id": 42,
         "kind": "violations",
@@ -53,12 +54,34 @@ def notification(reason: str = "opened", payload: dict[str, Any] | None = None, 
         "quiet_since": None,
         "silence": None,
     }
-    return {"reason": reason, "payload": payload or {}, "alert": known | alert}
+    return row(reason, payload, known | alert)
 
 
-def told(row: dict[str, Any], templates: Path | None = None) -> str:
+def row(
+    reason: str, payload: dict[str, Any] | None, alert: dict[str, Any] | None = None, time_zone: str = "UTC"
+) -> Notification:
+    """A row of claim_notifications(), as JSON brings it."""
+    return Notification(
+        notification_id=1,
+        channel="admins",
+        chat_id=-1001,
+        thread_id=None,
+        reason=reason,
+        alert=alert,
+        payload=payload or {},
+        edit_message_id=None,
+        reply_to_message_id=None,
+        attempts=0,
+        buttons=False,
+        as_of=NOW,
+        time_zone=time_zone,
+        wait=0.0,
+    )
+
+
+def told(claimed: Notification, templates: Path | None = None) -> str:
     """The message as the reader sees it; its HTML is such that Telegram takes it."""
-    text = Renderer(templates).render(row, NOW)
+    text = Renderer(templates).render(claimed)
     assert parse_html(text.html) == text.plain
     return text.plain
 
@@ -66,7 +89,7 @@ def told(row: dict[str, Any], templates: Path | None = None) -> str:
 def test_every() -> None:
     """What happened, how much, through which door, who for instance, since when, and which alert."""
     assert told(notification()).splitlines() == [
-        "👻 onboarding · first_meme · ERROR",
+        "🔴 👻 onboarding · first_meme · ERROR",
         "14 new users without a first meme for over 5 min, 3 more for 1–5 min",
         "through kitchen: 12 of 12 · all others: 2 of 96",
         "sample: 6001480, 6002980, 6002990",
@@ -77,7 +100,7 @@ def test_every() -> None:
 def test_warn() -> None:
     """Nobody is over the deadline of errors yet."""
     assert told(notification(severity="warn", error_count=0)).splitlines()[:2] == [
-        "👻 onboarding · first_meme · WARN",
+        "🟡 👻 onboarding · first_meme · WARN",
         "3 new users without a first meme for 1–5 min",
     ]
 
@@ -85,8 +108,8 @@ def test_warn() -> None:
 @pytest.mark.parametrize("errors", [0, 1])
 def test_a_single_one(errors: int) -> None:
     """Only the plural is declared, and "1 new users" is nobody's language."""
-    row = notification(error_count=errors, warn_count=1 - errors)
-    assert told(row).splitlines()[1].startswith("1 of the new users without a first meme for")
+    claimed = notification(error_count=errors, warn_count=1 - errors)
+    assert told(claimed).splitlines()[1].startswith("1 new user without a first meme for")
 
 
 def test_drift() -> None:
@@ -106,7 +129,7 @@ def test_drift() -> None:
     ]
     row = notification(rule="drift", evidence=evidence, branches=branches, sample_keys=[])
     assert told(row).splitlines() == [
-        "👻 onboarding · first_meme · DRIFT",
+        "🔴 👻 onboarding · first_meme · DRIFT",
         "ghost rate 31 % since 13:48 UTC, usually 9 % (quiet below 15.5 %)",
         "44 of 142 new users; kitchen: 36 of 36, all others: 8 of 106",
         "expected false alarms at this setting: one in 90 days · alert 42",
@@ -210,8 +233,7 @@ def test_few_events_are_told_one_by_one() -> None:
         "first_at": "2026-01-02T14:02:00+00:00",
         "last_at": "2026-01-02T14:02:30+00:00",
     }
-    row = {"reason": "events", "payload": payload, "alert": None}
-    assert told(row).splitlines() == [
+    assert told(row("events", payload)).splitlines() == [
         "👋 Anna <3 @anna (42) · user started · new · user · kitchen · ru",
         "14:02 UTC",
     ]
@@ -230,7 +252,7 @@ def test_many_events_are_counted() -> None:
         "first_at": "2026-01-02T14:02:00+00:00",
         "last_at": "2026-01-02T14:03:30+00:00",
     }
-    assert told({"reason": "events", "payload": payload, "alert": None}).splitlines() == [
+    assert told(row("events", payload)).splitlines() == [
         "👋 user started: 10,000, 9,900 of them new",
         "no link: 9,100",
         "kitchen: 900",
@@ -240,11 +262,11 @@ def test_many_events_are_counted() -> None:
 
 def test_a_digest_names_every_alert_and_how_it_stands() -> None:
     """What was kept back in the quiet hours."""
-    firing = notification()["alert"]
+    firing = dict(notification().alert or {})
     resolved = firing | {"alert_id": 43, "state": "resolved", "resolved_at": "2026-01-02T14:20:00+00:00"}
-    lines = told({"reason": "digest", "payload": {"alerts": [firing, resolved]}, "alert": None}).splitlines()
+    lines = told(row("digest", {"alerts": [firing, resolved]})).splitlines()
     assert lines[0] == "🌙 while it was quiet"
-    assert lines[1].startswith("👻 onboarding · first_meme · ERROR")
+    assert lines[1].startswith("🔴 👻 onboarding · first_meme · ERROR")
     assert lines[2].startswith("✅ onboarding · first_meme · RESOLVED")
     assert lines[3] == "2 alerts, 1 still firing"
 
@@ -258,7 +280,7 @@ def test_a_long_message_loses_whole_lines_and_says_how_many() -> None:
         "first_at": "2026-01-02T14:02:00+00:00",
         "last_at": "2026-01-02T14:02:00+00:00",
     }
-    text = told({"reason": "events", "payload": payload, "alert": None})
+    text = told(row("events", payload))
     assert len(text) <= 3500
     *events, more, last = text.splitlines()
     assert more == f"+{40 - len(events)} more"
@@ -281,10 +303,10 @@ def test_whatever_users_call_themselves_it_can_be_sent(
     name: str, branches: list[dict[str, Any]], counts: tuple[int, int]
 ) -> None:
     """Valid HTML of bounded length."""
-    row = notification(
+    claimed = notification(
         sample_keys=[name] * 5, branches=branches, warn_count=counts[0], error_count=counts[1], contract=name
     )
-    text = Renderer().render(row, NOW)
+    text = Renderer().render(claimed)
     visible = parse_html(text.html)
     assert len(visible.encode("utf-16-le", "surrogatepass")) // 2 <= 4096
     assert len(text.html.encode("utf-8", "surrogatepass")) < 32768
@@ -320,7 +342,7 @@ def test_a_template_that_fails_falls_back_and_says_so_once(
     renderer = Renderer(tmp_path)
     with caplog.at_level(logging.WARNING):
         for _ in range(3):
-            assert "14 new users" in renderer.render(notification(), NOW).plain
+            assert "14 new users" in renderer.render(notification()).plain
     assert [record.message.startswith("template every.html failed") for record in caplog.records] == [True]
 
 
@@ -365,23 +387,24 @@ def test_the_end_of_an_outage_of_the_checks_is_told_as_a_recap() -> None:
         "expired": 10,
         "recovered": 20,
     }
-    row = notification(
+    found_now = notification(
         "recap",
-        {"alerts": [notification()["alert"] | {"alert_id": 43}]},
+        {"alerts": [dict(notification().alert or {}) | {"alert_id": 43}]},
         kind="checks_stopped",
         state="resolved",
         resolved_at="2026-01-02T14:20:00+00:00",
         evidence={"last_success_at": "2026-01-02T13:00:00+00:00", "recap": [found]},
     )
-    lines = told(row).splitlines()
+    lines = told(found_now).splitlines()
     assert lines[:2] == [
         "📋 while checks were off, 13:00–14:20 UTC",
         "onboarding · first_meme: 34 found now, 10 of them too late to help, 4 open",
     ]
-    assert lines[2].startswith("👻 onboarding · first_meme · ERROR")
+    assert lines[2].startswith("🔴 👻 onboarding · first_meme · ERROR")
     assert lines[3:] == ["1 alert, 1 still firing · alert 42"]
-    row["alert"]["evidence"]["recap"] = []
-    assert "nobody was missed" in told(row)
+    assert found_now.alert is not None
+    found_now.alert["evidence"]["recap"] = []
+    assert "nobody was missed" in told(found_now)
 
 
 def test_details_show_what_is_known_by_topic() -> None:
@@ -402,7 +425,7 @@ def test_details_show_what_is_known_by_topic() -> None:
 
 def test_stopped_checks_of_some_contracts() -> None:
     """Which ones, and when this outage began, not the one before it."""
-    row = notification(
+    reopened = notification(
         "reopened",
         kind="checks_stopped",
         contract=None,
@@ -410,6 +433,36 @@ def test_stopped_checks_of_some_contracts() -> None:
         reopened_count=1,
         evidence={"contracts": ["club", "shop"], "last_success_at": "2026-01-02T14:17:00+00:00"},
     )
-    lines = told(row).splitlines()
+    lines = told(reopened).splitlines()
     assert "no check of club, shop has succeeded since 14:17 UTC: nobody is watching" in lines
     assert lines[-1] == "since 14:20 UTC · alert 42"
+
+
+def test_times_are_those_of_the_channels_time_zone() -> None:
+    """With its name; a zone without one has its distance from UTC; one that nobody knows is UTC."""
+    alert = dict(notification().alert or {})
+    for time_zone, last in (
+        ("Europe/Berlin", "since 15:02 CET · alert 42"),
+        ("Asia/Tbilisi", "since 18:02 UTC+04 · alert 42"),
+        ("America/New_York", "since 09:02 EST · alert 42"),
+        ("Pacific/Kiritimati", "since 04:02 UTC+14 · alert 42"),
+        ("No/Where", "since 14:02 UTC · alert 42"),
+    ):
+        assert told(row("opened", None, alert, time_zone)).splitlines()[-1] == last
+
+
+@pytest.mark.parametrize(
+    ("plural", "single"),
+    [
+        ("new users", "new user"),
+        ("people", "person"),
+        ("entries", "entry"),
+        ("boxes", "box"),
+        ("accounts", "account"),
+        ("staff", "staff"),
+        ("sheep status", "sheep status"),
+    ],
+)
+def test_one_of_several(plural: str, single: str) -> None:
+    """As English forms most of them."""
+    assert singular(plural) == single

@@ -106,7 +106,7 @@ def test_a_terminated_connection_is_made_again(
 def test_a_restart_or_a_crash_of_the_server(
     bot_server: OwnServer, telegram: FakeTelegram, tmp_path: Path, mode: str
 ) -> None:
-    """It waits for the server, saying so once and not at every attempt, and then delivers."""
+    """It waits for the server, saying each cause once and not at every attempt, and then delivers."""
     prepare(bot_server)
     with Sidecar(bot_server.dsn("bot"), tmp_path / "log", environment_for(telegram)) as sidecar:
         sidecar.wait_until_it_says(LISTENING)
@@ -119,8 +119,9 @@ def test_a_restart_or_a_crash_of_the_server(
             outbox.open_alert()
         telegram.wait_for_messages(1)
         sidecar.wait_until_it_says(LISTENING, times=2)
-        assert sidecar.output.count("the database: ") == 2, sidecar.output
-        assert sidecar.output.count("listening for NOTIFY: ") == 2, sidecar.output
+        # One line a cause (the connection is lost, nobody is there, it is starting) and one for the end.
+        assert 2 <= sidecar.output.count("the database: ") <= 5, sidecar.output
+        assert 2 <= sidecar.output.count("listening for NOTIFY: ") <= 5, sidecar.output
 
 
 def test_what_was_sent_while_the_server_crashed_is_recorded_afterwards(
@@ -262,5 +263,5 @@ def test_a_standby_that_is_promoted_takes_over(bot_server: OwnServer, telegram: 
                 outbox.open_alert("second")
             telegram.wait_for_messages(2)
             sidecar.wait_until_it_says(LISTENING, times=2)
-            assert len(sidecar.output.splitlines()) < 15, sidecar.output
+            assert len(sidecar.output.splitlines()) < 20, sidecar.output
     assert len(telegram.sent()) == 2

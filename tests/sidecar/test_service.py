@@ -129,7 +129,6 @@ def test_health_and_metrics(outbox: Outbox, telegram: FakeTelegram, start_sideca
         "ghostwatch_oldest_waiting_seconds",
         "ghostwatch_sends_total",
         "ghostwatch_send_duration_seconds_bucket",
-        "ghostwatch_checks_last_success_timestamp_seconds",
         "ghostwatch_listening",
     } <= names
 
@@ -277,10 +276,10 @@ def test_send_test_proves_token_chat_and_topic(outbox: Outbox, telegram: FakeTel
     [
         (refusal(403, "Forbidden: bot was kicked from the group chat"), "is the bot a member"),
         (refusal(400, "Bad Request: chat not found"), "is the number right"),
-        (refusal(400, "Bad Request: message thread not found"), "has no topic 7"),
+        (refusal(400, "Bad Request: message thread not found"), "topic 7 of chat -1001 is gone"),
         (refusal(400, "Bad Request: upgraded", migrate_to_chat_id=-1005), "the supergroup -1005"),
         (refusal(502, "Bad Gateway"), "is the network there"),
-        (refusal(400, "Bad Request: odd"), "Telegram refused the message"),
+        (refusal(400, "Bad Request: message is too long"), "Telegram refused the message"),
     ],
 )
 def test_send_test_explains_what_is_wrong(telegram: FakeTelegram, answer: dict[str, object], says: str) -> None:
@@ -317,7 +316,9 @@ def test_the_token_appears_nowhere_but_in_the_requests(
     """No log line, metric, process title or row, at the most talkative level and when everything fails."""
     port = free_port()
     outbox.add_channel()
-    telegram.answer_next(refusal(500, "Internal Server Error"), refusal(400, f"Bad Request: odd {TOKEN}"))
+    telegram.answer_next(
+        refusal(500, "Internal Server Error"), *[refusal(400, f"Bad Request: message is too long {TOKEN}")] * 2
+    )
     sidecar = start_sidecar(log_level="debug", http_port=str(port), heartbeat_url="http://127.0.0.1:1/")
     outbox.open_alert()
     telegram.wait_for(lambda: outbox.states() == ["failed"])

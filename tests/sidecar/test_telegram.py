@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from tests.fake_telegram import Drop, FakeTelegram, Garbage, Hang, Slow, parse_html, refusal
+from tests.fake_telegram import Drop, FakeTelegram, Garbage, Hang, Page, Slow, parse_html, refusal
 from tests.sidecar.process import Outbox, StartSidecar
 
 CHAT = -1001
@@ -233,20 +233,112 @@ def test_whatever_may_have_been_delivered_is_tried_again(
     assert len([request for request in telegram.requests if request.method == "sendMessage"]) == 2
 
 
-def test_a_message_that_is_refused_for_good_is_given_up_and_holds_up_nothing(
+@pytest.mark.parametrize("said", ["Bad Request: CHAT_RESTRICTED", "Bad Request: something nobody has heard of"])
+def test_an_unknown_refusal_closes_the_channel_and_its_alerts_wait(
+    outbox: Outbox, telegram: FakeTelegram, start_sidecar: StartSidecar, said: str
+) -> None:
+    """It is the trouble of the channel, and nothing is given up; the other channels are told."""
+    outbox.add_channel()
+    outbox.add_channel("beside", -1002)
+    telegram.gone[CHAT] = refusal(400, said)
+    start_sidecar()
+    outbox.open_alert()
+    first, told = telegram.wait_for_messages(2, -1002)
+    assert "channel admins is closed" in told.text + first.text
+    assert said in told.text + first.text
+    assert outbox.database.rows("SELECT name, disabled_reason FROM ghostwatch.channel ORDER BY name") == [
+        ("admins", said),
+        ("beside", None),
+    ]
+    telegram.gone.clear()
+    outbox.database.execute("SELECT ghostwatch.enable_channel('admins')")
+    telegram.wait_for_messages(1, CHAT)
+
+
+def test_a_text_that_is_refused_is_told_in_short_and_then_given_up(
     outbox: Outbox, telegram: FakeTelegram, start_sidecar: StartSidecar
 ) -> None:
-    """It stays on record with what Telegram said."""
+    """It stays on record with what Telegram said, holds up nothing, and can be sent again."""
     outbox.add_channel()
     start_sidecar()
-    telegram.answer_next(refusal(400, "Bad Request: something nobody has heard of"))
+    telegram.answer_next(*[refusal(400, "Bad Request: message is too long")] * 3)
     outbox.open_alert()
+    telegram.wait_for(lambda: outbox.states() == ["failed"])
     outbox.open_alert("second")
-    telegram.wait_for_messages(1)
+    (short,) = telegram.wait_for_messages(1)
+    assert "parse_mode" not in short.fields
+    assert "onboarding · second · ERROR" in short.text
     telegram.wait_for(lambda: outbox.states() == ["failed", "sent"])
-    assert "nobody has heard of" in outbox.database.value(
+    assert "message is too long" in outbox.database.value(
         "SELECT state_reason FROM ghostwatch.notification WHERE state = 'failed'"
     )
+    assert outbox.database.value("SELECT ghostwatch.retry_failed('admins')") == 1
+    telegram.wait_for(lambda: outbox.states() == ["sent", "sent"])
+    assert outbox.database.value("SELECT ghostwatch.retry_failed()") == 0
+
+
+@pytest.mark.parametrize("status", [200, 301, 400, 403, 404, 409, 429, 502])
+def test_only_the_bot_apis_own_json_is_a_verdict(
+    outbox: Outbox, telegram: FakeTelegram, start_sidecar: StartSidecar, status: int
+) -> None:
+    """What a proxy says with a page of its own closes no channel, stops no token and gives up nothing."""
+    outbox.add_channel()
+    sidecar = start_sidecar()
+    telegram.answer_next(Page(status), Page(status, '{"ok": "certainly", "error_code": 403}'), method="sendMessage")
+    outbox.open_alert()
+    # A page that says "done" may hide a message that was sent, so there is one more copy and no third.
+    telegram.wait_for(lambda: outbox.states() == (["failed"] if status == 200 else ["sent"]))
+    assert outbox.database.value("SELECT disabled_at FROM ghostwatch.channel") is None
+    assert "the bot token" not in sidecar.output
+
+
+def test_a_hang_after_acceptance_makes_two_copies_at_most(
+    outbox: Outbox, telegram: FakeTelegram, start_sidecar: StartSidecar
+) -> None:
+    """The second is given up: the doctor says so, and a person can send it again."""
+    outbox.add_channel()
+    start_sidecar(lease="10s")
+    telegram.answer_next(Drop, Drop, Drop, Drop)
+    outbox.open_alert()
+    telegram.wait_for(lambda: outbox.states() == ["failed"])
+    assert len([request for request in telegram.requests if request.method == "sendMessage"]) == 2
+    assert "it may have arrived" in outbox.database.value("SELECT state_reason FROM ghostwatch.notification")
+
+
+def test_the_first_success_after_an_outage_makes_everything_due(
+    outbox: Outbox, telegram: FakeTelegram, start_sidecar: StartSidecar
+) -> None:
+    """Whatever back-off each was in."""
+    for number in range(6):
+        outbox.add_channel(f"channel_{number}", -1001 - number)
+    telegram.answer_next(*[refusal(500, "Internal Server Error")] * 6)
+    start_sidecar()
+    outbox.open_alert()
+    telegram.wait_for(lambda: len(telegram.requests) >= 6)
+    outbox.database.execute(
+        "UPDATE ghostwatch.notification SET next_attempt_at = now() + '5 minutes'::interval "
+        "WHERE waits_for = 'messenger'"
+    )
+    outbox.add_channel("another", -2000)
+    outbox.wake()
+    telegram.wait_for(lambda: outbox.waiting() == 0)
+
+
+def test_a_limit_of_the_whole_bot_stops_everybody(
+    outbox: Outbox, telegram: FakeTelegram, start_sidecar: StartSidecar
+) -> None:
+    """Two chats that are told to wait until the same moment."""
+    for number in range(4):
+        outbox.add_channel(f"channel_{number}", -1001 - number)
+    outbox.set_pace(per_second=5)
+    telegram.answer_next(*[refusal(429, "Too Many Requests: retry after 3", retry_after=3)] * 2)
+    start_sidecar()
+    outbox.open_alert()
+    messages = telegram.wait_for_messages(4)
+    first = min(request.at for request in telegram.requests if request.method == "sendMessage")
+    # One request may have been on its way when the second answer came.
+    assert sum(message.at - first < 2.9 for message in messages) <= 1
+    assert outbox.database.value("SELECT held_until > '-infinity' FROM ghostwatch.dispatch")
 
 
 def test_what_healed_while_telegram_was_away_is_one_message(

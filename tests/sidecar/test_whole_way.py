@@ -36,8 +36,8 @@ def test_a_ghost_becomes_a_message(cron_server: OwnServer, telegram: FakeTelegra
             assert sidecar.stop() == 0
 
         heading, count, through, sample, foot = parse_html(message.text).splitlines()
-        assert heading == "👻 onboarding · first_meme · ERROR"
-        assert count == "1 of the new users without a first meme for over 5 min"
+        assert heading == "🔴 👻 onboarding · first_meme · ERROR"
+        assert count == "1 new user without a first meme for over 5 min"
         assert through == "through kitchen: 1 of 1"
         assert sample == "sample: 6001480"
         (alert_id,) = connection.execute("SELECT alert_id FROM ghostwatch.alert").fetchone() or (0,)

@@ -59,7 +59,9 @@ BEGIN
         topic_lost_at = CASE
             WHEN (c.chat_id, c.thread_id) IS NOT DISTINCT FROM (excluded.chat_id, excluded.thread_id)
                 THEN c.topic_lost_at
-        END
+        END,
+        migrated_at = CASE WHEN c.chat_id = excluded.chat_id THEN c.migrated_at END,
+        migrated_from = CASE WHEN c.chat_id = excluded.chat_id THEN c.migrated_from END
     RETURNING c.* INTO channel;
 
     IF moves THEN

@@ -18,6 +18,24 @@ BEGIN
         topic_lost_at = NULL
     WHERE c.channel_id = its_channel_id;
 
+    -- What waited for the channel waits for nothing else, and what was given up there gets another chance.
+    UPDATE ghostwatch.notification AS n
+    SET
+        state = 'pending',
+        next_attempt_at = ghostwatch._clock(),
+        waits_for = NULL,
+        unconfirmed_sends = 0
+    WHERE n.channel_id = its_channel_id
+        AND (n.state = 'failed' OR (n.state = 'pending' AND n.attempts > 0 AND isfinite(n.next_attempt_at)));
+
+    UPDATE ghostwatch.chat AS held
+    SET
+        next_send_at = ghostwatch._clock(),
+        held_until = NULL
+    FROM ghostwatch.channel AS c
+    WHERE c.channel_id = its_channel_id
+        AND held.chat_id = c.chat_id;
+
     PERFORM ghostwatch._wake_sidecars();
 END
 $enable_channel$;

@@ -15,10 +15,8 @@ DECLARE
     gathering jsonb;
     target    record;
 BEGIN
-    -- One sidecar at a time gathers; the others have nothing to wait for.
-    IF NOT EXISTS (SELECT FROM ghostwatch.event WHERE event.gathered_at IS NULL)
-        OR NOT ghostwatch._take_task('gather events')
-    THEN
+    -- Whoever calls this holds the lock under which sidecars claim.
+    IF NOT EXISTS (SELECT FROM ghostwatch.event WHERE event.gathered_at IS NULL) THEN
         RETURN;
     END IF;
 

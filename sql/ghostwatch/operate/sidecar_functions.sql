@@ -6,23 +6,27 @@ PARALLEL SAFE
 ROWS 10
 SET search_path = pg_catalog, pg_temp
 AS $_sidecar_functions$
-    -- The functions that deliver: all that a sidecar may call, and nobody else needs.
+    -- The functions in the folder sidecar/: all that a sidecar may call, and nobody else needs.
     SELECT p.oid::regprocedure
     FROM pg_proc AS p
     WHERE p.pronamespace = 'ghostwatch'::regnamespace
         AND p.proname IN (
-            'claim_notifications',
-            'outbox_rest',
-            'notification_sent',
-            'notification_retry',
-            'notification_failed',
+            'channel_address',
             'channel_migrated',
             'channel_topic_lost',
-            'channel_address',
+            'claim_notifications',
+            'detect_stopped_checks',
+            'hold_all_chats',
+            'lead_buttons',
+            'messenger_back',
+            'next_due_in',
+            'notification_failed',
+            'notification_retry',
+            'notification_sent',
             'press_button',
+            'renew_claims',
             'sidecar_heartbeat',
-            'sidecar_stopped',
-            'watch_checks'
+            'sidecar_stopped'
         )
 $_sidecar_functions$;
 

@@ -13,7 +13,10 @@ CREATE TABLE ghostwatch.channel (
     button_user_ids bigint[] NOT NULL DEFAULT '{}',
     disabled_at timestamptz,
     disabled_reason text,
-    topic_lost_at timestamptz
+    topic_lost_at timestamptz,
+    topic_state text CHECK (topic_state IN ('gone', 'closed')),
+    migrated_at timestamptz,
+    migrated_from bigint
 );
 
 COMMENT ON TABLE ghostwatch.channel IS
@@ -24,3 +27,7 @@ COMMENT ON COLUMN ghostwatch.channel.disabled_reason IS
 'Why nothing can be sent there, in the words of the Bot API; what is meant for it waits.';
 COMMENT ON COLUMN ghostwatch.channel.topic_lost_at IS
 'Since when the topic thread_id is gone, so that messages go to the chat itself; NULL while it is there.';
+COMMENT ON COLUMN ghostwatch.channel.topic_state IS
+'Whether the topic was found gone or closed at topic_lost_at.';
+COMMENT ON COLUMN ghostwatch.channel.migrated_from IS
+'The chat id before the group became a supergroup, as the Bot API said at migrated_at; add_channel() with that id goes back to it.';

@@ -9,6 +9,4 @@ COMMENT ON TABLE ghostwatch.exclusive_task IS 'Tasks that one session at a time 
 COMMENT ON COLUMN ghostwatch.exclusive_task.name IS 'The task.';
 
 INSERT INTO ghostwatch.exclusive_task (name)
-VALUES
-    ('decide checks_stopped'),
-    ('gather events');
+VALUES ('decide checks_stopped');

@@ -4,7 +4,7 @@ CREATE TABLE ghostwatch.notification (
     alert_id bigint REFERENCES ghostwatch.alert ON DELETE CASCADE,
     reason text NOT NULL CHECK (reason IN (
         'opened', 'escalated', 'reopened', 'repeated', 'resolved', 'updated',
-        'events', 'digest', 'recap', 'maintenance', 'silence_ended', 'details', 'test'
+        'events', 'digest', 'recap', 'maintenance', 'silence_ended', 'details', 'channel_closed', 'test'
     )),
     payload jsonb NOT NULL DEFAULT '{}',
     state text NOT NULL DEFAULT 'pending' CHECK (state IN ('pending', 'claimed', 'sent', 'failed', 'suppressed', 'superseded')),
@@ -13,6 +13,8 @@ CREATE TABLE ghostwatch.notification (
     created_at timestamptz NOT NULL,
     next_attempt_at timestamptz NOT NULL,
     attempts integer NOT NULL DEFAULT 0,
+    waits_for text CHECK (waits_for IN ('messenger', 'token', 'chat')),
+    unconfirmed_sends integer NOT NULL DEFAULT 0,
     claimed_by text,
     lease_until timestamptz,
     message_id bigint,
@@ -27,9 +29,15 @@ WHERE told_by IS NOT NULL;
 -- Runs that keep something back for the same morning share one digest.
 CREATE UNIQUE INDEX notification_digest ON ghostwatch.notification (channel_id)
 WHERE reason = 'digest' AND state = 'pending';
+CREATE INDEX notification_waits_for ON ghostwatch.notification (waits_for)
+WHERE waits_for IS NOT NULL AND state = 'pending';
 CREATE INDEX notification_created_at ON ghostwatch.notification (created_at);
 
 COMMENT ON TABLE ghostwatch.notification IS
 'The outbox: one thing to tell one channel. Rendered when it is sent, from the state of its alert at that time.';
+COMMENT ON COLUMN ghostwatch.notification.waits_for IS
+'What the next attempt waits for: that Telegram answers, that it takes the token, or the time that the chat was asked to be left alone; NULL if nothing of it.';
+COMMENT ON COLUMN ghostwatch.notification.unconfirmed_sends IS
+'How often it was sent without an answer, so that it may have arrived; not more than twice.';
 COMMENT ON COLUMN ghostwatch.notification.told_by IS
 'The later notification that tells what this one would have told: of one superseded, or suppressed for a digest or recap.';

@@ -4,43 +4,80 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 
 from ghostwatch.notifier import queries
-from ghostwatch.notifier.database import Backoff, Condition, Database, DatabaseUnavailable
-from ghostwatch.notifier.telegram import OtherReader, Press, Telegram, TelegramProblem
+from ghostwatch.notifier.database import Database, DatabaseUnavailable
+from ghostwatch.notifier.health_signal import Backoff, HealthSignal
+from ghostwatch.notifier.messenger import MessengerProblem, OtherReader
+from ghostwatch.notifier.telegram import Press, Telegram, press_of
 
 LONGEST_ANSWER = 200
+# The leader asks again for its lease this often, and the others whether they may have it.
+LEAD_EVERY = 10.0
+LEAD_LEASE = 45.0
+# The last request of a leader that is gone may last as long as a long poll.
+TAKEOVER = 40.0
+# Where somebody else reads the updates for good, it is not worth more than a try now and then.
+OTHER_READER_PAUSE = 60.0
 
 
 class Buttons:
-    """A side task; whatever happens to it, alerts go on."""
+    """A side task; whatever happens to it, alerts go on. Of all sidecars one reads, and the others stand by."""
 
-    def __init__(self, telegram: Telegram, database: Database, condition: Condition) -> None:
+    def __init__(self, telegram: Telegram, database: Database, worker: str, signal: HealthSignal) -> None:
         self._telegram = telegram
         self._database = database
-        self._condition = condition
+        self._worker = worker
+        self._signal = signal
+        self._offset = 0
 
     async def run(self) -> None:
-        """Reads presses until cancelled, or until it turns out that somebody else reads them."""
-        offset = 0
+        """Reads presses while this sidecar leads, and waits while another one does."""
         backoff = Backoff()
+        led_since: float | None = None
+        asked_at = 0.0
         while True:
+            if time.monotonic() - asked_at > LEAD_EVERY:
+                if not await self._leads():
+                    led_since = None
+                    await asyncio.sleep(LEAD_EVERY)
+                    continue
+                asked_at = time.monotonic()
+                led_since = led_since or asked_at
             try:
-                presses = await self._telegram.presses(offset)
-                backoff.succeeded()
+                updates = await self._telegram.updates(self._offset)
             except OtherReader as problem:
-                self._condition.unwell(f"switched off, since somebody else reads this bot's updates ({problem})")
-                # Until the next start: two readers would take each other's updates away.
-                await asyncio.Event().wait()
-            except TelegramProblem:
+                if "webhook" not in str(problem).lower() and time.monotonic() - (led_since or 0.0) < TAKEOVER:
+                    await asyncio.sleep(backoff.next_pause())
+                    continue
+                self._signal.unwell(f"switched off, since somebody else reads this bot's updates ({problem})")
+                await asyncio.sleep(OTHER_READER_PAUSE)
+            except MessengerProblem:
                 # Messages meet the same trouble and say so.
                 await asyncio.sleep(backoff.next_pause())
-                continue
-            for press in presses:
-                offset = press.update_id + 1
+            else:
+                self._signal.well()
+                backoff.succeeded()
+                await self.handle(updates)
+
+    async def handle(self, updates: list[object]) -> None:
+        """Does what was asked for; whatever an update is like, it is not seen a second time."""
+        numbers = [u["update_id"] for u in updates if isinstance(u, dict) and isinstance(u.get("update_id"), int)]
+        self._offset = max([self._offset, *(number + 1 for number in numbers if 0 <= number < 2**52)])
+        for update in updates:
+            press = press_of(update)
+            if press is not None:
                 # The asker may be gone, or the question too old: what was asked for is done all the same.
-                with contextlib.suppress(TelegramProblem):
+                with contextlib.suppress(MessengerProblem):
                     await self._telegram.answer(press.query_id, (await self._carry_out(press))[:LONGEST_ANSWER])
+
+    async def _leads(self) -> bool:
+        try:
+            (row,) = await self._database.call(queries.LEAD, {"worker": self._worker, "lease": LEAD_LEASE})
+        except DatabaseUnavailable:
+            return False
+        return bool(row["leads"])
 
     async def _carry_out(self, press: Press) -> str:
         try:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import logging
-import random
+import time
 from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, TypeVar
 
@@ -13,56 +12,37 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.rows import DictRow, dict_row
 
 from ghostwatch.errors import explain
+from ghostwatch.notifier import queries
 from ghostwatch.notifier.queries import Query
+from ghostwatch.notifier.text import clean
 
 T = TypeVar("T")
 Connection = psycopg.AsyncConnection[DictRow]
 
 CONNECT_TIMEOUT = 5.0
 CALL_TIMEOUT = 10.0
-LONGEST_BACKOFF = 15.0
-
-log = logging.getLogger(__name__)
+LONGEST_ERROR = 500
+# A connection that was idle for so long is asked whether it is still there before anything depends on it.
+IDLE_AFTER = 1.0
+PROBE_TIMEOUT = 1.0
 
 
 class DatabaseUnavailable(Exception):
-    """A call did not succeed; the message says why, without the connection string."""
+    """A call did not succeed; the message says why, without the connection string.
 
+    sqlstate: what the server called the error; None if it said nothing.
+    """
 
-class Backoff:
-    """Growing pauses between attempts, with jitter, so that many clients do not come back at once."""
+    def __init__(self, message: str, sqlstate: str | None = None) -> None:
+        super().__init__(message)
+        self.sqlstate = sqlstate
 
-    def __init__(self) -> None:
-        self._failures = 0
-
-    def succeeded(self) -> None:
-        """Begins again with short pauses."""
-        self._failures = 0
-
-    def next_pause(self) -> float:
-        """How long to wait after one more failure, in seconds."""
-        self._failures += 1
-        return float(min(0.25 * 2 ** min(self._failures, 10), LONGEST_BACKOFF) * random.uniform(0.5, 1.0))
-
-
-class Condition:
-    """Something that is well or not, logged when that changes and not at every attempt."""
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-        self.problem: str | None = None
-
-    def well(self) -> None:
-        """All is well (again)."""
-        if self.problem is not None:
-            log.info("%s: well again", self.name)
-        self.problem = None
-
-    def unwell(self, problem: str) -> None:
-        """Something is wrong."""
-        if self.problem is None:
-            log.warning("%s: %s", self.name, problem)
-        self.problem = problem
+    @classmethod
+    def of(cls, error: Exception) -> DatabaseUnavailable:
+        """From an error of the driver or the network, on one line."""
+        said = explain(error) if isinstance(error, psycopg.Error) else str(error)
+        text = clean(" ".join(said.split()), LONGEST_ERROR)
+        return cls(text or type(error).__name__, getattr(error, "sqlstate", None))
 
 
 async def connect(dsn: str, application_name: str) -> Connection:
@@ -83,7 +63,7 @@ async def connect(dsn: str, application_name: str) -> Connection:
     except TimeoutError:
         raise DatabaseUnavailable("no answer within the time-out") from None
     except (psycopg.Error, OSError) as error:
-        raise DatabaseUnavailable(_in_one_line(error)) from None
+        raise DatabaseUnavailable.of(error) from None
 
 
 async def bounded(connection: Connection, call: Coroutine[Any, Any, T], seconds: float) -> T:
@@ -119,6 +99,7 @@ class Database:
         self._application_name = application_name
         self._on_notify = on_notify
         self._connection: Connection | None = None
+        self._used_at = 0.0
         self._lock = asyncio.Lock()
 
     async def call(
@@ -126,16 +107,19 @@ class Database:
     ) -> list[DictRow]:
         """Runs one statement and returns its rows; whatever goes wrong is DatabaseUnavailable."""
         async with self._lock:
-            if self._connection is None or self._connection.closed:
+            if await self._is_gone():
                 self._connection = await connect(self._dsn, self._application_name)
                 # A proxy may hand us wake-ups that were meant for another connection; they wake all the same.
                 self._connection.add_notify_handler(lambda _: self._on_notify())
             connection = self._connection
+            assert connection is not None
             try:
-                return await bounded(connection, self._run(connection, query, parameters), seconds)
+                rows = await bounded(connection, self._run(connection, query, parameters), seconds)
+                self._used_at = time.monotonic()
+                return rows
             except psycopg.Error as error:
                 await self._forget()
-                raise DatabaseUnavailable(_in_one_line(error)) from None
+                raise DatabaseUnavailable.of(error) from None
             except BaseException:
                 await self._forget()
                 raise
@@ -144,6 +128,19 @@ class Database:
         """Closes the connection; a later call would make a new one."""
         async with self._lock:
             await self._forget()
+
+    async def _is_gone(self) -> bool:
+        """Whether there is no connection that answers: one that is half open would cost a call its whole time-out."""
+        connection = self._connection
+        if connection is None or connection.closed:
+            return True
+        if time.monotonic() - self._used_at > IDLE_AFTER:
+            try:
+                await bounded(connection, self._run(connection, queries.PROBE, None), PROBE_TIMEOUT)
+            except (DatabaseUnavailable, psycopg.Error):
+                await self._forget()
+                return True
+        return False
 
     @staticmethod
     async def _run(connection: Connection, query: Query, parameters: Mapping[str, object] | None) -> list[DictRow]:
@@ -154,8 +151,3 @@ class Database:
         connection, self._connection = self._connection, None
         if connection is not None:
             await connection.close()
-
-
-def _in_one_line(error: Exception) -> str:
-    said = explain(error) if isinstance(error, psycopg.Error) else str(error)
-    return " ".join(said.split()) or type(error).__name__

@@ -7,57 +7,42 @@ import logging
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
 
 from ghostwatch.notifier import queries
-from ghostwatch.notifier.database import Backoff, Condition, Database, DatabaseUnavailable
-from ghostwatch.notifier.messages import Renderer, Text
-from ghostwatch.notifier.metrics import Metrics
-from ghostwatch.notifier.telegram import (
-    ChatGone,
+from ghostwatch.notifier.database import Database, DatabaseUnavailable
+from ghostwatch.notifier.health_signal import Backoff, HealthSignal
+from ghostwatch.notifier.messages import Renderer, Text, essentials
+from ghostwatch.notifier.messenger import (
+    ChatClosed,
     EditTargetGone,
+    Messenger,
+    MessengerProblem,
     Migrated,
+    Notification,
     NotParsed,
-    TelegramProblem,
+    Outcome,
+    Refused,
     TokenRefused,
     TooFast,
     TopicGone,
     Unreachable,
 )
+from ghostwatch.notifier.metrics import Metrics
 from ghostwatch.settings import Settings
 
 MOST_IN_FLIGHT = 30
-SHORTEST_REST = 0.2
+SHORTEST_REST = 0.05
+# How often a messenger is asked again that does not answer, or that refuses the token.
+PROBE_PAUSE = 5.0
 TOKEN_PAUSE = 30.0
+# What is being sent when the sidecar is told to stop has this long to end.
+STOP_WITHIN = 12.0
 
 log = logging.getLogger(__name__)
 
 
-class Messenger(Protocol):
-    """What can send and edit messages: Telegram, or a terminal. buttons_for: the alert to put buttons under."""
-
-    async def who_am_i(self) -> str:
-        """The bot's name; raises TokenRefused."""
-
-    async def send(
-        self,
-        chat_id: int,
-        thread_id: int | None,
-        text: Text,
-        reply_to: int | None,
-        *,
-        html: bool,
-        buttons_for: int | None = None,
-    ) -> int:
-        """Sends a message and returns its number."""
-
-    async def edit(
-        self, chat_id: int, message_id: int, text: Text, *, html: bool, buttons_for: int | None = None
-    ) -> None:
-        """Puts a new text into a message."""
-
-    async def close(self) -> None:
-        """Lets go of connections."""
+class GivenBack(Exception):
+    """A claim that was not used."""
 
 
 @dataclass(frozen=True)
@@ -86,10 +71,16 @@ class Delivery:
         self._metrics = metrics
         self._wake = asyncio.Event()
         self._stopping = False
-        self._in_flight: set[asyncio.Task[None]] = set()
-        self.outbox = Condition("the database")
-        self.token = Condition("the bot token")
-        self.buttons = Condition("the buttons")
+        # Something was not answered: before more is sent, the messenger is asked whether it is there.
+        self._in_doubt = False
+        self._probe_at = 0.0
+        # How often Telegram said that something was too fast.
+        self._told_to_wait = 0
+        self._in_flight: dict[asyncio.Task[None], int] = {}
+        self.outbox = HealthSignal("the database")
+        self.token = HealthSignal("the bot token")
+        self.reachable = HealthSignal("Telegram")
+        self.buttons = HealthSignal("the buttons")
         self.last_turn = time.monotonic()
 
     def wake(self) -> None:
@@ -104,28 +95,58 @@ class Delivery:
     async def run(self) -> None:
         """The loop."""
         backoff = Backoff()
-        while not self._stopping:
-            self._wake.clear()
-            self.last_turn = time.monotonic()
-            try:
-                rest = await self._turn()
-                self.outbox.well()
-                backoff.succeeded()
-            except DatabaseUnavailable as error:
-                self.outbox.unwell(str(error))
-                rest = backoff.next_pause()
-            except TelegramProblem:
-                # The token is still refused, or nobody is there to say.
-                rest = TOKEN_PAUSE
-            await self._sleep(rest)
-        if self._in_flight:
-            await asyncio.wait(self._in_flight)
+        renewing = asyncio.create_task(self._renew_claims())
+        try:
+            while not self._stopping:
+                self._wake.clear()
+                self.last_turn = time.monotonic()
+                try:
+                    rest = await self._turn()
+                    self.outbox.well()
+                    backoff.succeeded()
+                except DatabaseUnavailable as error:
+                    self.outbox.unwell(str(error))
+                    rest = backoff.next_pause()
+                except MessengerProblem:
+                    rest = PROBE_PAUSE
+                await self._sleep(rest)
+            if self._in_flight:
+                await asyncio.wait(self._in_flight, timeout=STOP_WITHIN)
+        finally:
+            for task in (renewing, *self._in_flight):
+                task.cancel()
+
+    async def probe(self) -> None:
+        """Asks the messenger whether it is there and takes the token; raises what it says."""
+        was_away = self.token.problem is not None or self.reachable.problem is not None
+        try:
+            await self._messenger.who_am_i()
+        except TokenRefused as problem:
+            self.token.unwell(f"Telegram refuses it ({problem}); all messages wait in the outbox")
+            self.reachable.well()
+            self._probe_at = time.monotonic() + TOKEN_PAUSE
+            raise
+        except TooFast as problem:
+            # It is there, but the bot as a whole is told to wait.
+            await self._database.call(queries.HOLD, {"seconds": problem.retry_after})
+        except MessengerProblem as problem:
+            self._in_doubt = True
+            self._probe_at = time.monotonic() + PROBE_PAUSE
+            self.reachable.unwell(f"it cannot be reached ({problem}); messages wait in the outbox")
+            raise
+        self._in_doubt = False
+        self.token.well()
+        self.reachable.well()
+        if was_away:
+            await self._database.call(queries.MESSENGER_BACK)
+            self.wake()
 
     async def _turn(self) -> float:
         """Claims and starts what may be sent now; returns how long there is nothing more to do."""
-        if self.token.problem is not None:
-            await self._messenger.who_am_i()
-            self.token.well()
+        if self._in_doubt or self.token.problem is not None:
+            if (rest_until_probe := self._probe_at - time.monotonic()) > 0:
+                return rest_until_probe
+            await self.probe()
         room = MOST_IN_FLIGHT - len(self._in_flight)
         if room == 0:
             return self._settings.poll_every
@@ -133,24 +154,42 @@ class Delivery:
             queries.CLAIM,
             {"worker": self._settings.worker, "max_rows": room, "lease": self._settings.lease},
         )
-        for notification in claimed:
+        for row in claimed:
+            notification = Notification(**row)
             task = asyncio.create_task(self._deliver(notification))
-            self._in_flight.add(task)
+            self._in_flight[task] = notification.notification_id
             task.add_done_callback(self._landed)
         if claimed:
             # The end of each of them wakes the loop, and only then can there be more for its chat.
             return self._settings.poll_every
-        (row,) = await self._database.call(queries.REST)
+        (row,) = await self._database.call(queries.NEXT_DUE)
         rest: float | None = row["seconds"]
         if rest is None:
             return self._settings.poll_every
         return min(self._settings.poll_every, max(rest, SHORTEST_REST))
 
     def _landed(self, task: asyncio.Task[None]) -> None:
-        self._in_flight.discard(task)
+        self._in_flight.pop(task, None)
         self._wake.set()
         if not task.cancelled() and (error := task.exception()):
-            log.error("a notification was not delivered, its lease will end", exc_info=error)
+            log.error("a notification was not reported on; its claim ends with its lease", exc_info=error)
+
+    async def _renew_claims(self) -> None:
+        """Keeps the claims on what is still being sent, however long its answer takes."""
+        while True:
+            await asyncio.sleep(self._settings.lease / 3)
+            if self._in_flight:
+                try:
+                    await self._database.call(
+                        queries.RENEW,
+                        {
+                            "notification_ids": list(self._in_flight.values()),
+                            "worker": self._settings.worker,
+                            "lease": self._settings.lease,
+                        },
+                    )
+                except DatabaseUnavailable as error:
+                    self.outbox.unwell(str(error))
 
     async def _sleep(self, seconds: float) -> None:
         try:
@@ -159,65 +198,96 @@ class Delivery:
         except TimeoutError:
             pass
 
-    async def _deliver(self, notification: Mapping[str, Any]) -> None:
+    async def _deliver(self, notification: Notification) -> None:
         """Sends one notification and reports what became of it."""
-        notification_id = notification["notification_id"]
-        claim = {"notification_id": notification_id, "worker": self._settings.worker}
-        facts = {
-            "notification": notification_id,
-            "channel": notification["channel"],
-            "reason": notification["reason"],
-            "alert": (notification["alert"] or {}).get("alert_id"),
-        }
+        told_to_wait = self._told_to_wait
+        # All sidecars together keep the bot's pace, each message in its turn.
+        await asyncio.sleep(notification.wait)
         started = time.perf_counter()
         try:
-            message_id = await self._transmit(notification)
-        except TelegramProblem as problem:
-            outcome, report = self._consequence(problem)
-            log.log(
-                logging.INFO if isinstance(problem, TooFast) else logging.WARNING,
-                "notification %s to %s: %s (%s)",
-                notification_id, notification["channel"], problem, outcome,
-                extra={"facts": facts},
-            )  # fmt: skip
-            await self._report(report[0], claim | report[1])
-        else:
-            outcome = "sent"
-            log.info(
-                "notification %s to %s: sent as message %s",
-                notification_id, notification["channel"], message_id,
-                extra={"facts": facts},
-            )  # fmt: skip
-            await self._report(queries.SENT, claim | {"message_id": message_id})
-        self._metrics.sent(outcome, time.perf_counter() - started)
+            if self._told_to_wait != told_to_wait:
+                # What was asked of one chat may be meant for the whole bot, so the database is asked once more.
+                raise GivenBack
+            outcome = Outcome("sent", message_id=await self._transmit(notification))
+        except GivenBack:
+            outcome = Outcome("wait", "given back, since Telegram asked to wait", retry_after=0.0)
+        except MessengerProblem as problem:
+            outcome = self._outcome_of(problem, notification)
+        self._log(notification, outcome)
+        await self._report(
+            queries.OUTCOME[outcome.result],
+            {
+                "notification_id": notification.notification_id,
+                "worker": self._settings.worker,
+                "message_id": outcome.message_id,
+                "error": outcome.error,
+                "retry_after": outcome.retry_after,
+                "waits_for": outcome.waits_for,
+                "unconfirmed": outcome.unconfirmed,
+            },
+        )
+        if outcome.result != "sent":
+            self._wake.set()
+        self._metrics.sent(outcome.result, time.perf_counter() - started)
 
-    def _consequence(self, problem: TelegramProblem) -> tuple[str, tuple[queries.Query, dict[str, object]]]:
-        """What to report of a failure: the outcome's name, and the statement with its parameters."""
+    def _outcome_of(self, problem: MessengerProblem, notification: Notification) -> Outcome:
+        """What follows from a failure."""
         error = str(problem)
         match problem:
             case TooFast():
-                return "wait", (queries.RETRY, {"error": error, "retry_after": problem.retry_after})
+                self._told_to_wait += 1
+                return Outcome("wait", error, retry_after=problem.retry_after)
             case TokenRefused():
-                self.token.unwell(f"Telegram refuses it ({error}); everything waits in the outbox")
-                return "wait", (queries.RETRY, {"error": error, "retry_after": TOKEN_PAUSE})
-            case ChatGone():
-                return "channel_disabled", (queries.FAILED, {"error": error, "disable_channel": True})
+                self.token.unwell(f"Telegram refuses it ({error}); all messages wait in the outbox")
+                self._probe_at = time.monotonic() + TOKEN_PAUSE
+                return Outcome("retry", error, waits_for="token")
+            case ChatClosed():
+                return Outcome("channel_closed", error)
             case Unreachable():
-                return "retry", (queries.RETRY, {"error": error, "retry_after": None})
+                self._in_doubt = True
+                # An edit may be carried out any number of times.
+                unconfirmed = problem.unconfirmed and notification.edit_message_id is None
+                return Outcome("retry", error, waits_for="messenger", unconfirmed=unconfirmed)
+            case Migrated() | TopicGone() | EditTargetGone():
+                # It was got around once, and came again: the chat is in motion.
+                return Outcome("retry", error, waits_for="messenger")
             case _:
-                return "failed", (queries.FAILED, {"error": error, "disable_channel": False})
+                return Outcome("failed", error)
 
-    async def _transmit(self, notification: Mapping[str, Any]) -> int:
+    def _log(self, notification: Notification, outcome: Outcome) -> None:
+        """One line for what is done or needs somebody; what only waits is told by the health signals."""
+        facts = {
+            "notification": notification.notification_id,
+            "channel": notification.channel,
+            "reason": notification.reason,
+            "alert": notification.alert_id,
+            "outcome": outcome.result,
+        }
+        level = {
+            "sent": logging.INFO,
+            "wait": logging.INFO,
+            "retry": logging.DEBUG if notification.attempts or self.reachable.problem else logging.INFO,
+        }.get(outcome.result, logging.WARNING)
+        sent = f"sent as message {outcome.message_id}"
+        said = sent if outcome.result == "sent" else f"{outcome.result}: {outcome.error}"
+        log.log(
+            level,
+            "notification %s to %s: %s",
+            notification.notification_id, notification.channel, said,
+            extra={"facts": facts},
+        )  # fmt: skip
+
+    async def _transmit(self, notification: Notification) -> int:
         """Sends or edits, and where Telegram names an obstacle that can be got around, does it again so."""
         attempt = Attempt(
-            notification["chat_id"],
-            notification["thread_id"],
-            notification["edit_message_id"],
-            notification["reply_to_message_id"],
+            notification.chat_id,
+            notification.thread_id,
+            notification.edit_message_id,
+            notification.reply_to_message_id,
             self._renderer.render(notification),
             self._buttons_for(notification),
         )
-        overcome: set[type[TelegramProblem]] = set()
+        overcome: set[type[MessengerProblem]] = set()
         while True:
             try:
                 if attempt.edit is None:
@@ -233,47 +303,52 @@ class Delivery:
                     attempt.chat_id, attempt.edit, attempt.text, html=attempt.html, buttons_for=attempt.buttons_for
                 )
                 return attempt.edit
-            except (NotParsed, EditTargetGone, TopicGone, Migrated) as problem:
+            except (NotParsed, EditTargetGone, TopicGone, Migrated, Refused) as problem:
                 if type(problem) in overcome:
                     raise
                 overcome.add(type(problem))
-                log.warning("channel %s: %s", notification["channel"], problem)
-                attempt = await self._around(problem, attempt, notification["channel"])
+                log.warning("channel %s: %s", notification.channel, problem)
+                attempt = await self._around(problem, attempt, notification)
 
-    def _buttons_for(self, notification: Mapping[str, Any]) -> int | None:
-        if notification["buttons"] and self._settings.buttons and self.buttons.problem is None:
-            return int(notification["alert"]["alert_id"])
+    def _buttons_for(self, notification: Notification) -> int | None:
+        if notification.buttons and self._settings.buttons and self.buttons.problem is None:
+            return notification.alert_id
         return None
 
-    async def _around(self, problem: TelegramProblem, attempt: Attempt, channel: str) -> Attempt:
+    async def _around(self, problem: MessengerProblem, attempt: Attempt, notification: Notification) -> Attempt:
         """The attempt with the obstacle taken out of its way."""
         match problem:
             case NotParsed():
                 return replace(attempt, html=False)
+            case Refused():
+                # Better the essentials than nothing.
+                return replace(attempt, html=False, text=essentials(notification), buttons_for=None)
             case EditTargetGone():
                 return replace(attempt, edit=None)
             case Migrated():
                 await self._report(queries.MIGRATED, {"old_chat_id": attempt.chat_id, "new_chat_id": problem.chat_id})
                 # Messages are numbered anew there.
                 return replace(attempt, chat_id=problem.chat_id, edit=None, reply_to=None)
-            case _:
-                await self._report(queries.TOPIC_LOST, {"channel": channel, "thread_id": attempt.thread_id})
-                lost = f"\n(topic {attempt.thread_id} is gone, so this comes to the main chat)"
-                return replace(attempt, thread_id=None, text=Text(attempt.text.html + lost))
+            case TopicGone():
+                await self._report(
+                    queries.TOPIC_LOST,
+                    {"channel": notification.channel, "thread_id": attempt.thread_id, "state": problem.state},
+                )
+                return replace(
+                    attempt, thread_id=None, text=attempt.text.strayed_from(attempt.thread_id, problem.state)
+                )
+        raise problem
 
     async def _report(self, query: queries.Query, parameters: Mapping[str, object]) -> None:
         """Tells the database, however long that takes: what went out must be on record.
 
-        While stopping it is tried until the lease would have ended anyway.
+        While stopping it is tried for as long as run() waits.
         """
         backoff = Backoff()
-        deadline = time.monotonic() + self._settings.lease
         while True:
             try:
                 await self._database.call(query, parameters)
                 return
             except DatabaseUnavailable as error:
-                if self._stopping and time.monotonic() > deadline:
-                    raise
                 self.outbox.unwell(str(error))
                 await asyncio.sleep(backoff.next_pause())

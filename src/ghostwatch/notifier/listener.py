@@ -12,14 +12,13 @@ import psycopg
 from ghostwatch.notifier import queries
 from ghostwatch.notifier.database import (
     CALL_TIMEOUT,
-    Backoff,
-    Condition,
     Connection,
     Database,
     DatabaseUnavailable,
     bounded,
     connect,
 )
+from ghostwatch.notifier.health_signal import Backoff, HealthSignal
 
 PROVE_EVERY = 30.0
 ECHO_TIMEOUT = 5.0
@@ -54,7 +53,7 @@ class Listener:
         self._wake = wake
         self._prove_every = prove_every
         self._echo_timeout = echo_timeout
-        self._condition = Condition("listening for NOTIFY")
+        self._signal = HealthSignal("listening for NOTIFY")
         self.listening = False
 
     async def run(self) -> None:
@@ -68,10 +67,10 @@ class Listener:
                     await bounded(connection, connection.execute(queries.LISTEN), CALL_TIMEOUT)
                     await self._prove(connection)
                     heard_before = self.listening = True
-                    self._condition.well()
+                    self._signal.well()
                     log.info("NOTIFY wakes this sidecar")
                     backoff.succeeded()
-                    # What was written before we listened has no other herald.
+                    # What was written before we listened woke nobody.
                     self._wake()
                     await self._listen(connection)
                 finally:
@@ -79,15 +78,15 @@ class Listener:
                     await connection.close()
             except Deaf:
                 if not heard_before:
-                    self._condition.unwell(
+                    self._signal.unwell(
                         "LISTEN has no effect on this connection (a transaction-pooling proxy?), "
                         "so messages wait for the next poll"
                     )
                     await asyncio.sleep(DEAF_PAUSE)
                     continue
-                self._condition.unwell("the connection is dead, connecting again")
+                self._signal.unwell("the connection is dead, connecting again")
             except (DatabaseUnavailable, psycopg.Error) as error:
-                self._condition.unwell(" ".join(str(error).split()))
+                self._signal.unwell(str(DatabaseUnavailable.of(error)))
             await asyncio.sleep(backoff.next_pause())
 
     async def _listen(self, connection: Connection) -> None:

@@ -4,17 +4,10 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterable
 from datetime import UTC, datetime
 
+from ghostwatch.notifier.text import redact
 from ghostwatch.settings import Settings
-
-
-def redact(text: str, secrets: Iterable[str]) -> str:
-    """The text with every secret blacked out."""
-    for secret in secrets:
-        text = text.replace(secret, "[secret]")
-    return text
 
 
 def set_up(settings: Settings) -> None:
@@ -23,7 +16,7 @@ def set_up(settings: Settings) -> None:
     handler.setFormatter(_Formatter(settings.log_format, settings.secrets))
     logging.basicConfig(level=settings.log_level.upper(), handlers=[handler], force=True)
     # They log every request with its URL, and the token is part of it.
-    for library in ("httpx", "httpcore", "telegram"):
+    for library in ("httpx", "httpcore"):
         logging.getLogger(library).setLevel(logging.WARNING)
 
 

@@ -1,7 +1,8 @@
 """Turns what a notification says into the text of a message.
 
-The templates are Jinja2 with autoescape, so every value is escaped. A directory of the user's own
-comes first; a template in it that fails is replaced by the built-in one, and the log says so once.
+The templates are Jinja2 with autoescape, so every value is escaped; it is also made one line, and cut. A
+directory of the user's own comes first. It is sandboxed, so that a template reaches nothing but its values; one that
+fails is replaced by the built-in one, and the log says so once.
 """
 
 from __future__ import annotations
@@ -11,14 +12,20 @@ import logging
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import jinja2
+import jinja2.sandbox
+
+from ghostwatch.notifier.messenger import Notification
+from ghostwatch.notifier.text import LONGEST_VALUE, clean
 
 VISIBLE_CHARACTERS = 3500
-LONGEST_VALUE = 300
+# A template of the user's own may loop as long as it likes over what it is given, but not longer.
+LONGEST_RENDERED = 1_000_000
 
 log = logging.getLogger(__name__)
 
@@ -33,6 +40,10 @@ class Text:
     def plain(self) -> str:
         """Without markup: for a terminal, or for a server that does not understand the HTML."""
         return html.unescape(re.sub(r"<[^>]*>", "", self.html))
+
+    def strayed_from(self, thread_id: int | None, state: str) -> Text:
+        """The same, for the main chat, as its topic is gone or closed."""
+        return Text(f"{self.html}\n(topic {thread_id} is {state}, so this message comes to the main chat)")
 
 
 class Renderer:
@@ -57,52 +68,98 @@ class Renderer:
         )
         self._complained: set[str] = set()
 
-    def render(self, notification: Mapping[str, Any], now: datetime | None = None) -> Text:
-        """The message for a row of claim_notifications()."""
-        name = template_of(notification)
-        values = {**notification, "now": now or datetime.now(UTC)}
+    def render(self, notification: Notification) -> Text:
+        """The message, with the times that a reader there would see on a clock."""
+        now = notification.as_of.astimezone(_zone(notification.time_zone))
+        text = self._render(
+            template_of(notification),
+            {
+                "reason": notification.reason,
+                "channel": notification.channel,
+                "alert": notification.alert,
+                "payload": notification.payload,
+                "edit_message_id": notification.edit_message_id,
+                "now": now,
+                "zone": _zone_label(now),
+            },
+            essentials(notification),
+        )
+        strayed: Mapping[str, Any] | None = notification.payload.get("strayed")
+        return text.strayed_from(strayed["thread_id"], strayed["state"]) if strayed else text
+
+    def test_message(self) -> Text:
+        """What send-test sends."""
+        return self._render("test.html", {}, Text("ghostwatch can write here"))
+
+    def _render(self, name: str, values: Mapping[str, Any], otherwise: Text) -> Text:
         if self._own is not self._built_in:
             try:
-                return _fit(self._own.get_template(name).render(values))
+                return _fit(_rendered(self._own, name, values))
             except Exception as error:  # whatever a template of the user's own may do
                 if name not in self._complained:
                     self._complained.add(name)
-                    log.warning("template %s failed, the built-in one is used: %s", name, error)
+                    log.warning("template %s failed, the built-in one is used: %s", name, clean(str(error), 200))
         try:
-            return _fit(self._built_in.get_template(name).render(values))
+            return _fit(_rendered(self._built_in, name, values))
         except Exception:  # an alert without a fact that its message needs is told all the same
             log.exception("the built-in template %s failed, only the essentials are told", name)
-            return _essentials(notification)
+            return otherwise
 
 
-def template_of(notification: Mapping[str, Any]) -> str:
+def _rendered(environment: jinja2.Environment, name: str, values: Mapping[str, Any]) -> str:
+    parts: list[str] = []
+    length = 0
+    for part in environment.get_template(name).generate(values):
+        parts.append(part)
+        length += len(part)
+        if length > LONGEST_RENDERED:
+            raise ValueError("the message grows without end")
+    return "".join(parts)
+
+
+def template_of(notification: Notification) -> str:
     """The name of the template that renders a notification."""
-    if notification["reason"] in ("events", "digest", "recap", "maintenance", "details", "test"):
-        return f"{notification['reason']}.html"
-    alert = notification["alert"]
+    alert = notification.alert
+    if alert is None or notification.reason in ("digest", "recap", "maintenance", "details"):
+        return f"{notification.reason}.html"
     return f"{alert['rule'] if alert['kind'] == 'violations' else alert['kind']}.html"
 
 
-def _essentials(notification: Mapping[str, Any]) -> Text:
-    alert = notification["alert"]
+def essentials(notification: Notification) -> Text:
+    """What is told where the whole message cannot be."""
+    alert = notification.alert
     if alert is None:
-        return Text(html.escape(f"ghostwatch: {notification['reason']}"))
+        return Text(html.escape(f"ghostwatch: {notification.reason.replace('_', ' ')}"))
+    name = " · ".join(clean(str(alert[part]), 64) for part in ("contract", "invariant") if alert.get(part))
     return Text(
         html.escape(
-            f"{alert['contract']} · {alert['invariant']} · {alert['severity'].upper()}\n"
-            f"{notification['reason']}, {alert['state']} · alert {alert['alert_id']}"
+            f"{name or 'ghostwatch'} · {str(alert['severity']).upper()}\n"
+            f"{notification.reason}, {alert['state']} · alert {alert['alert_id']}"
         )
     )
 
 
+def _zone(name: str) -> tzinfo:
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return UTC
+
+
+def _zone_label(now: datetime) -> str:
+    """CET, UTC, or UTC+04 where the zone has no letters of its own."""
+    label = now.tzname() or "UTC"
+    return label if label.isalpha() else f"UTC{label}"
+
+
 def _environment(loader: jinja2.BaseLoader) -> jinja2.Environment:
-    environment = jinja2.Environment(
+    environment = jinja2.sandbox.ImmutableSandboxedEnvironment(
         loader=loader,
         autoescape=True,
         trim_blocks=True,
         lstrip_blocks=True,
         undefined=jinja2.ChainableUndefined,
-        finalize=_shorten,
+        finalize=_tamed,
     )
     environment.filters |= {
         "duration": duration,
@@ -117,10 +174,10 @@ def _environment(loader: jinja2.BaseLoader) -> jinja2.Environment:
     return environment
 
 
-def _shorten(value: Any) -> Any:
-    """A user's name may be as long as a book; nothing else in a message is."""
-    if isinstance(value, str) and not hasattr(value, "__html__") and len(value) > LONGEST_VALUE:
-        return value[:LONGEST_VALUE] + "…"
+def _tamed(value: Any) -> Any:
+    """A user's name may be as long as a book and hold anything; in a message it is a part of one line."""
+    if isinstance(value, str) and not hasattr(value, "__html__"):
+        return clean(value, LONGEST_VALUE)
     return value
 
 
@@ -152,9 +209,9 @@ def moment(value: str | datetime) -> datetime:
 
 
 def clock(value: str | datetime, now: datetime) -> str:
-    """14:02, with the day where it is not today."""
-    at = moment(value)
-    return f"{at:%H:%M}" if at.date() == now.astimezone(UTC).date() else f"{at.day} {at:%b %H:%M}"
+    """14:02 where the reader is, with the day where it is not today."""
+    at = moment(value).astimezone(now.tzinfo)
+    return f"{at:%H:%M}" if at.date() == now.date() else f"{at.day} {at:%b %H:%M}"
 
 
 def duration(value: float | timedelta) -> str:
@@ -195,8 +252,17 @@ def number(value: float) -> str:
 
 
 def of(count: int, plural: str) -> str:
-    """14 new users; 1 of the new users, as only the plural is declared."""
-    return f"1 of the {plural}" if count == 1 else f"{number(count)} {plural}"
+    """14 new users; 1 new user."""
+    return f"{number(count)} {singular(plural) if count == 1 else plural}"
+
+
+def singular(plural: str) -> str:
+    """One of what a label in the plural names, as English forms most of them."""
+    head, space, last = plural.rpartition(" ")
+    for ending, single in (("people", "person"), ("ies", "y"), ("sses", "ss"), ("xes", "x"), ("ches", "ch"), ("s", "")):
+        if last.endswith(ending) and (len(last) > len(ending) or ending == "people") and not last.endswith("us"):
+            return f"{head}{space}{last[: -len(ending)]}{single}"
+    return plural
 
 
 def through(branches: Sequence[Mapping[str, Any]]) -> list[str]:

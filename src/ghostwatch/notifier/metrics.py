@@ -1,10 +1,43 @@
-"""What Prometheus is told."""
+"""What Prometheus may ask for. What the database said is shown only while it is fresh."""
 
 from __future__ import annotations
 
+import time
+from collections.abc import Iterator
 from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
+
+# A few heartbeats may be late before a number is not the present one any more.
+FRESH_FOR = 60.0
+
+OF_THE_DATABASE = {
+    "notifications_waiting": "Notifications in the outbox that are not sent yet.",
+    "events_waiting": "Events that are not gathered into a notification yet.",
+    "oldest_waiting_seconds": "How long the oldest notification has waited that should have been sent; 0 if none.",
+    "notifications_failed": "Notifications that were given up.",
+    "channels_disabled": "Channels that nothing can be sent to.",
+    "checks_last_success_timestamp_seconds": "When a check last succeeded.",
+    "checks_fresh": "1 while checks succeed in time.",
+    "problems": "What keeps alerts from somebody; /readyz names each.",
+}
+
+
+class _OfTheDatabase(Collector):
+    """What the last heartbeat was told; nothing at all once that is long ago."""
+
+    def __init__(self) -> None:
+        self.values: dict[str, float | None] = {}
+        self.told_at = 0.0
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        if not self.values or time.monotonic() - self.told_at > FRESH_FOR:
+            return
+        for name, description in OF_THE_DATABASE.items():
+            if (value := self.values[name]) is not None:
+                yield GaugeMetricFamily(f"ghostwatch_{name}", description, value=value)
 
 
 class Metrics:
@@ -12,18 +45,14 @@ class Metrics:
 
     def __init__(self, version: str) -> None:
         self.registry = CollectorRegistry()
+        self._of_the_database = _OfTheDatabase()
+        self.registry.register(self._of_the_database)
         gauge = self._gauge
         gauge("build_info", "Version of the sidecar; the value is always 1.", version=version).set(1)
-        self._waiting = gauge("notifications_waiting", "Notifications in the outbox that are not sent yet.")
-        self._events = gauge("events_waiting", "Events that are not gathered into a notification yet.")
-        self._oldest = gauge("oldest_waiting_seconds", "Age of the oldest notification that is due; 0 if none.")
-        self._failed = gauge("notifications_failed", "Notifications that were given up.")
-        self._disabled = gauge("channels_disabled", "Channels that nothing can be sent to.")
-        self._checks = gauge("checks_last_success_timestamp_seconds", "When a check last succeeded.")
-        self._fresh = gauge("checks_fresh", "1 while checks succeed in time.")
         self._listening = gauge("listening", "1 while NOTIFY reaches the sidecar.")
         self._connected = gauge("database_connected", "1 while the database answers.")
         self._token = gauge("token_accepted", "1 while Telegram accepts the bot token.")
+        self._reachable = gauge("telegram_reachable", "1 while Telegram answers.")
         self._sends = Counter(
             "ghostwatch_sends", "Notifications taken up, by outcome.", ["outcome"], registry=self.registry
         )
@@ -35,26 +64,35 @@ class Metrics:
         )
 
     def sent(self, outcome: str, seconds: float) -> None:
-        """A notification was taken up: sent, retry, wait, failed or channel_disabled."""
+        """A notification was taken up: sent, retry, wait, failed or channel_closed."""
         self._sends.labels(outcome).inc()
         self._seconds.observe(seconds)
 
-    def heartbeat(self, row: dict[str, Any], age: float) -> None:
+    def heartbeat(self, row: dict[str, Any]) -> None:
         """What the database said of outbox and checks."""
-        self._waiting.set(row["notifications_waiting"])
-        self._events.set(row["events_waiting"])
-        self._oldest.set(age)
-        self._failed.set(row["notifications_failed"])
-        self._disabled.set(row["channels_disabled"])
-        self._fresh.set(row["checks_fresh"])
-        if row["checks_succeeded_at"] is not None:
-            self._checks.set(row["checks_succeeded_at"].timestamp())
+        succeeded_at = row["checks_succeeded_at"]
+        self._of_the_database.values = {
+            "notifications_waiting": row["notifications_waiting"],
+            "events_waiting": row["events_waiting"],
+            "oldest_waiting_seconds": row["oldest_waiting_seconds"],
+            "notifications_failed": row["notifications_failed"],
+            "channels_disabled": row["channels_disabled"],
+            "checks_last_success_timestamp_seconds": succeeded_at.timestamp() if succeeded_at else None,
+            "checks_fresh": row["checks_fresh"],
+            "problems": len(row["problems"]),
+        }
+        self._of_the_database.told_at = time.monotonic()
 
-    def state(self, *, listening: bool, connected: bool, token: bool) -> None:
+    def database_gone(self) -> None:
+        """What it said last is not true any more."""
+        self._of_the_database.values = {}
+
+    def state(self, *, listening: bool, connected: bool, token: bool, reachable: bool) -> None:
         """How the sidecar itself is."""
         self._listening.set(listening)
         self._connected.set(connected)
         self._token.set(token)
+        self._reachable.set(reachable)
 
     def _gauge(self, name: str, help_text: str, **labels: str) -> Gauge:
         gauge = Gauge(f"ghostwatch_{name}", help_text, list(labels), registry=self.registry)

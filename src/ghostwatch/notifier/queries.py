@@ -1,30 +1,44 @@
 """Every statement that the sidecar sends. Each one calls a function; none builds a query."""
 
+from collections.abc import Mapping
 from typing import Final, LiteralString
 
 Query = LiteralString
 
-# What may be sent now, at most one notification per chat; ours until the lease ends.
+# What may be sent now, at most one notification per chat; ours until the lease ends, or longer if it is renewed.
 CLAIM: Final[Query] = (
     "SELECT * FROM ghostwatch.claim_notifications(%(worker)s, %(max_rows)s, make_interval(secs => %(lease)s))"
 )
+RENEW: Final[Query] = (
+    "SELECT ghostwatch.renew_claims(%(notification_ids)s::bigint[], %(worker)s, make_interval(secs => %(lease)s))"
+)
 # How long until there may be something to claim; NULL while nothing waits.
-REST: Final[Query] = "SELECT extract(EPOCH FROM ghostwatch.outbox_rest())::float8 AS seconds"
+NEXT_DUE: Final[Query] = "SELECT extract(EPOCH FROM ghostwatch.next_due_in())::float8 AS seconds"
 
-# How it went.
+# How it went, by the outcome's name.
 SENT: Final[Query] = "SELECT ghostwatch.notification_sent(%(notification_id)s, %(worker)s, %(message_id)s)"
 RETRY: Final[Query] = (
-    "SELECT ghostwatch.notification_retry("
-    "%(notification_id)s, %(worker)s, %(error)s, make_interval(secs => %(retry_after)s))"
+    "SELECT ghostwatch.notification_retry(%(notification_id)s, %(worker)s, %(error)s, "
+    "make_interval(secs => %(retry_after)s), %(waits_for)s, %(unconfirmed)s)"
 )
-FAILED: Final[Query] = (
-    "SELECT ghostwatch.notification_failed(%(notification_id)s, %(worker)s, %(error)s, %(disable_channel)s)"
-)
+FAILED: Final[Query] = "SELECT ghostwatch.notification_failed(%(notification_id)s, %(worker)s, %(error)s, false)"
+CHANNEL_CLOSED: Final[Query] = "SELECT ghostwatch.notification_failed(%(notification_id)s, %(worker)s, %(error)s, true)"
+OUTCOME: Final[Mapping[str, Query]] = {
+    "sent": SENT,
+    "wait": RETRY,
+    "retry": RETRY,
+    "failed": FAILED,
+    "channel_closed": CHANNEL_CLOSED,
+}
 
-# What Telegram told us about a chat.
+# What Telegram told us about itself, or about a chat.
+MESSENGER_BACK: Final[Query] = "SELECT ghostwatch.messenger_back()"
+HOLD: Final[Query] = "SELECT ghostwatch.hold_all_chats(make_interval(secs => %(seconds)s))"
 MIGRATED: Final[Query] = "SELECT ghostwatch.channel_migrated(%(old_chat_id)s, %(new_chat_id)s)"
-TOPIC_LOST: Final[Query] = "SELECT ghostwatch.channel_topic_lost(%(channel)s, %(thread_id)s)"
+TOPIC_LOST: Final[Query] = "SELECT ghostwatch.channel_topic_lost(%(channel)s, %(thread_id)s, %(state)s)"
 
+# Which of the sidecars reads the buttons.
+LEAD: Final[Query] = "SELECT ghostwatch.lead_buttons(%(worker)s, make_interval(secs => %(lease)s)) AS leads"
 # Somebody pressed a button under an alert; what to answer.
 PRESS: Final[Query] = (
     "SELECT ghostwatch.press_button(%(chat_id)s, %(user_id)s, %(user_name)s, %(action)s, %(alert_id)s) AS answer"
@@ -35,17 +49,19 @@ ADDRESS: Final[Query] = "SELECT * FROM ghostwatch.channel_address(%(channel)s)"
 
 # We live; how are the outbox and the checks?
 HEARTBEAT: Final[Query] = (
-    "SELECT * FROM ghostwatch.sidecar_heartbeat(%(worker)s, %(version)s, %(listening)s, %(problem)s)"
+    "SELECT * FROM ghostwatch.sidecar_heartbeat(%(worker)s, %(version)s, %(listening)s, %(problem)s, %(fault)s)"
 )
 # We stop on purpose.
 STOPPED: Final[Query] = "SELECT ghostwatch.sidecar_stopped(%(worker)s)"
 
-# Whoever has stopped cannot say so: has it been too long since a check succeeded?
-WATCH_CHECKS: Final[Query] = "SELECT ghostwatch.watch_checks()"
+# Checks that have stopped cannot say so: has it been too long since one succeeded?
+DETECT_STOPPED_CHECKS: Final[Query] = "SELECT ghostwatch.detect_stopped_checks()"
 
 # Wake-ups, and a wake-up to ourselves that proves that they arrive.
 LISTEN: Final[Query] = "LISTEN ghostwatch"
 PING: Final[Query] = "SELECT pg_notify('ghostwatch', %(payload)s)"
+# Is anybody there?
+PROBE: Final[Query] = "SELECT"
 
 # Only where no pg_cron does it.
 RUN_CHECKS: Final[Query] = "CALL ghostwatch.run_checks()"

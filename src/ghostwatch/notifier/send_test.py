@@ -9,15 +9,15 @@ from ghostwatch.notifier import queries
 from ghostwatch.notifier.database import Database, DatabaseUnavailable
 from ghostwatch.notifier.logs import set_up
 from ghostwatch.notifier.messages import Renderer
-from ghostwatch.notifier.telegram import (
-    ChatGone,
+from ghostwatch.notifier.messenger import (
+    ChatClosed,
+    MessengerProblem,
     Migrated,
-    Telegram,
-    TelegramProblem,
     TokenRefused,
     TopicGone,
     Unreachable,
 )
+from ghostwatch.notifier.telegram import Telegram
 from ghostwatch.settings import Settings
 
 
@@ -33,9 +33,9 @@ async def _send_test(settings: Settings, channel: str | None, chat_id: int | Non
     telegram = Telegram(settings)
     try:
         bot = await telegram.who_am_i()
-        text = Renderer(settings.templates).render({"reason": "test", "payload": {}, "alert": None})
+        text = Renderer(settings.templates).test_message()
         number = await telegram.send(chat_id, thread_id, text, None, html=True)
-    except TelegramProblem as problem:
+    except MessengerProblem as problem:
         explanation = _explain(problem, settings, chat_id, thread_id)
         source = "" if isinstance(problem, Unreachable) else "Telegram says: "
         raise CommandError(f"{explanation} ({source}{problem})") from None
@@ -56,17 +56,17 @@ async def _address(settings: Settings, channel: str) -> tuple[int, int | None]:
     return row["chat_id"], row["thread_id"]
 
 
-def _explain(problem: TelegramProblem, settings: Settings, chat_id: int, thread_id: int | None) -> str:
+def _explain(problem: MessengerProblem, settings: Settings, chat_id: int, thread_id: int | None) -> str:
     match problem:
         case TokenRefused():
             return "the bot token is wrong or was revoked: ask @BotFather for the present one"
-        case ChatGone():
+        case ChatClosed():
             return (
                 f"the bot cannot write to chat {chat_id}: is the number right (groups are negative, "
                 "supergroups begin with -100), is the bot a member, and may it write?"
             )
         case TopicGone():
-            return f"chat {chat_id} has no topic {thread_id}"
+            return f"topic {thread_id} of chat {chat_id} is {problem.state}"
         case Migrated():
             return f"the group {chat_id} has become the supergroup {problem.chat_id}: use that number"
         case Unreachable():

@@ -13,11 +13,13 @@ from typing import Any
 from ghostwatch.errors import CommandError
 from ghostwatch.notifier import queries, systemd
 from ghostwatch.notifier.buttons import Buttons
-from ghostwatch.notifier.database import Condition, Database, DatabaseUnavailable
-from ghostwatch.notifier.delivery import Delivery, Messenger
+from ghostwatch.notifier.database import Database, DatabaseUnavailable
+from ghostwatch.notifier.delivery import STOP_WITHIN, Delivery
+from ghostwatch.notifier.health_signal import HealthSignal
 from ghostwatch.notifier.listener import Listener
 from ghostwatch.notifier.logs import set_up
 from ghostwatch.notifier.messages import Renderer
+from ghostwatch.notifier.messenger import Messenger
 from ghostwatch.notifier.metrics import Metrics
 from ghostwatch.notifier.telegram import Telegram
 from ghostwatch.notifier.terminal import Terminal
@@ -26,6 +28,11 @@ from ghostwatch.settings import Settings
 
 # Longer than a run may take (the setting run_budget) and one statement on top.
 RUN_CHECKS_TIMEOUT = 120.0
+# A database that does not answer must not keep the process that is told to stop.
+GOODBYE_WITHIN = 4.0
+SQLSTATE_INSUFFICIENT_PRIVILEGE = "42501"
+# No schema, no function, no table.
+SQLSTATES_NOT_INSTALLED = ("3F000", "42883", "42P01")
 
 log = logging.getLogger(__name__)
 
@@ -48,33 +55,37 @@ async def _notify(settings: Settings, *, dry_run: bool) -> int:
     try:
         await watch.beat()
     except DatabaseUnavailable as error:
-        raise CommandError(f"the outbox cannot be reached: {error}{_advice(str(error))}") from None
+        raise CommandError(f"the outbox cannot be reached: {error}{_advice(error.sqlstate)}") from None
 
     parts: dict[str, Coroutine[Any, Any, None]] = {
         "listener": listener.run(),
         "heartbeat": watch.run_heartbeat(),
+        "probe": watch.run_probe(),
     }
     if settings.run_checks_every is not None:
         parts["run-checks"] = _run_checks(settings, settings.run_checks_every)
     if settings.heartbeat_url is not None:
         parts["heartbeat-url"] = watch.run_heartbeat_url(settings.heartbeat_url)
     if settings.buttons and telegram is not None:
-        parts["buttons"] = Buttons(telegram, database, delivery.buttons).run()
+        parts["buttons"] = Buttons(telegram, database, settings.worker, delivery.buttons).run()
     if (every := systemd.watchdog_interval()) is not None:
         parts["watchdog"] = watch.run_watchdog(every)
 
-    with contextlib.ExitStack() as stack:
+    async with contextlib.AsyncExitStack() as stack:
         if settings.http_port is not None:
             from ghostwatch.notifier.health import serving
 
-            stack.enter_context(serving(settings.http_host, settings.http_port, watch, metrics))
+            await stack.enter_async_context(serving(settings.http_host, settings.http_port, watch, metrics))
         try:
             return await _supervise(delivery, parts)
         finally:
-            with contextlib.suppress(DatabaseUnavailable):
-                await database.call(queries.STOPPED, {"worker": settings.worker})
-            await messenger.close()
-            await database.close()
+            with contextlib.suppress(DatabaseUnavailable, TimeoutError):
+                async with asyncio.timeout(GOODBYE_WITHIN):
+                    await database.call(queries.STOPPED, {"worker": settings.worker}, GOODBYE_WITHIN / 2)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(GOODBYE_WITHIN / 2):
+                    await messenger.close()
+                    await database.close()
 
 
 async def _supervise(delivery: Delivery, parts: dict[str, Coroutine[Any, Any, None]]) -> int:
@@ -93,9 +104,10 @@ async def _supervise(delivery: Delivery, parts: dict[str, Coroutine[Any, Any, No
     delivery.stop()
     for task in side:
         task.cancel()
-    await asyncio.wait({draining, *side})
-    if draining.exception() is not None:
+    await asyncio.wait({draining, *side}, timeout=STOP_WITHIN + 2)
+    if draining.done() and draining.exception() is not None:
         dead.append(draining)
+    draining.cancel()
     for task in dead:
         # A supervisor starts us again; half a sidecar would go unnoticed.
         log.critical("%s has died, so the sidecar stops", task.get_name(), exc_info=task.exception())
@@ -106,25 +118,25 @@ async def _supervise(delivery: Delivery, parts: dict[str, Coroutine[Any, Any, No
 async def _run_checks(settings: Settings, every: float) -> None:
     """Does what pg_cron does elsewhere."""
     database = Database(settings.run_checks_dsn, f"ghostwatch {settings.worker} (checks)")
-    condition = Condition("check runs")
+    checks = HealthSignal("check runs")
     try:
         while True:
             started = asyncio.get_running_loop().time()
             try:
                 await database.call(queries.RUN_CHECKS, seconds=RUN_CHECKS_TIMEOUT)
-                condition.well()
+                checks.well()
             except DatabaseUnavailable as error:
-                may_not = "permission denied" in str(error)
+                may_not = error.sqlstate == SQLSTATE_INSUFFICIENT_PRIVILEGE
                 advice = "; name the contracts' owner in GHOSTWATCH_RUN_CHECKS_DSN" if may_not else ""
-                condition.unwell(f"{error}{advice}")
+                checks.unwell(f"{error}{advice}")
             await asyncio.sleep(max(0.0, started + every - asyncio.get_running_loop().time()))
     finally:
         await database.close()
 
 
-def _advice(error: str) -> str:
-    if "does not exist" in error and "ghostwatch" in error:
+def _advice(sqlstate: str | None) -> str:
+    if sqlstate in SQLSTATES_NOT_INSTALLED:
         return "\n            Is ghostwatch in this database? If not: ghostwatch install (or CREATE EXTENSION)"
-    if "permission denied" in error:
+    if sqlstate == SQLSTATE_INSUFFICIENT_PRIVILEGE:
         return "\n            Let this role deliver: SELECT ghostwatch.grant_sidecar('<role>');"
     return ""

@@ -3,14 +3,29 @@
 from __future__ import annotations
 
 import asyncio
-import datetime
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:
-    from collections.abc import Awaitable
+from ghostwatch.notifier.messenger import (
+    ChatClosed,
+    EditTargetGone,
+    MessengerProblem,
+    Migrated,
+    NotParsed,
+    OtherReader,
+    Refused,
+    TokenRefused,
+    TooFast,
+    TopicClosed,
+    TopicGone,
+    Unreachable,
+)
+from ghostwatch.notifier.text import clean, redact
 
-    from telegram import Bot
+if TYPE_CHECKING:
+    import httpx
 
     from ghostwatch.notifier.messages import Text
     from ghostwatch.settings import Settings
@@ -18,81 +33,29 @@ if TYPE_CHECKING:
 GENERAL_TOPIC = 1
 LONG_POLL = 25.0
 BUTTONS = {"acknowledge": "👀 Acknowledge", "silence": "🔕 Silence 1 h", "details": "🔎 Details"}
-
-
-class TelegramProblem(Exception):
-    """The Bot API did not do what was asked; the subclass says what follows from it."""
-
-
-class Unreachable(TelegramProblem):
-    """Network, time-out or a server's fault: it may have arrived or not; try again later."""
-
-
-class TooFast(TelegramProblem):
-    """Told to wait."""
-
-    def __init__(self, retry_after: float) -> None:
-        super().__init__(f"told to wait {retry_after:g} s")
-        self.retry_after = retry_after
-
-
-class TokenRefused(TelegramProblem):
-    """The token is wrong or revoked: nothing can be sent at all."""
-
-
-class Migrated(TelegramProblem):
-    """The group has become a supergroup and has a new number."""
-
-    def __init__(self, chat_id: int) -> None:
-        super().__init__(f"the group is now {chat_id}")
-        self.chat_id = chat_id
-
-
-class ChatGone(TelegramProblem):
-    """Kicked, blocked, deleted or never added: nothing reaches this chat until somebody acts."""
-
-
-class TopicGone(TelegramProblem):
-    """The topic was deleted; the chat is still there."""
-
-
-class EditTargetGone(TelegramProblem):
-    """The message to be edited is gone or too old."""
-
-
-class NotParsed(TelegramProblem):
-    """The text's HTML was not understood."""
-
-
-class OtherReader(TelegramProblem):
-    """Somebody else reads the bot's updates: another process with this token, or a webhook."""
-
-
-class Refused(TelegramProblem):
-    """This message will never be accepted."""
-
+# What a proxy answers that gave up waiting: the request may have been carried out behind it.
+GAVE_UP_WAITING = (408, 504, 524)
+LARGEST_ANSWER = 4 * 1024 * 1024
 
 # Telegram has no codes for these: the beginning of the description is what there is.
-BAD_REQUESTS: tuple[tuple[str, type[TelegramProblem]], ...] = (
+BAD_REQUESTS: tuple[tuple[str, type[MessengerProblem]], ...] = (
     ("can't parse entities", NotParsed),
     ("message thread not found", TopicGone),
     ("topic_deleted", TopicGone),
-    ("topic_closed", TopicGone),
+    ("topic_id_invalid", TopicGone),
+    ("topic_closed", TopicClosed),
     ("message to edit not found", EditTargetGone),
     ("message can't be edited", EditTargetGone),
     ("message_id_invalid", EditTargetGone),
-    ("chat not found", ChatGone),
-    ("chat_write_forbidden", ChatGone),
-    ("have no rights to send", ChatGone),
-    ("not enough rights to send", ChatGone),
-    ("need administrator rights", ChatGone),
-    ("bot was kicked", ChatGone),
-    ("bot is not a member", ChatGone),
-    ("bot was blocked", ChatGone),
-    ("user is deactivated", ChatGone),
-    ("group chat was deactivated", ChatGone),
-    ("group chat was deleted", ChatGone),
-    ("peer_id_invalid", ChatGone),
+    ("message is too long", Refused),
+    ("message_too_long", Refused),
+    ("message text is empty", Refused),
+    ("text must be non-empty", Refused),
+    ("text must be encoded in utf-8", Refused),
+    ("entity_bounds_invalid", Refused),
+    ("entities_too_long", Refused),
+    ("button_data_invalid", Refused),
+    ("can't parse reply", Refused),
 )
 
 
@@ -100,7 +63,6 @@ BAD_REQUESTS: tuple[tuple[str, type[TelegramProblem]], ...] = (
 class Press:
     """A button that somebody pressed."""
 
-    update_id: int
     query_id: str
     chat_id: int
     user_id: int
@@ -113,30 +75,24 @@ class Telegram:
     """Sends and edits messages."""
 
     def __init__(self, settings: Settings) -> None:
-        # Half a second and several MiB that a process pays only when it really sends.
-        from telegram import Bot
-        from telegram.request import HTTPXRequest
+        # A tenth of a second that only a process pays that really sends.
+        import httpx
 
         assert settings.token is not None
+        self._secrets = settings.secrets
         self._timeout = settings.send_timeout
-        self._request = HTTPXRequest(
-            connection_pool_size=32,
-            connect_timeout=self._timeout,
-            read_timeout=self._timeout,
-            write_timeout=self._timeout,
-            pool_timeout=self._timeout,
-        )
-        self._bot: Bot = Bot(
-            settings.token,
-            base_url=f"{settings.api_url}/bot",
-            base_file_url=f"{settings.api_url}/file/bot",
-            request=self._request,
-            get_updates_request=self._request,
+        self._base = f"{settings.api_url}/bot{settings.token}/"
+        self._http: httpx.AsyncClient = httpx.AsyncClient(
+            timeout=self._timeout,
+            limits=httpx.Limits(max_connections=40, max_keepalive_connections=40),
+            # A redirect would take the token to wherever it points.
+            follow_redirects=False,
         )
 
     async def who_am_i(self) -> str:
         """The bot's user name; TokenRefused if the token is not good."""
-        return str((await self._call(self._bot.get_me())).username)
+        bot = await self._call("getMe", {})
+        return clean(str(bot.get("username", ""))) if isinstance(bot, dict) else ""
 
     async def send(
         self,
@@ -149,134 +105,182 @@ class Telegram:
         buttons_for: int | None = None,
     ) -> int:
         """Sends a message and returns its number; a reply whose target is gone is sent all the same."""
-        from telegram import LinkPreviewOptions, ReplyParameters
-
         message = await self._call(
-            self._bot.send_message(
-                chat_id,
-                text.html if html else text.plain,
-                parse_mode="HTML" if html else None,
+            "sendMessage",
+            {
+                "chat_id": chat_id,
+                **_content(text, html=html, buttons_for=buttons_for),
                 # The General topic is the chat itself and must not be named.
-                message_thread_id=None if thread_id == GENERAL_TOPIC else thread_id,
-                reply_parameters=(
-                    None if reply_to is None else ReplyParameters(reply_to, allow_sending_without_reply=True)
-                ),
-                link_preview_options=LinkPreviewOptions(is_disabled=True),
-                reply_markup=_keyboard(buttons_for),
-            )
+                "message_thread_id": None if thread_id == GENERAL_TOPIC else thread_id,
+                "reply_parameters": None
+                if reply_to is None
+                else {"message_id": reply_to, "allow_sending_without_reply": True},
+            },
         )
-        return int(message.message_id)
+        match message:
+            case {"message_id": int(number)}:
+                return number
+        raise Unreachable("the answer names no message", unconfirmed=True)
 
     async def edit(
         self, chat_id: int, message_id: int, text: Text, *, html: bool, buttons_for: int | None = None
     ) -> None:
         """Puts a new text into a message; that it was there already is as good."""
-        from telegram import LinkPreviewOptions
-
         await self._call(
-            self._bot.edit_message_text(
-                text.html if html else text.plain,
-                chat_id,
-                message_id,
-                parse_mode="HTML" if html else None,
-                link_preview_options=LinkPreviewOptions(is_disabled=True),
-                reply_markup=_keyboard(buttons_for),
-            )
+            "editMessageText",
+            {
+                "chat_id": chat_id,
+                "message_id": message_id,
+                **_content(text, html=html, buttons_for=buttons_for),
+            },
         )
 
-    async def presses(self, offset: int) -> list[Press]:
-        """Waits for buttons to be pressed; OtherReader if somebody else reads this bot's updates."""
+    async def updates(self, offset: int) -> list[Any]:
+        """Waits for updates, of whatever shape they are; OtherReader if somebody else reads this bot's."""
         updates = await self._call(
-            self._bot.get_updates(
-                offset=offset,
-                timeout=int(LONG_POLL),
-                read_timeout=LONG_POLL + self._timeout,
-                allowed_updates=["callback_query"],
-            ),
+            "getUpdates",
+            {"offset": offset, "timeout": int(LONG_POLL), "allowed_updates": ["callback_query"]},
             LONG_POLL + self._timeout,
         )
-        return [_press(update) for update in updates]
+        return updates if isinstance(updates, list) else []
 
     async def answer(self, query_id: str, text: str) -> None:
         """Tells whoever pressed a button what came of it."""
-        await self._call(self._bot.answer_callback_query(query_id, text))
+        await self._call("answerCallbackQuery", {"callback_query_id": query_id, "text": text})
 
     async def close(self) -> None:
         """Closes the connections."""
-        await self._request.shutdown()
+        await self._http.aclose()
 
-    async def _call(self, request: Awaitable[Any], seconds: float | None = None) -> Any:
-        """Awaits a request within the time-out and turns its errors into ours, without their causes."""
-        from telegram.error import TelegramError
+    async def _call(self, method: str, fields: Mapping[str, object], seconds: float | None = None) -> Any:
+        """Calls a method and returns its result; every problem is one of ours, redacted and without its cause."""
+        import httpx
 
+        data = {name: _encoded(value) for name, value in fields.items() if value is not None}
         try:
-            # The library's own time-outs are per step: a server that trickles would outlast the lease.
-            async with asyncio.timeout(seconds or self._timeout):
-                return await request
-        except TimeoutError:
-            problem: TelegramProblem = Unreachable("no answer within the time-out")
-        except TelegramError as error:
-            meaning = _meaning_of(error)
-            if meaning is None:
-                return None
-            problem = meaning
+            # The client's own time-outs are per step: a server that trickles would outlast them all.
+            async with (
+                asyncio.timeout(seconds or self._timeout),
+                self._http.stream("POST", self._base + method, data=data, timeout=seconds or self._timeout) as response,
+            ):
+                body = b""
+                async for part in response.aiter_bytes():
+                    body += part
+                    if len(body) > LARGEST_ANSWER:
+                        raise Unreachable("the answer is too long", unconfirmed=True)
+                status = response.status_code
+        except (TimeoutError, httpx.ReadTimeout):
+            problem: MessengerProblem = Unreachable("no answer within the time-out", unconfirmed=True)
+        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.WriteError, httpx.WriteTimeout) as e:
+            problem = Unreachable(f"no connection ({type(e).__name__})")
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            # The text of such errors may quote the URL.
+            problem = Unreachable(f"the connection was lost ({type(error).__name__})", unconfirmed=True)
+        else:
+            answer = _verdict(body)
+            if answer is None:
+                page = body[:300].decode("utf-8", "replace")
+                problem = Unreachable(
+                    self._redacted(f"not an answer of the Bot API: HTTP {status} {page}"),
+                    unconfirmed=status in GAVE_UP_WAITING or status == 200,
+                )
+            elif answer["ok"]:
+                return answer["result"]
+            else:
+                meaning = _meaning_of(answer, self._redacted(str(answer.get("description", ""))))
+                if meaning is None:
+                    return None
+                problem = meaning
         raise problem from None
 
-
-def _meaning_of(error: Any) -> TelegramProblem | None:
-    """What an error of the library means; None for one that is as good as success."""
-    from telegram import error as errors
-
-    said = str(error.message)
-    match error:
-        case errors.RetryAfter():
-            seconds = error.retry_after
-            return TooFast(seconds.total_seconds() if isinstance(seconds, datetime.timedelta) else seconds)
-        case errors.ChatMigrated():
-            return Migrated(error.new_chat_id)
-        case errors.InvalidToken():
-            return TokenRefused(said)
-        case errors.Conflict():
-            return OtherReader(said)
-        case errors.Forbidden():
-            return ChatGone(said)
-        case errors.BadRequest():
-            if "message is not modified" in said.lower():
-                return None
-            for beginning, problem in BAD_REQUESTS:
-                if beginning in said.lower():
-                    return problem(said)
-            return Refused(said)
-        case errors.TimedOut():
-            return Unreachable("no answer within the time-out")
-        case errors.NetworkError():
-            # The text of connection errors quotes the URL or the library's inner workings.
-            return Unreachable(said.partition(":")[0] if "httpx" in said else said)
-        case _:
-            return Unreachable(said)
+    def _redacted(self, text: str) -> str:
+        return clean(redact(text, self._secrets), 200)
 
 
-def _keyboard(alert_id: int | None) -> Any:
-    from telegram import InlineKeyboardButton, InlineKeyboardMarkup
+def _content(text: Text, *, html: bool, buttons_for: int | None) -> dict[str, object]:
+    return {
+        "text": text.html if html else text.plain,
+        "parse_mode": "HTML" if html else None,
+        "link_preview_options": {"is_disabled": True},
+        "reply_markup": None if buttons_for is None else _keyboard(buttons_for),
+    }
 
-    if alert_id is None:
+
+def _encoded(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def _verdict(body: bytes) -> dict[str, Any] | None:
+    """The Bot API's own answer; None for anything that only stands between us and it."""
+    try:
+        answer: dict[str, Any] = json.loads(body)
+    except (ValueError, RecursionError):
         return None
-    return InlineKeyboardMarkup.from_row(
-        [InlineKeyboardButton(label, callback_data=f"{action}:{alert_id}") for action, label in BUTTONS.items()]
-    )
+    match answer:
+        case {"ok": True, "result": _}:
+            return answer
+        case {"ok": False, "error_code": int(), "description": str()}:
+            return answer
+    return None
 
 
-def _press(update: Any) -> Press:
-    query = update.callback_query
-    user = query.from_user
-    action, _, alert_id = (query.data or "").partition(":")
-    return Press(
-        update_id=update.update_id,
-        query_id=query.id,
-        chat_id=query.message.chat.id if query.message else 0,
-        user_id=user.id,
-        user_name=f"@{user.username}" if user.username else user.full_name,
-        action=action,
-        # What a client sends need not be what a button said.
-        alert_id=int(alert_id) if alert_id.isdecimal() and len(alert_id) < 19 else 0,
-    )
+def _meaning_of(answer: dict[str, Any], said: str) -> MessengerProblem | None:
+    """What a refusal of the Bot API means; None for one that is as good as success."""
+    match answer:
+        case {"parameters": {"retry_after": int() | float() as seconds}} if seconds > 0:
+            return TooFast(float(seconds))
+        case {"parameters": {"migrate_to_chat_id": int(chat_id)}}:
+            return Migrated(chat_id)
+        case {"error_code": 401 | 404}:
+            return TokenRefused(said)
+        case {"error_code": 409}:
+            return OtherReader(said)
+        case {"error_code": 403}:
+            return ChatClosed(said)
+        case {"error_code": 413}:
+            return Refused(said)
+        case {"error_code": 400}:
+            lower = said.lower()
+            if "message is not modified" in lower:
+                return None
+            # An error that nobody has heard of is the chat's: its alerts wait, and somebody is told.
+            return next((problem for beginning, problem in BAD_REQUESTS if beginning in lower), ChatClosed)(said)
+    return Unreachable(said)
+
+
+def _keyboard(alert_id: int) -> dict[str, object]:
+    buttons = [{"text": label, "callback_data": f"{action}:{alert_id}"} for action, label in BUTTONS.items()]
+    return {"inline_keyboard": [buttons]}
+
+
+def press_of(update: object) -> Press | None:
+    """The button that an update says was pressed; None for an update of any other shape."""
+    match update:
+        case {"callback_query": {"id": str(query_id), "from": {"id": int(user_id)} as user} as query}:
+            message = query.get("message")
+            chat = message.get("chat") if isinstance(message, dict) else None
+            chat_id = chat.get("id") if isinstance(chat, dict) else None
+            data = query.get("data")
+            action, _, alert_id = (data if isinstance(data, str) else "").partition(":")
+            return Press(
+                query_id=query_id,
+                chat_id=_number(chat_id),
+                user_id=_number(user_id),
+                user_name=_name_of(user),
+                action=clean(action, 64),
+                # What a client sends need not be what a button said.
+                alert_id=int(alert_id) if alert_id.isascii() and alert_id.isdigit() and len(alert_id) < 19 else 0,
+            )
+    return None
+
+
+def _number(value: object) -> int:
+    return value if isinstance(value, int) and -(2**63) <= value < 2**63 else 0
+
+
+def _name_of(user: Mapping[str, object]) -> str:
+    username = user.get("username")
+    if isinstance(username, str) and username:
+        return clean(f"@{username}", 64)
+    names = (user.get("first_name"), user.get("last_name"))
+    return clean(" ".join(name for name in names if isinstance(name, str)), 64) or "somebody"

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import itertools
-import re
 
 from ghostwatch.notifier.messages import Text
+from ghostwatch.notifier.text import clean
 
 
 class Terminal:
@@ -47,5 +47,5 @@ class Terminal:
     @staticmethod
     def _print(heading: str, text: Text) -> None:
         # What users call themselves must not command the terminal.
-        lines = (re.sub(r"[\x00-\x1f\x7f-\x9f]", "\ufffd", line) for line in text.plain.splitlines())
+        lines = (clean(line) for line in text.plain.splitlines())
         print(f"── {heading}", *lines, "", sep="\n", flush=True)

@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
-from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import Any
 
 from ghostwatch.notifier import queries, systemd
-from ghostwatch.notifier.database import Condition, Database, DatabaseUnavailable
+from ghostwatch.notifier.database import Database, DatabaseUnavailable
 from ghostwatch.notifier.delivery import Delivery
+from ghostwatch.notifier.health_signal import HealthSignal
 from ghostwatch.notifier.listener import Listener
+from ghostwatch.notifier.messenger import MessengerProblem
 from ghostwatch.notifier.metrics import Metrics
 from ghostwatch.settings import Settings
 
 HEARTBEAT_EVERY = 15.0
 URL_EVERY = 60.0
 URL_TIMEOUT = 10.0
+PROBE_EVERY = 60.0
+# A network that fails for a moment is no news.
+AWAY_AFTER = 60.0
 # A drain loop that is late by so much hangs: each of its calls has a shorter time-out.
 LONGEST_TURN = 60.0
 
@@ -39,43 +44,57 @@ class Watch:
         self._listener = listener
         self._metrics = metrics
         self._version = version("ghostwatch")
-        self._outside = Condition("the heartbeat URL")
-        self._healthy = False
+        self._outside = HealthSignal("the heartbeat URL")
+        self._heartbeat = HealthSignal("the heartbeat")
+        self._checks_fresh = False
+        self._problems: list[str] = []
 
     async def beat(self) -> None:
         """One heartbeat; what the database answers goes to the metrics."""
         try:
-            await self._database.call(queries.WATCH_CHECKS)
+            await self._database.call(queries.DETECT_STOPPED_CHECKS)
+            problem = self._problem()
             (row,) = await self._database.call(
                 queries.HEARTBEAT,
                 {
                     "worker": self._settings.worker,
                     "version": self._version,
                     "listening": self._listener.listening,
-                    "problem": self._problem(),
+                    "problem": None if problem is None else f"{problem.name}: {problem.problem}",
+                    "fault": self._delivery.token.problem is not None or self._delivery.reachable.problem is not None,
                 },
             )
-            oldest = row["oldest_waiting_at"]
-            self._metrics.heartbeat(row, (datetime.now(UTC) - oldest).total_seconds() if oldest else 0.0)
-            self._healthy = row["checks_fresh"] and row["outbox_healthy"]
-        except DatabaseUnavailable:
-            self._healthy = False
+            self._metrics.heartbeat(row)
+            self._checks_fresh = row["checks_fresh"]
+            self._problems = row["problems"]
+            self._heartbeat.well()
+        except DatabaseUnavailable as error:
+            self._checks_fresh = False
+            self._metrics.database_gone()
+            self._heartbeat.unwell(str(error))
             raise
         finally:
             self._metrics.state(
                 listening=self._listener.listening,
-                connected=self._delivery.outbox.problem is None,
+                connected=self._delivery.outbox.problem is None and self._heartbeat.problem is None,
                 token=self._delivery.token.problem is None,
+                reachable=self._delivery.reachable.problem is None,
             )
 
     async def run_heartbeat(self) -> None:
-        """Beats until cancelled; the drain loop is the one that says when the database is gone."""
+        """Beats until cancelled."""
         while True:
-            try:
+            with contextlib.suppress(DatabaseUnavailable):
                 await self.beat()
-            except DatabaseUnavailable as error:
-                self._delivery.outbox.unwell(str(error))
             await asyncio.sleep(HEARTBEAT_EVERY)
+
+    async def run_probe(self) -> None:
+        """Asks at start and every minute whether Telegram answers and takes the token."""
+        while True:
+            # The health signals of the delivery say what was found.
+            with contextlib.suppress(MessengerProblem, DatabaseUnavailable):
+                await self._delivery.probe()
+            await asyncio.sleep(PROBE_EVERY)
 
     async def run_watchdog(self, every: float) -> None:
         """Tells systemd that the drain loop turns, as long as it does."""
@@ -90,7 +109,7 @@ class Watch:
 
         async with httpx.AsyncClient(timeout=URL_TIMEOUT) as client:
             while True:
-                if self._healthy and not self.problems():
+                if self._checks_fresh and not self.problems():
                     try:
                         (await client.get(url)).raise_for_status()
                         self._outside.well()
@@ -101,19 +120,26 @@ class Watch:
                         self._outside.unwell(f"it cannot be fetched ({type(error).__name__})")
                 await asyncio.sleep(URL_EVERY)
 
-    def _problem(self) -> str | None:
-        """What the doctor should know: a refused token, or buttons that are off."""
-        known = next((c for c in (self._delivery.token, self._delivery.buttons) if c.problem is not None), None)
-        return f"{known.name}: {known.problem}" if known else None
+    def _problem(self) -> HealthSignal | None:
+        """What the doctor should know: a refused token, no way to Telegram, or buttons that are off."""
+        signals = (self._delivery.token, self._delivery.reachable, self._delivery.buttons)
+        return next((signal for signal in signals if signal.problem is not None), None)
 
     def alive(self) -> bool:
         """Whether the drain loop turns."""
         return time.monotonic() - self._delivery.last_turn < self._settings.poll_every + LONGEST_TURN
 
     def problems(self) -> dict[str, str]:
-        """What keeps it from delivering, by what it concerns."""
-        conditions = (self._delivery.outbox, self._delivery.token)
-        return {known.name: known.problem for known in conditions if known.problem is not None}
+        """What keeps alerts from somebody, by what it concerns."""
+        signals = [self._delivery.outbox, self._delivery.token]
+        if self._delivery.outbox.problem is None:
+            signals.append(self._heartbeat)
+        if self._delivery.reachable.unwell_for() > AWAY_AFTER:
+            signals.append(self._delivery.reachable)
+        found = {signal.name: signal.problem for signal in signals if signal.problem is not None}
+        if self._problems and self._heartbeat.problem is None:
+            found["the outbox"] = " ".join(self._problems)
+        return found
 
     def report(self) -> dict[str, Any]:
         """For /healthz and /readyz."""

@@ -40,9 +40,9 @@ SELECT results_eq(
     $$VALUES ('pending', timestamptz 'infinity')$$,
     'it is kept'
 );
-SELECT is(ghostwatch.outbox_rest(), NULL, 'and keeps no sidecar from its rest');
+SELECT is(ghostwatch.next_due_in(), NULL, 'and keeps no sidecar from its rest');
 SELECT pg_temp.succeeded('16:40');
-SELECT ghostwatch.watch_checks();
+SELECT ghostwatch.detect_stopped_checks();
 SELECT is(
     (SELECT a.state FROM ghostwatch.alert AS a WHERE a.kind = 'checks_stopped'),
     'firing',

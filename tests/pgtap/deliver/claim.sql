@@ -1,9 +1,9 @@
 BEGIN;
-SELECT plan(21);
+SELECT plan(22);
 \ir outbox.psql
 
 SELECT is(pg_temp.claim(), '', 'an empty outbox gives nothing');
-SELECT is(ghostwatch.outbox_rest(), NULL, 'and there is nothing to wait for');
+SELECT is(ghostwatch.next_due_in(), NULL, 'and there is nothing to wait for');
 
 SELECT ghostwatch.add_channel('group', -100);
 SELECT ghostwatch.add_channel('topic', -100, 7);
@@ -15,7 +15,7 @@ SELECT is(pg_temp.claim(), 'group:opened:1 private:opened:1', 'one message per c
 SELECT is(pg_temp.claim('other'), '', 'what one sidecar holds no other gets');
 SELECT is(pg_temp.sent(), 2::bigint, 'both are reported as sent');
 SELECT is(pg_temp.claim(), '', 'the next message to a chat waits for its pace');
-SELECT is(ghostwatch.outbox_rest(), '1 second', 'which is how long a sidecar may rest');
+SELECT is(ghostwatch.next_due_in(), '1 second', 'which is how long a sidecar may rest');
 SELECT pg_temp.advance('1 second');
 SELECT is(pg_temp.claim(), 'topic:opened:1 private:events', 'the oldest comes next; topics share the pace of their group');
 SELECT pg_temp.sent();
@@ -55,7 +55,7 @@ SELECT is(
     'a group gets twenty messages in a minute'
 );
 SELECT is((SELECT count(*) FROM pace WHERE claimed LIKE '%private%'), 15::bigint, 'a private chat all of its fifteen');
-SELECT is(ghostwatch.outbox_rest(), '35 seconds', 'the group waits for the end of the minute');
+SELECT is(ghostwatch.next_due_in(), '35 seconds', 'the group waits for the end of the minute');
 SELECT pg_temp.advance('35 seconds');
 SELECT matches(pg_temp.claim(), '^(group|topic):opened', 'and then goes on');
 SELECT pg_temp.sent();
@@ -67,7 +67,10 @@ SELECT throws_ok(
     $$ SELECT * FROM ghostwatch.claim_notifications('w', 0) $$, 'GW040', NULL, 'and asks for at least one'
 );
 SELECT throws_ok(
-    $$ SELECT * FROM ghostwatch.claim_notifications('w', 1, '0') $$, 'GW040', NULL, 'for some time'
+    $$ SELECT * FROM ghostwatch.claim_notifications('w', 1, '2 seconds') $$, 'GW040', NULL, 'for some time'
+);
+SELECT throws_ok(
+    $$ SELECT * FROM ghostwatch.claim_notifications('w', 1, '1 day') $$, 'GW040', NULL, 'and not for days'
 );
 
 SELECT ghostwatch.set_setting('messages_per_second', '1');

@@ -28,7 +28,7 @@ SELECT pg_temp.sent();
 SELECT pg_temp.advance('1 second');
 SELECT pg_temp.post(10000, 'kitchen');
 SELECT is(pg_temp.claim(), '', 'the next message about events waits a while');
-SELECT is(ghostwatch.outbox_rest(), '14 seconds', 'for the setting event_interval');
+SELECT is(ghostwatch.next_due_in(), '14 seconds', 'for the setting event_interval');
 SELECT pg_temp.post(5, 'wrapped', new => false);
 SELECT is(pg_temp.claim(), '', 'what comes meanwhile');
 SELECT pg_temp.advance('14 seconds');

@@ -1,5 +1,5 @@
 BEGIN;
-SELECT plan(26);
+SELECT plan(29);
 \ir outbox.psql
 
 SELECT ghostwatch.add_channel('admins', -100, 7);
@@ -31,10 +31,10 @@ SELECT pg_temp.advance('1 minute');
 SELECT pg_temp.claim();
 SELECT ghostwatch.notification_retry((pg_temp.first()).notification_id, 'w', 'no answer');
 SELECT ok(
-    (pg_temp.first()).next_attempt_at - ghostwatch._clock() BETWEEN '3 minutes' AND '7 minutes',
-    'later after five minutes, not days'
+    (pg_temp.first()).next_attempt_at - ghostwatch._clock() BETWEEN '22 seconds' AND '38 seconds',
+    'later after half a minute, not days'
 );
-SELECT pg_temp.advance('31 seconds');
+SELECT pg_temp.advance('1 second');
 SELECT is(pg_temp.claim(), 'admins:opened:2', 'and what waits behind it need not wait so long');
 
 -- Given up, or the channel's fault.
@@ -55,7 +55,7 @@ SELECT is((SELECT c.disabled_reason FROM ghostwatch.channel AS c), 'bot was kick
 SELECT is((pg_temp.first()).state, 'pending', 'nothing is lost');
 SELECT pg_temp.advance('1 hour');
 SELECT is(pg_temp.claim(), '', 'but nothing is tried');
-SELECT is(ghostwatch.outbox_rest(), NULL, 'nor waited for');
+SELECT is(ghostwatch.next_due_in(), NULL, 'nor waited for');
 SELECT ghostwatch.enable_channel('admins');
 SELECT is(pg_temp.claim(), 'admins:opened:1', 'until the channel is enabled again');
 SELECT pg_temp.sent();
@@ -75,9 +75,17 @@ SELECT matches(
     'the doctor says so'
 );
 SELECT ghostwatch.channel_migrated(-100, -1005);
-SELECT is_empty($$ SELECT FROM ghostwatch.notification WHERE message_id IS NOT NULL $$, 'a supergroup has none of the messages of the group that it was');
+SELECT is((SELECT c.chat_id FROM ghostwatch.channel AS c), -100::bigint, 'a chat that nothing is sent to has not moved');
 SELECT pg_temp.advance('1 hour');
 SELECT pg_temp.open_alert(3);
+SELECT pg_temp.claim();
+SELECT ghostwatch.channel_migrated(-100, 1005);
+SELECT is((SELECT c.chat_id FROM ghostwatch.channel AS c), -100::bigint, 'nor does a group become a person');
+SELECT ghostwatch.channel_migrated(-100, -1005);
+SELECT is((SELECT c.migrated_from FROM ghostwatch.channel AS c), -100::bigint, 'where it came from is noted');
+SELECT ghostwatch.notification_retry(n.notification_id, 'w', 'x') FROM ghostwatch.notification AS n WHERE n.state = 'claimed';
+SELECT is_empty($$ SELECT FROM ghostwatch.notification WHERE message_id IS NOT NULL $$, 'a supergroup has none of the messages of the group that it was');
+SELECT pg_temp.advance('1 hour');
 SELECT results_eq(
     $$ SELECT c.chat_id, c.thread_id FROM ghostwatch.claim_notifications('w') AS c $$,
     $$ VALUES (-1005::bigint, NULL::integer) $$,

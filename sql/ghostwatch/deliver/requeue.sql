@@ -1,4 +1,4 @@
-CREATE FUNCTION ghostwatch._give_back(
+CREATE FUNCTION ghostwatch._requeue(
     claimed ghostwatch.notification,
     error text,
     next_attempt_at timestamptz,
@@ -9,7 +9,7 @@ LANGUAGE plpgsql
 VOLATILE
 PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
-AS $_give_back$
+AS $_requeue$
 -- Puts a claimed notification back among the waiting ones.
 -- Takes it, what went wrong, when to try again, and how many attempts count by now.
 DECLARE
@@ -37,15 +37,15 @@ BEGIN
     UPDATE ghostwatch.notification
     SET
         state = CASE WHEN later IS NULL THEN 'pending' ELSE 'superseded' END,
-        state_reason = _give_back.error,
+        state_reason = _requeue.error,
         told_by = later,
         claimed_by = NULL,
         lease_until = NULL,
-        attempts = _give_back.attempts,
-        next_attempt_at = _give_back.next_attempt_at
+        attempts = _requeue.attempts,
+        next_attempt_at = _requeue.next_attempt_at
     WHERE notification.notification_id = claimed.notification_id;
 END
-$_give_back$;
+$_requeue$;
 
-COMMENT ON FUNCTION ghostwatch._give_back(ghostwatch.notification, text, timestamptz, integer) IS
+COMMENT ON FUNCTION ghostwatch._requeue(ghostwatch.notification, text, timestamptz, integer) IS
 'Puts a claimed notification back among the waiting ones, unless a later one tells it too.';

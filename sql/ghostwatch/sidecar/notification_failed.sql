@@ -14,11 +14,14 @@ SET search_path = pg_catalog, pg_temp
 AS $notification_failed$
 -- Records that trying again would not help.
 -- Takes the notification, who held it, why, and whether it is the channel's fault: then the channel is
--- disabled with the reason, and the notification waits for it to be enabled again. Otherwise it is given up.
+-- disabled with the reason, the other channels are told, and the notification waits for it to be enabled again.
+-- Otherwise it is given up.
 -- Returns false if the claim had gone to another sidecar meanwhile.
 DECLARE
     as_of   constant timestamptz := ghostwatch._clock();
+    said    constant text := ghostwatch._one_line(notification_failed.error);
     claimed ghostwatch.notification;
+    closed  ghostwatch.channel;
 BEGIN
     SELECT held.*
     INTO claimed
@@ -32,20 +35,18 @@ BEGIN
         UPDATE ghostwatch.channel
         SET
             disabled_at = as_of,
-            disabled_reason = notification_failed.error
+            disabled_reason = said
         WHERE channel.channel_id = claimed.channel_id
-            AND channel.disabled_at IS NULL;
+            AND channel.disabled_at IS NULL
+        RETURNING channel.* INTO closed;
 
-        PERFORM ghostwatch._give_back(claimed, notification_failed.error, as_of, claimed.attempts + 1);
+        PERFORM ghostwatch._requeue(claimed, said, as_of, claimed.attempts + 1);
+
+        IF closed.channel_id IS NOT NULL THEN
+            PERFORM ghostwatch._announce_closed_channel(closed, as_of);
+        END IF;
     ELSE
-        UPDATE ghostwatch.notification
-        SET
-            state = 'failed',
-            state_reason = notification_failed.error,
-            claimed_by = NULL,
-            lease_until = NULL,
-            attempts = claimed.attempts + 1
-        WHERE notification.notification_id = claimed.notification_id;
+        PERFORM ghostwatch._give_up(claimed, said);
     END IF;
 
     PERFORM ghostwatch._chat_answered(claimed.channel_id, as_of);

@@ -1,4 +1,4 @@
-CREATE FUNCTION ghostwatch.watch_checks()
+CREATE FUNCTION ghostwatch.detect_stopped_checks()
 RETURNS void
 LANGUAGE plpgsql
 VOLATILE
@@ -6,13 +6,13 @@ PARALLEL UNSAFE
 -- A definer, so that the sidecar's role needs no right on any table.
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
-AS $watch_checks$
+AS $detect_stopped_checks$
 -- Raises an alert when check runs have stopped succeeding; for the sidecar to call every few seconds,
 -- since whoever has stopped cannot say so.
 BEGIN
     PERFORM ghostwatch._decide_checks_stopped(ghostwatch._clock());
 END
-$watch_checks$;
+$detect_stopped_checks$;
 
-COMMENT ON FUNCTION ghostwatch.watch_checks() IS
+COMMENT ON FUNCTION ghostwatch.detect_stopped_checks() IS
 'Raises an alert when check runs have stopped succeeding; called by the sidecar every few seconds.';

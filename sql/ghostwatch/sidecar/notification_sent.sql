@@ -13,6 +13,7 @@ SET search_path = pg_catalog, pg_temp
 AS $notification_sent$
 -- Records that a notification reached its chat.
 -- Takes the notification, who sent it, and the message it became. Returns whether this was news.
+-- What waited because Telegram did not answer is due now.
 -- It counts even after the lease has ended: the message is there, whoever holds the claim by now.
 DECLARE
     as_of  constant timestamptz := ghostwatch._clock();
@@ -24,6 +25,7 @@ BEGIN
         state_reason = NULL,
         claimed_by = notification_sent.worker,
         lease_until = NULL,
+        waits_for = NULL,
         message_id = notification_sent.message_id,
         sent_at = as_of
     WHERE notification.notification_id = notification_sent.notification_id
@@ -32,6 +34,8 @@ BEGIN
     INTO target;
 
     PERFORM ghostwatch._chat_answered(target, as_of);
+
+    PERFORM ghostwatch._due_again('{messenger}', as_of);
 
     RETURN target IS NOT NULL;
 END

@@ -11,6 +11,10 @@ SET search_path = pg_catalog, pg_temp
 AS $sidecar_stopped$
     -- A sidecar that is stopped on purpose says so, and nobody need wonder where it is.
     -- Takes its name.
+    UPDATE ghostwatch.dispatch
+    SET buttons_reader_until = NULL
+    WHERE dispatch.buttons_reader = sidecar_stopped.worker;
+
     DELETE FROM ghostwatch.sidecar
     WHERE sidecar.worker = sidecar_stopped.worker
 $sidecar_stopped$;

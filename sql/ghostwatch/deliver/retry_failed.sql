@@ -1,0 +1,39 @@
+CREATE FUNCTION ghostwatch.retry_failed(
+    channel text DEFAULT NULL
+)
+RETURNS bigint
+LANGUAGE plpgsql
+VOLATILE
+PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $retry_failed$
+-- Sends once more what was given up, of one channel or of all.
+-- Takes the channel's name, or NULL for all. Returns how many notifications wait again. Raises GW049.
+DECLARE
+    its_channel_id constant integer := CASE
+        WHEN retry_failed.channel IS NOT NULL THEN ghostwatch._channel_id(retry_failed.channel)
+    END;
+    retried        bigint;
+BEGIN
+    UPDATE ghostwatch.notification AS n
+    SET
+        state = 'pending',
+        next_attempt_at = ghostwatch._clock(),
+        attempts = 0,
+        waits_for = NULL,
+        unconfirmed_sends = 0
+    WHERE n.state = 'failed'
+        AND (its_channel_id IS NULL OR n.channel_id = its_channel_id);
+
+    GET DIAGNOSTICS retried = ROW_COUNT;
+
+    IF retried > 0 THEN
+        PERFORM ghostwatch._wake_sidecars();
+    END IF;
+
+    RETURN retried;
+END
+$retry_failed$;
+
+COMMENT ON FUNCTION ghostwatch.retry_failed(text) IS
+'Sends once more what was given up, of one channel or of all. Returns how many notifications wait again. Raises GW049 (no such channel).';

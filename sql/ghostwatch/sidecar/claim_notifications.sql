@@ -1,0 +1,180 @@
+CREATE FUNCTION ghostwatch.claim_notifications(
+    worker text,
+    max_rows integer DEFAULT 10,
+    lease interval DEFAULT '30 seconds'
+)
+RETURNS TABLE (
+    notification_id bigint,
+    channel text,
+    chat_id bigint,
+    thread_id integer,
+    reason text,
+    alert jsonb,
+    payload jsonb,
+    edit_message_id bigint,
+    reply_to_message_id bigint,
+    attempts integer,
+    buttons boolean,
+    as_of timestamptz,
+    time_zone text,
+    wait double precision
+)
+LANGUAGE plpgsql
+VOLATILE
+PARALLEL UNSAFE
+-- A definer, so that the sidecar's role needs no right on any table.
+SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $claim_notifications$
+-- Hands a sidecar what it may send now, at most one notification per chat.
+-- Takes the sidecar's name, how many it wants, and how long it may take: whatever it has neither reported nor
+-- renewed by then, another sidecar gets. Returns where to, what, which message to edit or reply to, whether
+-- anybody there may press buttons, the present time, the channel's time zone, and for how many seconds to wait
+-- before it is sent.
+-- One row is locked meanwhile, so that all sidecars together keep the bot's pace.
+-- Raises GW040 for a nameless sidecar, or for a count or lease out of bounds.
+#variable_conflict use_column
+DECLARE
+    present   timestamptz;
+    dispatch  ghostwatch.dispatch;
+    spacing   constant interval := '1 second'::interval / greatest(ghostwatch._setting('messages_per_second')::integer - 1, 1);
+    slot      timestamptz;
+    allowance integer;
+    ready     record;
+    claimed   record;
+BEGIN
+    IF coalesce(worker, '') = ''
+        OR length(worker) > 100
+        OR coalesce(max_rows, 0) NOT BETWEEN 1 AND 100
+        OR coalesce(lease, '0') NOT BETWEEN '3 seconds' AND '10 minutes'
+    THEN
+        RAISE EXCEPTION 'invalid claim of sidecar %', quote_nullable(left(worker, 100))
+        USING
+            ERRCODE = 'GW040',
+            DETAIL = format(
+                'max_rows is %s (from 1 to 100), lease is %s (from 3 seconds to 10 minutes).',
+                coalesce(max_rows::text, 'NULL'), coalesce(lease::text, 'NULL')
+            ),
+            HINT = 'For example: SELECT * FROM ghostwatch.claim_notifications(''sidecar-1'', 10, ''30 seconds'');';
+    END IF;
+
+    -- A dump of an installation that never sent anything has no row.
+    INSERT INTO ghostwatch.dispatch DEFAULT VALUES ON CONFLICT DO NOTHING;
+
+    SELECT d.* INTO dispatch FROM ghostwatch.dispatch AS d FOR UPDATE;
+    present := ghostwatch._clock();
+
+    PERFORM ghostwatch._gather_events(present);
+
+    -- Claims of sidecars that died, or that lost the database: what came up since then tells it too.
+    PERFORM ghostwatch._requeue(expired, 'its sidecar did not report', present, expired.attempts)
+    FROM (
+        SELECT lost.*
+        FROM ghostwatch.notification AS lost
+        WHERE lost.state = 'claimed'
+            AND lost.lease_until <= present
+        ORDER BY lost.notification_id
+        LIMIT 1000
+        FOR UPDATE
+    ) AS expired;
+
+    IF dispatch.held_until > present THEN
+        RETURN;
+    END IF;
+
+    INSERT INTO ghostwatch.chat (chat_id)
+    SELECT DISTINCT addressed.chat_id
+    FROM ghostwatch.notification AS waiting
+    INNER JOIN ghostwatch.channel AS addressed
+        ON addressed.channel_id = waiting.channel_id
+    WHERE waiting.state IN ('pending', 'claimed')
+        AND NOT EXISTS (SELECT FROM ghostwatch.chat AS known WHERE known.chat_id = addressed.chat_id)
+    ON CONFLICT DO NOTHING;
+
+    -- Each message has its own moment; nobody is given more than what is due within a second.
+    slot := greatest(dispatch.next_send_at, present);
+    allowance := ceil(extract(EPOCH FROM present + '1 second'::interval - slot) / extract(EPOCH FROM spacing));
+
+    FOR ready IN
+        SELECT open.chat_id
+        FROM ghostwatch.chat AS open
+        CROSS JOIN LATERAL ghostwatch._next_notification(open.chat_id, present) AS head
+        WHERE open.next_send_at <= present
+            AND coalesce(open.held_until <= present, true)
+            -- Most chats have nothing waiting most of the time.
+            AND open.chat_id IN (
+                SELECT addressed.chat_id
+                FROM ghostwatch.notification AS waiting
+                INNER JOIN ghostwatch.channel AS addressed
+                    ON addressed.channel_id = waiting.channel_id
+                WHERE waiting.state IN ('pending', 'claimed')
+            )
+        ORDER BY
+            head.reason = 'events',
+            head.created_at,
+            head.notification_id
+        LIMIT greatest(least(max_rows, allowance), 0)
+        FOR UPDATE OF open
+    LOOP
+        UPDATE ghostwatch.notification AS taken
+        SET
+            state = 'claimed',
+            claimed_by = worker,
+            lease_until = present + lease,
+            waits_for = NULL
+        FROM ghostwatch._next_notification(ready.chat_id, present) AS head
+        INNER JOIN ghostwatch.channel AS target
+            ON target.channel_id = head.channel_id
+        WHERE taken.notification_id = head.notification_id
+        RETURNING
+            taken AS notification,
+            taken.*,
+            target.name AS channel_name,
+            target.chat_id,
+            target.button_user_ids <> '{}' AS has_buttons,
+            target.quiet_time_zone AS time_zone,
+            CASE WHEN target.topic_lost_at IS NULL THEN target.thread_id END AS thread_id,
+            CASE
+                WHEN target.topic_lost_at IS NOT NULL
+                    THEN jsonb_build_object('strayed', jsonb_build_object('thread_id', target.thread_id, 'state', target.topic_state))
+                ELSE '{}'
+            END AS strayed,
+            ghostwatch._incident_message(taken.alert_id, taken.channel_id) AS incident_message
+        INTO claimed;
+        CONTINUE WHEN NOT FOUND;
+
+        PERFORM ghostwatch._pace_chat(ready.chat_id, used.recent_sends || slot)
+        FROM ghostwatch.chat AS used
+        WHERE used.chat_id = ready.chat_id;
+
+        notification_id := claimed.notification_id;
+        channel := claimed.channel_name;
+        chat_id := claimed.chat_id;
+        thread_id := claimed.thread_id;
+        reason := ghostwatch._reason_as_heard(claimed.notification);
+        alert := ghostwatch._message_facts(claimed.alert_id);
+        payload := claimed.payload || claimed.strayed || CASE
+            WHEN claimed.reason IN ('digest', 'recap', 'maintenance')
+                THEN jsonb_build_object('alerts', ghostwatch._told_alerts(claimed.notification_id))
+            ELSE '{}'
+        END;
+        edit_message_id := CASE WHEN claimed.reason = 'updated' THEN claimed.incident_message END;
+        reply_to_message_id := CASE WHEN claimed.reason <> 'updated' THEN claimed.incident_message END;
+        attempts := claimed.attempts;
+        buttons := claimed.has_buttons AND coalesce(alert ->> 'state' = 'firing', false);
+        as_of := present;
+        time_zone := claimed.time_zone;
+        wait := extract(EPOCH FROM slot - present);
+        RETURN NEXT;
+
+        slot := slot + spacing;
+    END LOOP;
+
+    UPDATE ghostwatch.dispatch
+    SET next_send_at = slot
+    WHERE slot > present;
+END
+$claim_notifications$;
+
+COMMENT ON FUNCTION ghostwatch.claim_notifications(text, integer, interval) IS
+'Hands a sidecar what it may send right now, at most one notification per chat, for the time of the lease. Raises GW040 (arguments out of bounds).';

@@ -1,0 +1,22 @@
+CREATE FUNCTION ghostwatch.hold_all_chats(
+    retry_after interval
+)
+RETURNS void
+LANGUAGE sql
+VOLATILE
+PARALLEL UNSAFE
+-- A definer, so that the sidecar's role needs no right on any table.
+SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $hold_all_chats$
+    -- Telegram asked the bot itself to wait, whatever the chat.
+    -- Takes for how long; more than an hour counts as an hour, after which Telegram is asked again.
+    UPDATE ghostwatch.dispatch
+    SET held_until = greatest(
+        dispatch.held_until,
+        ghostwatch._clock() + least(greatest(hold_all_chats.retry_after, '0'), '1 hour')
+    )
+$hold_all_chats$;
+
+COMMENT ON FUNCTION ghostwatch.hold_all_chats(interval) IS
+'Sends nothing to any chat for as long as Telegram asked the bot itself to wait, an hour at most.';
