@@ -350,7 +350,7 @@ def test_what_healed_while_telegram_was_away_is_one_message(
     telegram.gone[CHAT] = refusal(500, "Internal Server Error")
     telegram.answer_next(Slow)
     alert_id = outbox.open_alert()
-    telegram.wait_for(lambda: len(telegram.requests) == 1)
+    telegram.wait_for(lambda: "sendMessage" in {request.method for request in telegram.requests})
     outbox.resolve(alert_id)
     telegram.release()
     telegram.wait_for(lambda: outbox.states()[0] == "superseded")
