@@ -11,6 +11,7 @@ import pytest
 
 from ghostwatch.notifier.messages import Renderer
 from ghostwatch.notifier.messenger import Notification
+from tests.database import Database
 from tests.detection.bot import Bot, minutes
 
 OUTBOX = """
