@@ -90,6 +90,7 @@
 \ir detect/subject_by_key.sql
 \ir detect/capture/capture_body.sql
 \ir detect/capture/install_capture.sql
+\ir detect/capture/delete_arrivals.sql
 \ir detect/capture/remove_capture.sql
 \ir detect/capture/seed_arrivals.sql
 \ir detect/capture/forget_arrivals.sql
@@ -173,6 +174,7 @@
 \ir alert/stopped_checks.sql
 \ir alert/checks_stopped_condition.sql
 \ir alert/decide_checks_stopped.sql
+\ir alert/decide_checks_stopped_now.sql
 \ir alert/require_alert.sql
 \ir alert/acknowledge.sql
 \ir alert/silence.sql
@@ -212,6 +214,7 @@
 \ir deliver/forget_messages.sql
 \ir deliver/channel_id.sql
 \ir deliver/check_channel.sql
+\ir deliver/require_own_channel.sql
 \ir deliver/add_channel.sql
 \ir deliver/remove_channel.sql
 \ir deliver/enable_channel.sql

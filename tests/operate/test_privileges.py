@@ -174,9 +174,22 @@ def test_an_operator_has_contracts_of_its_own(watched: Database, make_role: Call
         )
     }
     granted = tables(watched, role)
-    read_only = views | {"exclusive_task", "granted_role", "installation"}
-    assert {table for table, privileges in granted.items() if privileges == "s"} == read_only
-    assert {privileges for table, privileges in granted.items() if table not in read_only} == {"siud"}
+    lockable = {
+        "branch_family",
+        "branch_minute",
+        "capture_failure",
+        "channel",
+        "contract",
+        "drift_arm",
+        "drift_baseline",
+        "invariant",
+        "judged",
+        "violation",
+    }
+    assert {table for table, privileges in granted.items() if privileges == "siud"} == lockable
+    assert {table for table, privileges in granted.items() if privileges == "si"} == {"arrival", "check_run"}
+    assert {privileges for table, privileges in granted.items() if table not in lockable} == {"s", "si"}
+    assert views <= granted.keys()
 
     operator = watched.connect(role)
     watched.execute("CREATE TABLE account (id bigint PRIMARY KEY, created_at timestamptz)")
@@ -188,7 +201,7 @@ def test_an_operator_has_contracts_of_its_own(watched: Database, make_role: Call
     operator.execute("CALL ghostwatch.run_checks()")
     found = operator.execute("SELECT contract, error_count FROM ghostwatch.status ORDER BY contract").fetchall()
     assert found == [("mine", 1), ("theirs", 1)]
-    operator.execute("SELECT ghostwatch.acknowledge(alert_id, 'me') FROM ghostwatch.alert")
+    operator.execute("SELECT ghostwatch.acknowledge(alert_id, 'me') FROM ghostwatch.alert WHERE contract = 'theirs'")
     operator.execute("SELECT ghostwatch.set_setting('batch_size', '7')")
     operator.execute("SELECT ghostwatch.pause()")
     operator.execute("SELECT * FROM ghostwatch.doctor()")

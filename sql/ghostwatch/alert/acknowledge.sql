@@ -10,12 +10,17 @@ SET search_path = pg_catalog, pg_temp
 AS $acknowledge$
 -- Notes that somebody takes care of a firing alert: it is not repeated any more; an escalation still speaks.
 -- Takes the alert, who it is, and what they want to say. Returns false if somebody else was first.
--- Raises GW030 (no such alert), GW031 (already resolved), GW032 (nobody named).
+-- Raises GW008 (the contract is another role's), GW030 (no such alert), GW031 (already resolved), GW032 (nobody named).
 DECLARE
     its_state text := (SELECT a.state FROM ghostwatch.alert AS a WHERE a.alert_id = acknowledge.alert_id);
     is_first  boolean;
 BEGIN
     PERFORM ghostwatch._require_alert(alert_id);
+    PERFORM ghostwatch._require_contract_owner(c.contract_id)
+    FROM ghostwatch.alert AS a
+    INNER JOIN ghostwatch.contract AS c
+        ON c.name = a.contract
+    WHERE a.alert_id = acknowledge.alert_id;
 
     IF its_state = 'resolved' THEN
         RAISE EXCEPTION 'alert % is resolved', alert_id

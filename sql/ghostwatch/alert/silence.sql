@@ -14,7 +14,7 @@ AS $silence$
 -- Keeps new messages about alerts back for a while; what they were is recorded, and the end tells what still fires.
 -- Takes the contract, an invariant of it or NULL for all, a branch family or NULL for all (an alert is silent only
 -- if every branch that makes it is), how long, who wants it and why. Returns the number of the silence.
--- Raises GW001, GW007, GW033 (no such family), GW034 (no duration), GW035 (nobody named).
+-- Raises GW001, GW007, GW008, GW033 (no such family), GW034 (no duration), GW035 (nobody named).
 DECLARE
     its_contract_id integer := ghostwatch._contract_id(contract);
     as_of           constant timestamptz := ghostwatch._clock();
@@ -22,6 +22,8 @@ DECLARE
     new_silence_id  bigint;
     silenced        bigint;
 BEGIN
+    PERFORM ghostwatch._require_contract_owner(its_contract_id);
+
     IF invariant IS NOT NULL THEN
         PERFORM ghostwatch._invariant_id(contract, invariant);
     END IF;

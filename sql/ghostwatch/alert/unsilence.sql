@@ -7,8 +7,14 @@ PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $unsilence$
 -- Ends a silence early. The next check run tells what it kept back and is still firing.
--- Takes the number of the silence. Raises GW036 if there is none, or it is over already.
+-- Takes the number of the silence. Raises GW008 for another role's contract, GW036 if there is none, or it is over already.
 BEGIN
+    PERFORM ghostwatch._require_contract_owner(c.contract_id)
+    FROM ghostwatch.silence AS s
+    INNER JOIN ghostwatch.contract AS c
+        ON c.name = s.contract
+    WHERE s.silence_id = unsilence.silence_id;
+
     UPDATE ghostwatch.silence AS s
     SET
         ends_at = ghostwatch._clock(),

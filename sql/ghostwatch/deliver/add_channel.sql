@@ -20,7 +20,7 @@ AS $add_channel$
 -- Takes what it is called here, the chat and topic, the least severity of its alerts, whether it gets events,
 -- the only contracts it hears of (NULL: all), its quiet hours (warnings wait for their end, errors too with
 -- quiet_errors), and who may press buttons there. A chat that can now hear of a firing alert is told it.
--- Raises GW045 to GW048.
+-- Raises GW044 to GW048.
 DECLARE
     moves   constant boolean := EXISTS (
         SELECT FROM ghostwatch.channel AS c
@@ -31,6 +31,10 @@ BEGIN
     PERFORM ghostwatch._check_channel(
         name, chat_id, min_severity, contracts, quiet_from, quiet_until, quiet_time_zone
     );
+    PERFORM ghostwatch._require_own_channel(name, contracts, coalesce(events, true));
+    PERFORM ghostwatch._require_own_channel(c.name, c.contracts, c.events)
+    FROM ghostwatch.channel AS c
+    WHERE c.name = add_channel.name;
 
     -- Topic 1 is General, which the Bot API knows only as "no topic".
     INSERT INTO ghostwatch.channel AS c (

@@ -12,6 +12,10 @@ AS $disable_channel$
 DECLARE
     its_channel_id constant integer := ghostwatch._channel_id(disable_channel.name);
 BEGIN
+    PERFORM ghostwatch._require_own_channel(c.name, c.contracts, c.events)
+    FROM ghostwatch.channel AS c
+    WHERE c.name = disable_channel.name;
+
     UPDATE ghostwatch.channel AS c
     SET
         disabled_at = ghostwatch._clock(),

@@ -11,6 +11,10 @@ AS $enable_channel$
 DECLARE
     its_channel_id constant integer := ghostwatch._channel_id(enable_channel.name);
 BEGIN
+    PERFORM ghostwatch._require_own_channel(c.name, c.contracts, c.events)
+    FROM ghostwatch.channel AS c
+    WHERE c.name = enable_channel.name;
+
     UPDATE ghostwatch.channel AS c
     SET
         disabled_at = NULL,

@@ -11,6 +11,10 @@ AS $remove_channel$
 DECLARE
     its_channel_id constant integer := ghostwatch._channel_id(remove_channel.name);
 BEGIN
+    PERFORM ghostwatch._require_own_channel(c.name, c.contracts, c.events)
+    FROM ghostwatch.channel AS c
+    WHERE c.name = remove_channel.name;
+
     DELETE FROM ghostwatch.channel AS c
     WHERE c.channel_id = its_channel_id;
 END

@@ -25,7 +25,7 @@ BEGIN
 
     -- Now it is known whether the checks are back after an outage.
     PERFORM ghostwatch._summarize_maintenance(as_of);
-    PERFORM ghostwatch._decide_checks_stopped(as_of);
+    PERFORM ghostwatch._decide_checks_stopped_now();
     PERFORM ghostwatch._relax_commit();
 END
 $_finish_run$;

@@ -29,7 +29,7 @@ BEGIN
     run.opened := 0;
 
     -- Asked before anything is checked: only now it shows how long nothing was.
-    PERFORM ghostwatch._decide_checks_stopped(run.started_at);
+    PERFORM ghostwatch._decide_checks_stopped_now();
     budget_ends_at := pg_catalog.clock_timestamp() OPERATOR(pg_catalog.+) ghostwatch._setting('run_budget')::interval;
 
     LOOP

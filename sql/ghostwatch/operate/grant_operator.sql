@@ -9,7 +9,7 @@ SET search_path = pg_catalog, pg_temp
 AS $grant_operator$
 -- Lets a role declare contracts of its own, run their checks, look after alerts and change settings.
 -- Takes the role; repeat after an upgrade, which may bring functions.
--- Contracts of others it can read but not change (row level security).
+-- What belongs to contracts of others it can read in part but not change (row level security).
 -- Raises GW057 where there is no such role, GW058 where this session cannot grant.
 DECLARE
     relation record;
@@ -20,21 +20,35 @@ BEGIN
 
     EXECUTE format('GRANT USAGE ON SCHEMA ghostwatch TO %I', grant_operator.role);
 
-    -- Views are for reading: what is written through a view escapes row level security.
+    -- Views are for reading: what is written through a view escapes row level security. A privilege to write a whole
+    -- table is one to lock it, so columns are granted where rows are not to be deleted: nobody's signup waits.
     FOR relation IN
         SELECT
             c.oid::regclass AS name,
-            c.relkind = 'r' AND c.relname NOT IN ('installation', 'exclusive_task', 'granted_role') AS writable
+            CASE
+                WHEN c.relkind = 'v' THEN '{SELECT}'
+                WHEN c.relname IN (
+                    'branch_family', 'branch_minute', 'capture_failure', 'channel', 'contract', 'drift_arm',
+                    'drift_baseline', 'invariant', 'judged', 'violation'
+                ) THEN '{SELECT,INSERT,UPDATE,DELETE}'
+                WHEN c.relname IN ('arrival', 'check_run') THEN '{SELECT,INSERT}'
+                WHEN c.relname IN ('alert', 'check_progress', 'maintenance', 'notification', 'silence')
+                    THEN format('{SELECT,"INSERT (%1$s)","UPDATE (%1$s)"}', k.columns)
+                ELSE '{SELECT}'
+            END::text[] AS privileges
         FROM pg_class AS c
+        CROSS JOIN LATERAL (
+            SELECT string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnum) AS columns
+            FROM pg_attribute AS a
+            WHERE a.attrelid = c.oid
+                AND a.attnum > 0
+                AND NOT a.attisdropped
+        ) AS k
         WHERE c.relnamespace = 'ghostwatch'::regnamespace
             AND c.relkind IN ('r', 'v')
     LOOP
-        EXECUTE format(
-            'GRANT %s ON %s TO %I',
-            CASE WHEN relation.writable THEN 'SELECT, INSERT, UPDATE, DELETE' ELSE 'SELECT' END,
-            relation.name,
-            grant_operator.role
-        );
+        EXECUTE format('REVOKE ALL ON %s FROM %I', relation.name, grant_operator.role);
+        EXECUTE format('GRANT %s ON %s TO %I', array_to_string(relation.privileges, ', '), relation.name, grant_operator.role);
     END LOOP;
 
     -- Delivering is the sidecar's, and granting is the installer's.

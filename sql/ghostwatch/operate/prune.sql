@@ -5,6 +5,8 @@ RETURNS void
 LANGUAGE plpgsql
 VOLATILE
 PARALLEL UNSAFE
+-- A definer: check runs call it as operators, who delete nothing of others.
+SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $_prune$
 -- Removes what is older than its retention setting: at most batch_size rows of each table, so that no run is long.
@@ -16,7 +18,8 @@ BEGIN
         SELECT
             o.relation,
             o.condition,
-            as_of - ghostwatch._setting(o.setting)::interval AS before
+            -- Whoever calls this cannot make anything older than it is.
+            least(as_of, ghostwatch._clock()) - ghostwatch._setting(o.setting)::interval AS before
         FROM (
             VALUES
                 ('ghostwatch.check_run'::regclass, 'keep_check_runs', 'r.started_at < $1'),

@@ -5,6 +5,8 @@ RETURNS void
 LANGUAGE plpgsql
 VOLATILE
 PARALLEL UNSAFE
+-- A definer: operators change settings by this function only.
+SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $reset_setting$
 -- Gives a setting its default value again.

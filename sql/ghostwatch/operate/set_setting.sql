@@ -6,6 +6,8 @@ RETURNS void
 LANGUAGE plpgsql
 VOLATILE
 PARALLEL UNSAFE
+-- A definer: operators change settings by this function only, which knows their bounds.
+SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $set_setting$
 -- Changes a setting for every check run and sidecar of this database, from their next look at it.
@@ -48,7 +50,7 @@ BEGIN
     END IF;
 
     INSERT INTO ghostwatch.changed_setting AS s (name, value, changed_at, changed_by)
-    VALUES (set_setting.name, set_setting.value, ghostwatch._clock(), current_user)
+    VALUES (set_setting.name, set_setting.value, ghostwatch._clock(), session_user)
     ON CONFLICT ON CONSTRAINT changed_setting_pkey DO UPDATE
     SET
         value = excluded.value,

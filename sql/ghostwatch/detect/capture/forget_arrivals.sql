@@ -5,6 +5,8 @@ CREATE FUNCTION ghostwatch._forget_arrivals(
 LANGUAGE sql
 VOLATILE
 PARALLEL UNSAFE
+-- A definer: whoever may delete from a table may lock it, and signups write this one.
+SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $_forget_arrivals$
 -- Removes arrivals that every invariant has judged and none watches any more; at most a batch, as they come.
@@ -14,7 +16,7 @@ WHERE d.ctid = ANY (ARRAY(
     FROM ghostwatch.arrival AS a
     WHERE a.contract_id = _forget_arrivals.contract_id
       AND a.arrived_at <= (
-          SELECT min(least(p.watermark, as_of - c.watch_for))
+          SELECT min(least(p.watermark, least(as_of, ghostwatch._clock()) - c.watch_for))
           FROM ghostwatch._clause AS c
           INNER JOIN ghostwatch.check_progress AS p ON p.invariant_id = c.invariant_id
           WHERE c.contract_id = _forget_arrivals.contract_id

@@ -9,7 +9,7 @@ AS $_remove_capture$
 -- Removes the trigger that notes arrivals, and what it noted.
 BEGIN
     PERFORM ghostwatch._remove_contract_trigger(contract_id, ghostwatch._capture_name(contract_id));
-    DELETE FROM ghostwatch.arrival AS a WHERE a.contract_id = _remove_capture.contract_id;
+    PERFORM ghostwatch._delete_arrivals(contract_id);
 END
 $_remove_capture$;
 
