@@ -27,6 +27,9 @@ AS $declare_invariant$
 -- Raises GW001 to GW009 and GW012 to GW016.
 -- Declared SQL runs here, with the rights of who declared it: @plpgsql_check_options: security_warnings = false
 DECLARE
+    -- As an assignment: a query would be planned with the snapshot of the caller's statement, which does not see a
+    -- contract that the same statement has just declared.
+    its_contract_id constant integer := ghostwatch._contract_id(contract);
     its_contract ghostwatch.contract;
     its_invariant_id integer;
     before ghostwatch.invariant;
@@ -34,7 +37,7 @@ DECLARE
     statement text := format('SELECT ghostwatch.declare_invariant(%L, %L, %L, %L', contract, declare_invariant.name, related, related_key_column);
 BEGIN
     SELECT c.* INTO its_contract FROM ghostwatch.contract AS c
-    WHERE c.contract_id = ghostwatch._contract_id(contract);
+    WHERE c.contract_id = its_contract_id;
 
     PERFORM ghostwatch._require_contract_owner(its_contract.contract_id, declaring => true);
 
