@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.database import Database
-from tests.detection.bot import Bot
+from tests.detection.bot import Bot, minutes
 
 
 def test_contract_and_invariant_in_one_statement(database: Database) -> None:
@@ -19,3 +19,33 @@ def test_contract_and_invariant_in_one_statement(database: Database) -> None:
         """
     )
     assert database.value("SELECT count(*) FROM ghostwatch._clause") == 3
+
+
+def test_checks_work_beside_a_publication_of_all_tables(bot: Bot) -> None:
+    """Every table has a replica identity, so that its rows can be updated and deleted."""
+    database = bot.database
+    without_key = database.rows(
+        """
+        SELECT c.relname FROM pg_class AS c
+        WHERE c.relnamespace = 'ghostwatch'::regnamespace AND c.relkind = 'r'
+            AND NOT EXISTS (SELECT FROM pg_index AS i WHERE i.indrelid = c.oid AND i.indisprimary)
+        """
+    )
+    assert without_key == []
+    bot.declare_contract(capture=True)
+    database.execute("CREATE PUBLICATION everything FOR ALL TABLES")
+    bot.sign_up(1)
+    bot.run_every_minute(minutes(30))
+    assert bot.states() == {"1": "expired"}
+    assert bot.progress("last_error") is None
+    assert database.value("SELECT count(*) FROM ghostwatch.arrival") == 0
+
+
+def test_a_key_that_comes_twice_at_one_moment(bot: Bot) -> None:
+    """Deleted and inserted again before the clock moves, it arrives once and stops no signup."""
+    bot.declare_contract(capture=True)
+    bot.sign_up(1)
+    bot.delete(1)
+    bot.sign_up(1)
+    assert bot.database.rows("SELECT subject_key FROM ghostwatch.arrival") == [("1",)]
+    assert bot.database.value("SELECT count(*) FROM ghostwatch.capture_failure") == 0

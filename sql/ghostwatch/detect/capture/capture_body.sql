@@ -31,7 +31,8 @@ BEGIN
 
     noted_at := ghostwatch._clock();
     INSERT INTO ghostwatch.arrival (contract_id, arrived_at, subject_key)
-    SELECT %1$s, noted_at, %2$s FROM newcomer AS n WHERE n.%3$I IS NOT NULL;
+    SELECT %1$s, noted_at, %2$s FROM newcomer AS n WHERE n.%3$I IS NOT NULL
+    ON CONFLICT DO NOTHING;
     RETURN NULL;
 EXCEPTION
     WHEN OTHERS THEN

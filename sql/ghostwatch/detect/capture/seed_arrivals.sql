@@ -15,7 +15,7 @@ BEGIN
         'SELECT $1, least(%1$s, $3), s.%2$I::text FROM %3$s AS s '
         'WHERE %1$s > $2 AND NOT EXISTS ('
         '    SELECT FROM ghostwatch.arrival AS a WHERE a.contract_id = $1 AND a.subject_key = s.%2$I::text'
-        ')',
+        ') ON CONFLICT DO NOTHING',
         ghostwatch._written_birth(clause),
         clause.key_column,
         clause.subject

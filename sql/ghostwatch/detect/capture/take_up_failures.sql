@@ -30,6 +30,7 @@ AS $_take_up_failures$
         k.subject_key
     FROM taken AS t
     CROSS JOIN LATERAL unnest(t.subject_keys) AS k (subject_key)
+    ON CONFLICT DO NOTHING
 $_take_up_failures$;
 
 COMMENT ON FUNCTION ghostwatch._take_up_failures(integer, timestamptz) IS
