@@ -117,6 +117,7 @@
 \ir detect/next_invariant.sql
 \ir detect/require_runnable.sql
 \ir detect/finish_run.sql
+\ir detect/require_committing.sql
 \ir detect/run_checks.sql
 \ir detect/ghost_summary.sql
 \ir detect/explain_state.sql

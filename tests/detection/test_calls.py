@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import psycopg
+import pytest
+
 from tests.database import Database
 from tests.detection.bot import Bot, minutes
 
@@ -49,3 +52,23 @@ def test_a_key_that_comes_twice_at_one_moment(bot: Bot) -> None:
     bot.sign_up(1)
     assert bot.database.rows("SELECT subject_key FROM ghostwatch.arrival") == [("1",)]
     assert bot.database.value("SELECT count(*) FROM ghostwatch.capture_failure") == 0
+
+
+def test_checks_refuse_a_transaction_block(bot: Bot) -> None:
+    """They commit after each invariant; the error says so, and what to type."""
+    with bot.database.connect(autocommit=False) as connection:
+        connection.execute("SELECT 1")
+        with pytest.raises(psycopg.Error, match="cannot run in a transaction block") as refused:
+            connection.execute("CALL ghostwatch.run_checks()")
+        connection.rollback()
+    assert refused.value.sqlstate == "GW022"
+    assert refused.value.diag.message_hint == "COMMIT; then, with autocommit on: CALL ghostwatch.run_checks();"
+
+
+def test_checks_refuse_a_read_only_transaction(bot: Bot) -> None:
+    """So they do on a standby."""
+    bot.database.execute("SET default_transaction_read_only = on")
+    with pytest.raises(psycopg.Error, match="cannot run in a read-only transaction") as refused:
+        bot.run()
+    assert refused.value.sqlstate == "GW023"
+    assert refused.value.diag.message_hint == "SET default_transaction_read_only = off; CALL ghostwatch.run_checks();"

@@ -235,4 +235,8 @@ def test_every_function_pins_its_names(database: Database) -> None:
             AND 'search_path=pg_catalog, pg_temp' <> ALL (coalesce(p.proconfig, '{}'))
         ORDER BY 1
         """
-    ) == [("ghostwatch._assert(boolean,text,text[])",), ("ghostwatch.run_checks(text)",)]
+    ) == [
+        ("ghostwatch._assert(boolean,text,text[])",),
+        ("ghostwatch._require_committing()",),
+        ("ghostwatch.run_checks(text)",),
+    ]

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import LiteralString
 
+import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 
@@ -255,6 +256,10 @@ def test_a_standby_that_is_promoted_takes_over(bot_server: OwnServer, telegram: 
                 telegram.wait_for_messages(1)
                 sidecar.wait_until(lambda: outbox.states() == ["sent"])
             wait_until_it_has_replayed_all(standby, primary)
+            with standby.connect("bot") as read_only, pytest.raises(psycopg.Error, match="on a standby") as refused:
+                read_only.execute("CALL ghostwatch.run_checks()")
+            assert refused.value.sqlstate == "GW023"
+            assert refused.value.diag.message_hint == "Connect to the primary: CALL ghostwatch.run_checks();"
             primary.stop("immediate")
             sidecar.wait_until_it_says("the database: ")
             time.sleep(2)

@@ -7,7 +7,7 @@ AS $run_checks$
 -- a slow or broken one costs only itself. May run any number of times at once.
 -- What waits in a backlog is worked off in rounds until the run's budget is used up.
 -- (No SET clause and no definer's rights: either would forbid the commits. So every name is qualified here.)
--- Raises GW001 and GW020; and 57014, after having recorded it, when it is cancelled or runs into statement_timeout.
+-- Raises GW001, GW020, GW022 and GW023; and 57014, after having recorded it, when it is cancelled or runs into statement_timeout.
 DECLARE
     run ghostwatch.check_run;
     budget_ends_at pg_catalog.timestamptz;
@@ -17,6 +17,7 @@ DECLARE
     waiting integer[] := ARRAY[]::integer[];
     rechecked integer[] := ARRAY[]::integer[];
 BEGIN
+    CALL ghostwatch._require_committing();
     PERFORM ghostwatch._require_runnable(contract);
     IF ghostwatch._setting('paused')::boolean THEN
         RETURN;
@@ -76,4 +77,4 @@ $run_checks$;
 COMMENT ON PROCEDURE ghostwatch.run_checks (text) IS
 'Checks the invariants of the calling role''s contracts (or of one of them), each in a transaction of its own.
 To be called by pg_cron, the sidecar or by hand, outside a transaction block.
-contract: NULL for all. Raises GW001 (no such contract), GW020 (it belongs to another role), 57014 (cancelled, after recording it).';
+contract: NULL for all. Raises GW001 (no such contract), GW020 (it belongs to another role), GW022 (in a transaction block), GW023 (on a standby, or in a read-only transaction), 57014 (cancelled, after recording it).';
