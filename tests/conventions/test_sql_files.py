@@ -21,16 +21,18 @@ def read(path: Path) -> str:
 
 @pytest.mark.parametrize("path", FILES, ids=str)
 def test_a_file_holds_one_object_and_is_named_after_it(path: Path) -> None:
-    names = [name.lstrip("_") for _, name in CREATED.findall(read(path))]
+    # The variants of one function for several types of argument are one object.
+    names = list(dict.fromkeys(name.lstrip("_") for _, name in CREATED.findall(read(path))))
     assert names in ([path.stem.lstrip("_")], [])
 
 
 @pytest.mark.parametrize("path", ROUTINES, ids=str)
 def test_a_routine_says_what_it_is(path: Path) -> None:
     text = read(path)
-    ((kind, name),) = CREATED.findall(text)
+    created = CREATED.findall(text)
+    ((kind, name),) = set(created)
     if re.search(r"^AS \$", text, re.M):
-        assert text.count(f"${name}$") == 2, "the dollar tag is the routine's name"
+        assert text.count(f"${name}$") == 2 * len(created), "the dollar tag is the routine's name"
         assert re.search(rf"AS \${name}\$\n\s*--", text), "it begins with a comment that says what it does"
     assert re.search(rf"^COMMENT ON {kind} \w+\.{name}\b", text, re.M), "its description follows"
     if kind == "FUNCTION":

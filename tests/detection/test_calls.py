@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import LiteralString
+
 import psycopg
 import pytest
 
@@ -22,6 +24,15 @@ def test_contract_and_invariant_in_one_statement(database: Database) -> None:
         """
     )
     assert database.value("SELECT count(*) FROM ghostwatch._clause") == 3
+
+
+def test_a_key_may_be_a_number(bot: Bot) -> None:
+    """As text, as an integer and as a bigint it is the same subject."""
+    bot.sign_up(42, minutes(3))
+    keys: list[LiteralString] = ["'42'", "42", "42::bigint"]
+    for key in keys:
+        rows = bot.database.rows("SELECT invariant, state FROM ghostwatch.violations_of('onboarding', " + key + ")")
+        assert rows == [("first_meme", "broken")], key
 
 
 def test_checks_work_beside_a_publication_of_all_tables(bot: Bot) -> None:

@@ -80,3 +80,28 @@ COMMENT ON FUNCTION ghostwatch.violations_of(text, text) IS
 'Every clause of a contract for one subject, as of now, read from the application''s tables.
 satisfied: whether the row is there. state: holds, broken, not due yet, or exempt. due_at: when the row is or was due. explanation: the same in words.
 Raises GW001 (no such contract), GW020 (belongs to another role), GW021 (no such subject).';
+
+CREATE FUNCTION ghostwatch.violations_of(
+    contract text,
+    subject_key bigint
+)
+RETURNS TABLE (
+    invariant text,
+    satisfied boolean,
+    state text,
+    due_at timestamptz,
+    explanation text
+)
+LANGUAGE sql
+STABLE
+PARALLEL RESTRICTED
+ROWS 10
+SET search_path = pg_catalog, pg_temp
+AS $violations_of$
+    -- A number does not become text by itself, so a key that is one would find no function.
+    SELECT v.*
+    FROM ghostwatch.violations_of(violations_of.contract, violations_of.subject_key::text) AS v
+$violations_of$;
+
+COMMENT ON FUNCTION ghostwatch.violations_of(text, bigint) IS
+'Every clause of a contract for one subject whose key is a number; see ghostwatch.violations_of(text, text).';
