@@ -83,3 +83,42 @@ def test_checks_refuse_a_read_only_transaction(bot: Bot) -> None:
         bot.run()
     assert refused.value.sqlstate == "GW023"
     assert refused.value.diag.message_hint == "SET default_transaction_read_only = off; CALL ghostwatch.run_checks();"
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        "declare_contract(NULL, '\"user\"')",
+        "declare_contract('onboarding', NULL)",
+        "declare_contract('onboarding', '\"user\"', key_column => NULL)",
+        "declare_contract('onboarding', '\"user\"', born_at_column => NULL)",
+        "declare_contract('onboarding', '\"user\"', lateness => NULL)",
+        "declare_invariant(NULL, 'first_meme', 'user_meme_reaction', 'user_id')",
+        "declare_invariant('onboarding', NULL, 'user_meme_reaction', 'user_id')",
+        "declare_invariant('onboarding', 'first_meme', NULL, 'user_id')",
+        "declare_invariant('onboarding', 'first_meme', 'user_meme_reaction', NULL)",
+        "declare_invariant('onboarding', 'first_meme', 'user_meme_reaction', 'user_id', error_after => NULL)",
+        "declare_invariant('onboarding', 'first_meme', 'user_meme_reaction', 'user_id', watch_for => NULL)",
+        "declare_invariant('onboarding', 'first_meme', 'user_meme_reaction', 'user_id', rule => NULL)",
+        "declare_invariant('onboarding', 'first_meme', 'user_meme_reaction', 'user_id', min_count => NULL)",
+        "declare_invariant('onboarding', 'first_meme', 'user_meme_reaction', 'user_id', min_rate => 'NaN')",
+        "declare_invariant('onboarding', 'first_meme', 'user_meme_reaction', 'user_id', expected_rate => 'infinity')",
+        "declare_branch_family(NULL, 'kitchen', 'kitchen')",
+        "declare_branch_family('onboarding', NULL, 'kitchen')",
+        "declare_branch_family('onboarding', 'kitchen', NULL)",
+        "drop_branch_family(NULL, 'kitchen')",
+        "drop_contract(NULL)",
+        "drop_invariant('onboarding', NULL)",
+        "ghost_summary(NULL, 'first_meme')",
+        "ghost_summary('onboarding', NULL)",
+        "violations_of(NULL, '42')",
+        "violations_of('onboarding', NULL::text)",
+        "violations_of('onboarding', NULL::bigint)",
+    ],
+)
+def test_a_missing_or_endless_argument_has_an_error_of_its_own(bot: Bot, call: LiteralString) -> None:
+    """With a code of ours and a hint, never one from inside."""
+    with pytest.raises(psycopg.Error) as refused:
+        bot.database.execute("SELECT ghostwatch." + call)
+    assert (refused.value.sqlstate or "").startswith("GW")
+    assert refused.value.diag.message_hint
