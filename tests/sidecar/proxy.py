@@ -17,6 +17,7 @@ class SilentProxy:
         self._swallowing: asyncio.Event | None = None
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever)
+        self._dead = False
         self.port = 0
 
     def __enter__(self) -> Self:
@@ -36,6 +37,11 @@ class SilentProxy:
         """From now on nothing passes on the connections that are open; new ones work."""
         asyncio.run_coroutine_threadsafe(self._fall_silent(), self._loop).result(10)
 
+    def refuse(self) -> None:
+        """From now on nothing passes, on new connections neither."""
+        self._dead = True
+        self.swallow()
+
     async def _listen(self) -> int:
         self._swallowing = asyncio.Event()
         server = await asyncio.start_server(self._connected, "127.0.0.1", 0)
@@ -49,6 +55,8 @@ class SilentProxy:
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         assert self._swallowing is not None
         swallowing = self._swallowing
+        if self._dead:
+            swallowing.set()
         other_reader, other_writer = await asyncio.open_connection("127.0.0.1", self._target)
         # Cancelled at the end of the test, which is nothing to report.
         with contextlib.suppress(asyncio.CancelledError):

@@ -11,22 +11,31 @@ DECLARE
     alive_from constant timestamptz := as_of - '2 minutes'::interval;
     is_late   constant timestamptz := as_of - '5 minutes'::interval;
 BEGIN
+    -- One that was killed says no more of itself than when it was last seen.
     RETURN QUERY
     SELECT
         'sidecar',
-        CASE WHEN s.seen_at < alive_from OR s.problem IS NOT NULL OR NOT s.listening THEN 'warning' ELSE 'ok' END,
+        CASE
+            WHEN s.seen_at < alive_from THEN 'warning'
+            WHEN s.cannot_send THEN 'error'
+            WHEN s.problem IS NOT NULL OR (NOT s.listening AND s.started_at < alive_from) THEN 'warning'
+            ELSE 'ok'
+        END,
         CASE
             WHEN s.seen_at < alive_from THEN format('Sidecar %s was last seen at %s.', s.worker, s.seen_at::timestamptz(0))
             WHEN s.problem IS NOT NULL THEN format('Sidecar %s: %s', s.worker, s.problem)
-            WHEN NOT s.listening THEN format('Sidecar %s hears no NOTIFY and finds its work by polling.', s.worker)
+            WHEN NOT s.listening AND s.started_at < alive_from THEN format('Sidecar %s receives no NOTIFY and finds its work by polling.', s.worker)
             ELSE format('Sidecar %s (version %s) is at work since %s.', s.worker, s.version, s.started_at::timestamptz(0))
         END,
         CASE
             WHEN s.seen_at < alive_from THEN 'Start it again, or ignore it if it was stopped on purpose.'
-            WHEN s.problem IS NOT NULL THEN 'Its log says more.'
-            WHEN NOT s.listening THEN 'Connect it to the database directly, not through a pooler in transaction mode.'
+            WHEN s.problem IS NOT NULL THEN 'To see what Telegram says: ghostwatch send-test <channel>'
+            WHEN NOT s.listening AND s.started_at < alive_from THEN 'Connect it to the database directly, not through a pooler in transaction mode.'
         END
     FROM ghostwatch.sidecar AS s
+    -- A dead one is forgotten where another one is at work.
+    WHERE s.seen_at >= alive_from
+        OR NOT EXISTS (SELECT FROM ghostwatch.sidecar AS alive WHERE alive.seen_at >= alive_from)
     ORDER BY s.seen_at DESC;
 
     IF NOT EXISTS (SELECT FROM ghostwatch.sidecar AS s WHERE s.seen_at >= alive_from) THEN
@@ -44,14 +53,14 @@ BEGIN
         END,
         CASE
             WHEN c.disabled_at IS NULL AND c.topic_lost_at IS NOT NULL
-                THEN format('The topic of channel %s is gone since %s; its messages go to the main chat.', c.name, c.topic_lost_at::timestamptz(0))
+                THEN format('The topic of channel %s is %s since %s; its messages go to the main chat.', c.name, coalesce(c.topic_state, 'gone'), c.topic_lost_at::timestamptz(0))
             WHEN c.disabled_at IS NULL THEN format('Channel %s is open, from %s upwards.', c.name, c.min_severity)
             ELSE format('Channel %s is closed since %s: %s', c.name, c.disabled_at::timestamptz(0), c.disabled_reason)
         END,
         CASE
             WHEN c.disabled_at IS NULL AND c.topic_lost_at IS NOT NULL
                 THEN format('Give it a topic that exists: SELECT ghostwatch.add_channel(%L, %s, thread_id => …);', c.name, c.chat_id)
-            WHEN c.disabled_at IS NOT NULL THEN format('When it is put right: SELECT ghostwatch.enable_channel(%L);', c.name)
+            WHEN c.disabled_at IS NOT NULL THEN format('Try it with: ghostwatch send-test %s; when it is put right: SELECT ghostwatch.enable_channel(%L);', c.name, c.name)
         END
     FROM ghostwatch.channel AS c
     ORDER BY c.name;
@@ -61,6 +70,48 @@ BEGIN
         SELECT 'channels', 'error', 'There is no channel: nobody is told anything.', 'SELECT ghostwatch.add_channel(''admins'', chat_id => -1001234567890);';
     END IF;
 
+    -- What keeps alerts back on purpose.
+    RETURN QUERY
+    SELECT
+        'filters',
+        'ok',
+        format('Channel %s is told %s.', c.name, concat_ws(
+            ', ',
+            CASE WHEN c.min_severity = 'error' THEN 'errors only' END,
+            CASE WHEN c.contracts IS NOT NULL THEN format('of contract %s only', array_to_string(c.contracts, ', ')) END,
+            CASE WHEN c.quiet_from IS NOT NULL THEN format('in the morning what comes from %s to %s (%s)', c.quiet_from, c.quiet_until, c.quiet_time_zone) END
+        )),
+        NULL::text
+    FROM ghostwatch.channel AS c
+    WHERE c.min_severity = 'error'
+        OR c.contracts IS NOT NULL
+        OR c.quiet_from IS NOT NULL
+    ORDER BY c.name;
+
+    RETURN QUERY
+    SELECT
+        'filters',
+        'ok',
+        format('Silence %s of %s by %s is in force until %s.', s.silence_id, concat_ws('.', s.contract, s.invariant, s.branch), s.created_by, s.ends_at::timestamptz(0)),
+        format('SELECT ghostwatch.unsilence(%s); -- to end it early', s.silence_id)
+    FROM ghostwatch.silence AS s
+    WHERE s.starts_at <= as_of
+        AND s.ends_at > as_of
+    ORDER BY s.silence_id;
+
+    RETURN QUERY
+    SELECT 'delivery', 'warning', p, 'ghostwatch send-test <channel>'
+    FROM ghostwatch._delivery_problems(as_of) AS p;
+
+    RETURN QUERY
+    SELECT
+        'channels',
+        'warning',
+        format('Channel %s follows chat %s, which Telegram says became %s at %s.', c.name, c.migrated_from, c.chat_id, c.migrated_at::timestamptz(0)),
+        format('If that is not so: SELECT ghostwatch.add_channel(%L, %s);', c.name, c.migrated_from)
+    FROM ghostwatch.channel AS c
+    WHERE c.migrated_at > as_of - '7 days'::interval;
+
     RETURN QUERY
     SELECT
         'outbox',
@@ -68,20 +119,20 @@ BEGIN
         concat_ws(
             ' ',
             CASE
-                WHEN waiting.total > 0 THEN format('Waiting: %s, the oldest since %s%s.', ghostwatch._counted(waiting.total, 'notification'), waiting.since::timestamptz(0), ' (' || waiting.reason || ')')
+                WHEN waiting.total > 0 THEN format('Waiting: %s, %s%s.', ghostwatch._counted(waiting.total, 'notification'), coalesce('the oldest since ' || waiting.since::timestamptz(0), 'none is late'), ' (' || waiting.reason || ')')
                 ELSE 'No notification waits.'
             END,
             CASE WHEN waiting.events > 0 THEN format('Waiting: %s, the oldest since %s.', ghostwatch._counted(waiting.events, 'event'), waiting.events_since::timestamptz(0)) END,
             CASE WHEN waiting.given_up > 0 THEN format('Given up: %s.', ghostwatch._counted(waiting.given_up, 'notification')) END
         ),
         CASE
-            WHEN waiting.given_up > 0 THEN 'SELECT * FROM ghostwatch.notification WHERE state = ''failed'';'
+            WHEN waiting.given_up > 0 THEN 'SELECT ghostwatch.retry_failed();'
             WHEN waiting.since < is_late OR waiting.events_since < is_late THEN 'See the doctor on sidecars and channels.'
         END
     FROM (
         SELECT
             count(*) FILTER (WHERE n.state IN ('pending', 'claimed')) AS total,
-            min(n.created_at) FILTER (WHERE n.state IN ('pending', 'claimed') AND n.next_attempt_at <= as_of) AS since,
+            ghostwatch._overdue_since(as_of) AS since,
             (array_agg(n.state_reason ORDER BY n.created_at) FILTER (WHERE n.state = 'pending' AND n.state_reason IS NOT NULL))[1] AS reason,
             count(*) FILTER (WHERE n.state = 'failed') AS given_up,
             (SELECT count(*) FROM ghostwatch.event AS e WHERE e.gathered_at IS NULL) AS events,

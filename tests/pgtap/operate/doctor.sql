@@ -1,5 +1,5 @@
 BEGIN;
-SELECT plan(37);
+SELECT plan(38);
 SET LOCAL timezone = 'UTC';
 SET LOCAL ghostwatch.clock = '2026-01-01 12:00+00';
 
@@ -208,19 +208,29 @@ SELECT matches(
 );
 
 -- Delivery.
-INSERT INTO ghostwatch.sidecar (worker, version, started_at, seen_at, listening, problem)
-VALUES
-    ('well', '1', '2026-01-01 11:00+00', '2026-01-01 12:00+00', true, NULL),
-    ('deaf', '1', '2026-01-01 11:00+00', '2026-01-01 12:00+00', false, NULL),
-    ('ill', '1', '2026-01-01 11:00+00', '2026-01-01 12:00+00', true, 'the token is refused'),
-    ('gone', '1', '2026-01-01 11:00+00', '2026-01-01 11:57+00', true, NULL);
+INSERT INTO ghostwatch.sidecar (worker, version, started_at, seen_at, listening, problem, cannot_send)
+VALUES ('gone', '1', '2026-01-01 11:00+00', '2026-01-01 11:57+00', false, NULL, false);
 SELECT bag_eq(
     $$ SELECT split_part(pg_temp.said('sidecar'), ' | ', 2) $$,
     $$ VALUES
-        ('Sidecar deaf hears no NOTIFY and finds its work by polling.'),
-        ('Sidecar ill: the token is refused'),
+        ('No sidecar is at work: nobody is told anything.'),
         ('Sidecar gone was last seen at 2026-01-01 11:57:00+00.') $$,
-    'sidecars that are deaf, ill or gone'
+    'a sidecar that was killed, without a word about a pooler'
+);
+INSERT INTO ghostwatch.sidecar (worker, version, started_at, seen_at, listening, problem, cannot_send)
+VALUES
+    ('well', '1', '2026-01-01 11:00+00', '2026-01-01 12:00+00', true, NULL, false),
+    ('fresh', '1', '2026-01-01 11:59+00', '2026-01-01 12:00+00', false, NULL, false),
+    ('polling', '1', '2026-01-01 11:00+00', '2026-01-01 12:00+00', false, NULL, false),
+    ('mute', '1', '2026-01-01 11:00+00', '2026-01-01 12:00+00', true, 'the bot token: Telegram refuses it', true),
+    ('ill', '1', '2026-01-01 11:00+00', '2026-01-01 12:00+00', true, 'the buttons: switched off', false);
+SELECT bag_eq(
+    $$ SELECT split_part(s, ' | ', 1) || ' ' || split_part(s, ' | ', 2) FROM pg_temp.said('sidecar') AS s $$,
+    $$ VALUES
+        ('warning Sidecar polling receives no NOTIFY and finds its work by polling.'),
+        ('error Sidecar mute: the bot token: Telegram refuses it'),
+        ('warning Sidecar ill: the buttons: switched off') $$,
+    'sidecars in trouble; a refused token is an error, and a dead one is forgotten beside one at work'
 );
 SELECT ghostwatch.add_channel('admins', -1);
 UPDATE ghostwatch.channel SET disabled_at = '2026-01-01 11:00+00', disabled_reason = 'kicked';
@@ -228,7 +238,7 @@ SELECT results_eq(
     $$ SELECT pg_temp.said('channels') $$,
     $$ VALUES (
         'error | Channel admins is closed since 2026-01-01 11:00:00+00: kicked | '
-        'When it is put right: SELECT ghostwatch.enable_channel(''admins'');'
+        'Try it with: ghostwatch send-test admins; when it is put right: SELECT ghostwatch.enable_channel(''admins'');'
     ) $$,
     'a closed channel'
 );
@@ -242,7 +252,7 @@ SELECT results_eq(
     $$ SELECT pg_temp.said('outbox') $$,
     $$ VALUES (
         'warning | Waiting: 2 notifications, the oldest since 2026-01-01 11:54:00+00. Given up: 1 notification. | '
-        'SELECT * FROM ghostwatch.notification WHERE state = ''failed'';'
+        'SELECT ghostwatch.retry_failed();'
     ) $$,
     'notifications that wait for long or were given up'
 );
