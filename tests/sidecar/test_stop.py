@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 import pytest
-from psycopg.conninfo import make_conninfo
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from tests.fake_telegram import FakeTelegram, Hang
 from tests.sidecar.process import Outbox, Sidecar, StartSidecar, environment_for
@@ -22,7 +22,7 @@ def test_sigterm_ends_within_twenty_seconds_whatever_hangs(
 ) -> None:
     """What is in flight may be told twice, which a killed process would do as well."""
     outbox.add_channel()
-    with SilentProxy(outbox.database.server.port) as proxy:
+    with SilentProxy(int(conninfo_to_dict(outbox.database.dsn)["port"] or 5432)) as proxy:
         dsn = make_conninfo(outbox.database.dsn, host="127.0.0.1", port=proxy.port)
         with Sidecar(dsn, tmp_path / "log", environment_for(telegram)) as sidecar:
             sidecar.wait_until_it_says("NOTIFY wakes")
@@ -43,7 +43,7 @@ def test_a_half_open_idle_connection_costs_five_seconds_at_most(
 ) -> None:
     """Neither side is told that the other is gone: both connections fall silent, new ones work."""
     outbox.add_channel()
-    with SilentProxy(outbox.database.server.port) as proxy:
+    with SilentProxy(int(conninfo_to_dict(outbox.database.dsn)["port"] or 5432)) as proxy:
         dsn = make_conninfo(outbox.database.dsn, host="127.0.0.1", port=proxy.port)
         with Sidecar(dsn, tmp_path / "log", environment_for(telegram, poll_every="3s")) as sidecar:
             sidecar.wait_until_it_says("NOTIFY wakes")
