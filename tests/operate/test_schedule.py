@@ -111,6 +111,14 @@ def test_a_role_that_may_not_use_pg_cron_is_told_the_grant(cron_home: Database, 
 def test_pg_cron_that_is_loaded_but_not_created(cron_home: Database) -> None:
     connection = cron_home.connect(autocommit=False)
     connection.execute("DROP EXTENSION pg_cron")
+    found = connection.execute("SELECT verdict, finding, advice FROM ghostwatch.doctor() WHERE check_name = 'schedule'")
+    assert found.fetchall() == [
+        (
+            "warning",
+            f"pg_cron is loaded for database {cron_home.name}, but its extension was not created.",
+            "CREATE EXTENSION pg_cron; -- as superuser",
+        )
+    ]
     said = refused("GW054", lambda: connection.execute("SELECT ghostwatch.schedule()"))
     connection.rollback()
     assert hint(said) == b"As superuser: CREATE EXTENSION pg_cron;"

@@ -31,6 +31,13 @@ BEGIN
             'ok',
             'There is no pg_cron on this server; the sidecar can run the checks.',
             'GHOSTWATCH_RUN_CHECKS_EVERY=1m ghostwatch notify';
+    ELSIF NOT cron.here AND cron.database = current_database() THEN
+        RETURN QUERY
+        SELECT
+            'schedule',
+            'warning',
+            format('pg_cron is loaded for database %s, but its extension was not created.', cron.database),
+            'CREATE EXTENSION pg_cron; -- as superuser';
     ELSIF NOT cron.here THEN
         RETURN QUERY
         SELECT
