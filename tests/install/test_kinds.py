@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import psycopg
 import pytest
 
 from scripts.build import ROOT, version
@@ -104,3 +105,14 @@ def test_removing_it_as_documented_leaves_nothing_but_the_tables(database: Datab
     assert database.rows("SELECT tgname FROM pg_trigger WHERE NOT tgisinternal") == []
     assert database.value("SELECT to_regnamespace('ghostwatch') IS NULL AND to_regnamespace('onboarding') IS NULL")
     database.execute("INSERT INTO public.user (id, type) VALUES (1, 'user')")
+
+
+def test_no_schema_of_others_takes_the_extension_along(empty_database: Database) -> None:
+    """Dropping a schema that somebody named in CREATE EXTENSION would drop everything that was recorded."""
+    empty_database.execute("CREATE SCHEMA foo")
+    for part in PARTS:
+        with pytest.raises(psycopg.errors.FeatureNotSupported, match='must be installed in schema "pg_catalog"'):
+            empty_database.connection.execute(f"CREATE EXTENSION {part} SCHEMA foo".encode())
+        empty_database.connection.execute(f"CREATE EXTENSION {part}".encode())
+    empty_database.execute("DROP SCHEMA foo CASCADE")
+    assert empty_database.value("SELECT count(*) FROM pg_extension WHERE extname LIKE 'ghostwatch%%'") == 2
