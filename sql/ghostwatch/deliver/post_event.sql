@@ -18,6 +18,7 @@ AS $post_event$
 -- Returns the event's number.
 -- Raises GW042 for an event without kind or subject, or whose payload is no object.
 DECLARE
+    told   jsonb := post_event.payload;
     posted bigint;
 BEGIN
     IF coalesce(post_event.kind, '') = ''
@@ -32,8 +33,31 @@ BEGIN
             HINT = 'For example: SELECT ghostwatch.post_event(''user_started'', ''42'', ''{"name": "Anna", "new": true}'');';
     END IF;
 
+    -- A name may be as long as a book, and is kept, gathered and read several times. Most events have none such.
+    IF pg_column_size(told) > 2000 THEN
+        SELECT coalesce(jsonb_object_agg(left(part.key, 100), left(part.value, 300)), '{}')
+        INTO told
+        FROM (
+            SELECT each.key, each.value
+            FROM jsonb_each_text(post_event.payload) AS each
+            LIMIT 50
+        ) AS part;
+
+        -- What is no text is told as such.
+        told := told || coalesce(
+            (
+                SELECT jsonb_object_agg(plain.key, plain.value)
+                FROM jsonb_each(post_event.payload) AS plain
+                WHERE jsonb_typeof(plain.value) IN ('boolean', 'number', 'null')
+                    AND told ? plain.key
+                    AND pg_column_size(plain.value) < 100
+            ),
+            '{}'
+        );
+    END IF;
+
     INSERT INTO ghostwatch.event (kind, subject_key, payload, created_at)
-    VALUES (post_event.kind, post_event.subject_key, post_event.payload, ghostwatch._clock())
+    VALUES (left(post_event.kind, 100), post_event.subject_key, told, ghostwatch._clock())
     RETURNING event.event_id
     INTO posted;
 
