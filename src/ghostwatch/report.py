@@ -23,7 +23,7 @@ STATUS: Final[LiteralString] = """
     SELECT
         to_jsonb(s),
         date_trunc('second', s.watermark_lag)::text,
-        coalesce(date_trunc('second', ghostwatch._clock() - s.last_success_at) || ' ago', 'never')
+        coalesce(date_trunc('second', clock_timestamp() - s.last_success_at) || ' ago', 'never')
     FROM ghostwatch.status AS s
     ORDER BY s.contract, s.invariant
 """
