@@ -7,11 +7,16 @@ from typing import Any, Final, LiteralString
 
 import psycopg
 
+from ghostwatch.settings import environment_table
 from scripts.build import ROOT, build
 from scripts.cluster import Cluster
 
+# The settings of the sidecar, which no query knows.
+ENVIRONMENT: Final[LiteralString] = "environment"
+
 # Which part of which document comes from which query: the column names are the table's head.
 TABLES: Final[dict[str, dict[str, LiteralString]]] = {
+    "deploy.md": {"environment": ENVIRONMENT},
     "operating.md": {
         "settings": """
             SELECT
@@ -97,14 +102,20 @@ def render(document: str, text: str, connection: psycopg.Connection[Any]) -> str
         before, found, rest = text.partition(begin)
         _, also_found, after = rest.partition(end)
         assert found and also_found, f"docs/{document} has no place for {part}"
-        text = before + begin + _table(connection.execute(query)) + end + after
+        text = before + begin + _rows(query, connection) + end + after
     return text
 
 
-def _table(cursor: psycopg.Cursor[Any]) -> str:
+def _rows(query: LiteralString, connection: psycopg.Connection[Any]) -> str:
+    if query == ENVIRONMENT:
+        return _table(["variable", "default", "what it is for"], environment_table())
+    cursor = connection.execute(query)
     assert cursor.description is not None
-    head = [column.name for column in cursor.description]
-    return "".join(_line(row) for row in [head, ["---"] * len(head), *cursor.fetchall()])
+    return _table([column.name for column in cursor.description], cursor.fetchall())
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
+    return "".join(_line(row) for row in [head, ["---"] * len(head), *rows])
 
 
 def _line(values: Sequence[object]) -> str:
