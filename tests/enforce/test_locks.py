@@ -128,3 +128,17 @@ def test_values_of_a_statement_are_not_shown(shop: Shop) -> None:
         shop.as_owner("SELECT ghostwatch._execute_locking('shop.account', 'AccessExclusiveLock', 'LOCK shop.account')")
     assert "hidden" not in str(refused.value)
     other.rollback()
+
+
+def test_a_superusers_window_ends_with_the_owners_runs(shop: Shop) -> None:
+    """A deploy by the superuser covers the contract of a weak role, whose check runs send the summary."""
+    shop.database.execute("SELECT ghostwatch.add_channel('admins', -1001)")
+    shop.database.execute("SELECT ghostwatch.maintenance('1 hour', 'release')")
+    shop.database.execute("INSERT INTO shop.account VALUES (1)")
+    shop.as_owner("CALL ghostwatch.run_checks()")
+    assert shop.database.rows("SELECT FROM ghostwatch.alert") == []
+    shop.database.execute("SELECT ghostwatch.end_maintenance()")
+    shop.as_owner("CALL ghostwatch.run_checks()")
+    assert shop.database.rows(
+        "SELECT reason, state FROM ghostwatch.notification WHERE reason <> 'updated' ORDER BY notification_id"
+    ) == [("opened", "superseded"), ("opened", "superseded"), ("maintenance", "pending")]
