@@ -36,7 +36,7 @@ SHORTEST_REST = 0.05
 PROBE_PAUSE = 5.0
 TOKEN_PAUSE = 30.0
 # What is being sent when the sidecar is told to stop has this long to end.
-STOP_WITHIN = 12.0
+STOP_WITHIN = 10.0
 
 log = logging.getLogger(__name__)
 

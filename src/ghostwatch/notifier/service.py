@@ -29,7 +29,7 @@ from ghostwatch.settings import Settings
 # Longer than a run may take (the setting run_budget) and one statement on top.
 RUN_CHECKS_TIMEOUT = 120.0
 # A database that does not answer must not keep the process that is told to stop.
-GOODBYE_WITHIN = 4.0
+GOODBYE_WITHIN = 3.0
 SQLSTATE_INSUFFICIENT_PRIVILEGE = "42501"
 # No schema, no function, no table.
 SQLSTATES_NOT_INSTALLED = ("3F000", "42883", "42P01")
@@ -92,22 +92,27 @@ async def _supervise(delivery: Delivery, parts: dict[str, Coroutine[Any, Any, No
     """Runs the drain loop and its side tasks; ends when told to, or when any of them dies."""
     draining = asyncio.create_task(delivery.run(), name="delivery")
     side = [asyncio.create_task(part, name=name) for name, part in parts.items()]
+    told_to_stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, delivery.stop)
+        loop.add_signal_handler(number, told_to_stop.set)
+    waiting = asyncio.create_task(told_to_stop.wait())
     log.info("delivering; with %s", ", ".join(parts))
     systemd.notify("READY=1")
 
-    await asyncio.wait({draining, *side}, return_when=asyncio.FIRST_COMPLETED)
+    await asyncio.wait({waiting, draining, *side}, return_when=asyncio.FIRST_COMPLETED)
     systemd.notify("STOPPING=1")
     dead = [task for task in side if task.done()]
     delivery.stop()
-    for task in side:
+    for task in (waiting, *side):
         task.cancel()
-    await asyncio.wait({draining, *side}, timeout=STOP_WITHIN + 2)
-    if draining.done() and draining.exception() is not None:
+    # From here on it is the clock that counts, whatever each of them still waits for.
+    await asyncio.wait({draining, *side}, timeout=STOP_WITHIN)
+    if not draining.done():
+        draining.cancel()
+        await asyncio.wait({draining}, timeout=1)
+    elif draining.exception() is not None:
         dead.append(draining)
-    draining.cancel()
     for task in dead:
         # A supervisor starts us again; half a sidecar would go unnoticed.
         log.critical("%s has died, so the sidecar stops", task.get_name(), exc_info=task.exception())
