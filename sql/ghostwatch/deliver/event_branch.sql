@@ -16,8 +16,9 @@ BEGIN ATOMIC
                 (
                     SELECT declared.family
                     FROM ghostwatch.branch_family AS declared
-                    INNER JOIN ghostwatch.contract USING (contract_id)
-                    WHERE contract.name = payload ->> 'contract'
+                    INNER JOIN ghostwatch.contract ON declared.contract_id = contract.contract_id
+                    WHERE
+                        contract.name = payload ->> 'contract'
                         AND payload ->> 'deep_link' LIKE declared.pattern
                     ORDER BY length(declared.pattern) DESC, declared.pattern
                     LIMIT 1

@@ -18,8 +18,9 @@ BEGIN ATOMIC
             sum(counts.count) AS count,
             row_number() OVER (ORDER BY sum(counts.count) DESC, counts.kind, counts.branch, counts.new) AS place
         FROM jsonb_array_elements(jsonb_build_array(_merge_events.one, _merge_events.other)) AS part (gathering)
-        CROSS JOIN jsonb_to_recordset(part.gathering -> 'counts')
-            AS counts (kind text, branch text, new boolean, count bigint)
+        CROSS JOIN
+            jsonb_to_recordset(part.gathering -> 'counts')
+                AS counts (kind text, branch text, new boolean, count bigint)
         GROUP BY counts.kind, counts.branch, counts.new
     ),
 
@@ -30,21 +31,22 @@ BEGIN ATOMIC
             counted.new,
             sum(counted.count) AS count
         FROM counted
-        GROUP BY 1, 2, 3
+        GROUP BY counted.kind, CASE WHEN counted.place <= 50 THEN counted.branch ELSE 'other' END, counted.new
     )
 
-    SELECT jsonb_build_object(
-        'count', sum(bounded.count),
-        'first_at', coalesce(_merge_events.one ->> 'first_at', _merge_events.other ->> 'first_at'),
-        'last_at', _merge_events.other ->> 'last_at',
-        'counts', jsonb_agg(to_jsonb(bounded) ORDER BY bounded.count DESC, bounded.kind, bounded.branch, bounded.new),
-        'events',
-        CASE
-            WHEN sum(bounded.count) <= 10
-                THEN coalesce(_merge_events.one -> 'events', '[]') || (_merge_events.other -> 'events')
-            ELSE '[]'
-        END
-    )
+    SELECT
+        jsonb_build_object(
+            'count', sum(bounded.count),
+            'first_at', coalesce(_merge_events.one ->> 'first_at', _merge_events.other ->> 'first_at'),
+            'last_at', _merge_events.other ->> 'last_at',
+            'counts', jsonb_agg(to_jsonb(bounded) ORDER BY bounded.count DESC, bounded.kind, bounded.branch, bounded.new),
+            'events',
+            CASE
+                WHEN sum(bounded.count) <= 10
+                    THEN coalesce(_merge_events.one -> 'events', '[]') || (_merge_events.other -> 'events')
+                ELSE '[]'
+            END
+        )
     FROM bounded;
 END;
 

@@ -66,7 +66,8 @@ LEFT JOIN open ON c.invariant_id = open.invariant_id
 LEFT JOIN firing ON c.invariant_id = firing.invariant_id;
 
 COMMENT ON VIEW ghostwatch.status IS
-'One row per invariant. state: paused, waiting (for a lock on a table), failing, never checked, stopped (no success for three periods), catching up, the severity of its firing alert, or ok. '
+'One row per invariant. state: paused, waiting (for a lock on a table), failing, never checked, stopped (no success for three periods), '
+'catching up, the severity of its firing alert, or ok. '
 'watermark_lag: how far behind the present deadline everybody is known to have been judged.';
 COMMENT ON COLUMN ghostwatch.status.enforcement IS 'What happens at COMMIT: observe (nothing), warn or reject; see ghostwatch.enforce().';
 COMMENT ON COLUMN ghostwatch.status.warn_count IS 'Open violations between warn_after and error_after.';

@@ -11,16 +11,18 @@ PARALLEL UNSAFE
 BEGIN ATOMIC
     -- pgTAP: one clause holds for a subject, due or not.
     -- Returns a line of TAP. Raises GW007 for an invariant that is not there, what violations_of() raises, and GW078.
-    SELECT ghostwatch._assert(
-        bool_and(f.satisfied),
-        coalesce(
-            clause_holds.description,
-            format('%s of contract %s holds for %s', clause_holds.invariant, clause_holds.contract, clause_holds.subject_key)
-        ),
-        array_agg(f.remark)
-    )
+    SELECT
+        ghostwatch._assert(
+            bool_and(f.satisfied),
+            coalesce(
+                clause_holds.description,
+                format('%s of contract %s holds for %s', clause_holds.invariant, clause_holds.contract, clause_holds.subject_key)
+            ),
+            array_agg(f.remark)
+        )
     FROM ghostwatch._subject_findings(clause_holds.contract, clause_holds.subject_key) AS f
-    WHERE ghostwatch._invariant_id(clause_holds.contract, clause_holds.invariant) IS NOT NULL
+    WHERE
+        ghostwatch._invariant_id(clause_holds.contract, clause_holds.invariant) IS NOT NULL
         AND coalesce(f.invariant, clause_holds.invariant) = clause_holds.invariant;
 END;
 

@@ -10,14 +10,15 @@ PARALLEL UNSAFE
 BEGIN ATOMIC
     -- pgTAP: a subject lacks something, and the contract does not hold that against it.
     -- Returns a line of TAP. Raises what violations_of() raises, and GW078.
-    SELECT ghostwatch._assert(
-        coalesce(bool_and(f.state = 'exempt'), false),
-        coalesce(contract_exempts.description, format('contract %s exempts %s', contract_exempts.contract, contract_exempts.subject_key)),
-        coalesce(
-            array_agg(f.remark) FILTER (WHERE f.state <> 'exempt'),
-            ARRAY['Nothing is missing, so nothing shows whether it is exempt.']
+    SELECT
+        ghostwatch._assert(
+            coalesce(bool_and(f.state = 'exempt'), false),
+            coalesce(contract_exempts.description, format('contract %s exempts %s', contract_exempts.contract, contract_exempts.subject_key)),
+            coalesce(
+                array_agg(f.remark) FILTER (WHERE f.state <> 'exempt'),
+                ARRAY['Nothing is missing, so nothing shows whether it is exempt.']
+            )
         )
-    )
     FROM ghostwatch._subject_findings(contract_exempts.contract, contract_exempts.subject_key) AS f
     WHERE NOT f.satisfied;
 END;

@@ -11,14 +11,15 @@ BEGIN ATOMIC
     -- pgTAP: every clause that is due holds for a subject. A clause that is due and missing fails also where the
     -- subject is exempt, for a test that proves nothing should not look like one that does.
     -- Returns a line of TAP; its diagnostics name the broken clauses. Raises what violations_of() raises, and GW078.
-    SELECT ghostwatch._assert(
-        coalesce(bool_and(f.satisfied OR NOT f.is_due), false),
-        coalesce(contract_holds.description, format('contract %s holds for %s', contract_holds.contract, contract_holds.subject_key)),
-        coalesce(
-            array_agg(f.remark) FILTER (WHERE NOT f.satisfied AND f.is_due),
-            ARRAY['The contract has no clause, so nothing was proved.']
+    SELECT
+        ghostwatch._assert(
+            coalesce(bool_and(f.satisfied OR NOT f.is_due), false),
+            coalesce(contract_holds.description, format('contract %s holds for %s', contract_holds.contract, contract_holds.subject_key)),
+            coalesce(
+                array_agg(f.remark) FILTER (WHERE NOT f.satisfied AND f.is_due),
+                ARRAY['The contract has no clause, so nothing was proved.']
+            )
         )
-    )
     FROM ghostwatch._subject_findings(contract_holds.contract, contract_holds.subject_key) AS f;
 END;
 

@@ -10,14 +10,15 @@ BEGIN ATOMIC
     -- The rate that is exceeded with a chance of only one in ten, given what was counted: Wilson's upper 90 % bound.
     -- Takes how many of the trials were events (fractions count: a prior is worth a number of trials); no trials allow any rate.
     -- 1.2816 is the normal distribution's 90th percentile.
-    SELECT CASE
-        WHEN trials <= 0 THEN 1.0
-        ELSE
-            (
-                events / trials + z * z / (2 * trials)
-                + z * sqrt(events * (trials - events) / trials ^ 3 + z * z / (4 * trials * trials))
-            ) / (1 + z * z / trials)
-    END
+    SELECT
+        CASE
+            WHEN trials <= 0 THEN 1.0
+            ELSE
+                (
+                    events / trials + z * z / (2 * trials)
+                    + z * sqrt(events * (trials - events) / trials ^ 3 + z * z / (4 * trials * trials))
+                ) / (1 + z * z / trials)
+        END
     FROM (VALUES (1.2815515655446004::double precision)) AS percentile (z);
 END;
 
