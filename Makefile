@@ -1,6 +1,6 @@
 # What can be done here. `make help` lists it.
 .DEFAULT_GOAL := help
-.PHONY: help setup dist install lint test test-containers test-majors demo docs bench bench-alerts clean
+.PHONY: help setup dist install lint test test-all test-containers test-majors demo docs bench bench-alerts clean
 
 PYTHON := .venv/bin/python
 # Much of the suite waits for servers and clocks, so two tests at once cost little more than one.
@@ -29,6 +29,12 @@ test-containers: setup dist ## run every test against the images, on PostgreSQL 
 
 test-majors: setup dist ## run every test that needs no pg_cron on PostgreSQL 14, 16, 17 and 18
 	@$(PYTHON) -m scripts.test_majors $(ARGS)
+
+# Each runs even when one before it fails, so that one run shows everything that is wrong.
+test-all: ## run every test on every supported server: test, test-majors and test-containers in full (hours)
+	@failed=; \
+	for suite in test test-majors test-containers; do $(MAKE) $$suite ARGS= || failed="$$failed $$suite"; done; \
+	test -z "$$failed" || { echo "test-all: failed:$$failed"; exit 1; }
 
 demo: setup dist ## show an incident from signup to message on a throw-away server (KEEP=1 leaves it running)
 	@$(PYTHON) -m scripts.demo $(if $(KEEP),--keep)
