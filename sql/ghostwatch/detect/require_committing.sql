@@ -44,5 +44,5 @@ BEGIN
 END
 $_require_committing$;
 
-COMMENT ON PROCEDURE ghostwatch._require_committing() IS
+COMMENT ON PROCEDURE ghostwatch._require_committing () IS
 'Refuses to run checks where they cannot commit. Raises GW022 (in a transaction block), GW023 (on a standby, or in a read-only transaction).';
