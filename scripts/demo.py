@@ -30,6 +30,8 @@ BOT = "bot"
 GHOSTWATCH = Path(sys.executable).with_name("ghostwatch")
 # pg_cron runs once a minute; the rest is for a slow machine.
 PATIENCE = timedelta(seconds=100)
+# Where the messages go instead of to the terminal, if a token stands beside it.
+CHAT_VARIABLE = "GHOSTWATCH_TELEGRAM_CHAT_ID"
 
 # The bot's last half hour: where users come from, how often, and since when that way in is broken.
 SIGNUPS_PER_MINUTE = 5
@@ -125,7 +127,7 @@ def _install(cluster: Cluster) -> psycopg.Connection[Any]:
         """
         SELECT ghostwatch.declare_invariant('onboarding', i.name, i.related, i.related_key_column,
             related_at_column => i.related_at_column, warn_after => i.warn_after, error_after => i.error_after,
-            description => i.description, noun => i.noun, min_rate => %s)
+            description => i.description, missing_label => i.missing_label, min_rate => %s)
         FROM ghostwatch.invariant AS i
         WHERE i.name = 'first_meme'
         """,
@@ -142,13 +144,13 @@ def _install(cluster: Cluster) -> psycopg.Connection[Any]:
 
 def _telegram_chat() -> int | None:
     """The chat to send to, where the environment names one and a token."""
-    chat = os.environ.get("GHOSTWATCH_TELEGRAM_CHAT_ID")
+    chat = os.environ.get(CHAT_VARIABLE)
     if not chat or not {"GHOSTWATCH_TELEGRAM_TOKEN", "GHOSTWATCH_TELEGRAM_TOKEN_FILE"} & os.environ.keys():
         return None
     try:
         return int(chat)
     except ValueError:
-        raise DemoError(f"GHOSTWATCH_TELEGRAM_CHAT_ID is no number: {chat}") from None
+        raise DemoError(f"{CHAT_VARIABLE} is no number: {chat}") from None
 
 
 def _replay_signups(connection: psycopg.Connection[Any]) -> None:
@@ -250,7 +252,9 @@ class Sidecar:
         self._output = cluster.directory / "sidecar.out"
         self._log = cluster.directory / "sidecar.log"
         self._pid_file = cluster.directory / "sidecar.pid"
-        self._environment = os.environ | {"GHOSTWATCH_DSN": cluster.dsn(BOT)}
+        # The chat is the demo's own variable: the sidecar refuses settings that it does not know.
+        inherited = {name: value for name, value in os.environ.items() if name != CHAT_VARIABLE}
+        self._environment = inherited | {"GHOSTWATCH_DSN": cluster.dsn(BOT)}
         self._shown = 0
         self._process: subprocess.Popen[bytes]
 
