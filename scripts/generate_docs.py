@@ -62,7 +62,7 @@ TABLES: Final[dict[str, dict[str, LiteralString]]] = {
         "clauses": """
             SELECT
                 '`' || i.name || '`' AS clause,
-                'has ' || i.noun AS "every new user",
+                'has ' || i.missing_label AS "every new user",
                 CASE
                     WHEN i.error_after = '0' THEN 'at once'
                     ELSE format('in %s min; warning after %s', extract(minute FROM i.error_after)::int,

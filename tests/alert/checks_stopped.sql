@@ -51,14 +51,14 @@ SELECT is(
 UPDATE ghostwatch.check_progress SET catching_up_since = NULL;
 SELECT pg_temp.clock('16:41');
 SELECT is(pg_temp.watch(), true, 'then there is something to tell');
-SELECT is(pg_temp.messages(), '{opened,recap}', 'in one recap');
+SELECT is(pg_temp.messages(), '{opened,outage_summary}', 'in one outage summary');
 SELECT is(
-    (SELECT n.payload FROM ghostwatch.notification AS n WHERE n.reason = 'recap'),
+    (SELECT n.payload FROM ghostwatch.notification AS n WHERE n.reason = 'outage_summary'),
     '{}',
     'which takes the place of no message about the outage itself'
 );
 SELECT results_eq(
-    $$SELECT state, resolved_at, evidence -> 'recap' FROM ghostwatch.alert WHERE kind = 'checks_stopped'$$,
+    $$SELECT state, resolved_at, evidence -> 'outage_summary' FROM ghostwatch.alert WHERE kind = 'checks_stopped'$$,
     $$SELECT
         'resolved',
         timestamptz '2026-01-01 16:41+00',
@@ -67,9 +67,9 @@ SELECT results_eq(
 );
 SELECT is(
     (
-        SELECT jsonb_path_query_array(ghostwatch._told_alerts(n.notification_id), '$[*].kind')
+        SELECT jsonb_path_query_array(ghostwatch._covered_alerts(n.notification_id), '$[*].kind')
         FROM ghostwatch.notification AS n
-        WHERE n.reason = 'recap'
+        WHERE n.reason = 'outage_summary'
     ),
     '["violations"]',
     'and tells the alert that was kept for it'
@@ -84,16 +84,16 @@ SELECT pg_temp.ghost('3', 'warn', 'none', '17:00');
 SELECT pg_temp.heal('16:50');
 SELECT pg_temp.run('16:50');
 SELECT pg_temp.run('16:55');
-SELECT is(pg_temp.messages(), '{opened,recap,resolved}', 'from then on messages go out as ever');
+SELECT is(pg_temp.messages(), '{opened,outage_summary,resolved}', 'from then on messages go out as ever');
 
 -- An outage of everything: nobody noticed until the checks were back.
 SELECT pg_temp.clock('20:00');
 SELECT ghostwatch._decide_checks_stopped('2026-01-01 20:00+00');
 SELECT pg_temp.succeeded('20:00');
 SELECT ghostwatch._decide_checks_stopped('2026-01-01 20:00:10+00');
-SELECT is(pg_temp.messages(), '{opened,recap,resolved,recap}', 'is told as one message');
+SELECT is(pg_temp.messages(), '{opened,outage_summary,resolved,outage_summary}', 'is told as one message');
 SELECT is(
-    (SELECT n.payload FROM ghostwatch.notification AS n WHERE n.reason = 'recap' AND n.state = 'pending'),
+    (SELECT n.payload FROM ghostwatch.notification AS n WHERE n.reason = 'outage_summary' AND n.state = 'pending'),
     '{"superseded": ["opened"]}',
     'which took the place of the first'
 );
@@ -134,17 +134,17 @@ SELECT is(
 -- Checks of one contract, while those of another succeed.
 SELECT pg_temp.clock('23:00');
 WITH declared AS (
-    INSERT INTO ghostwatch.contract (name, subject, key_column, born_at_column, search_path, noun)
+    INSERT INTO ghostwatch.contract (name, subject, key_column, born_at_column, search_path, subject_label)
     VALUES ('club', 'subject', 'id', 'created_at', 'pg_catalog', 'members')
     RETURNING contract_id
 ),
 clause AS (
-    INSERT INTO ghostwatch.invariant (contract_id, name, related, related_key_column, error_after, watch_for, noun)
+    INSERT INTO ghostwatch.invariant (contract_id, name, related, related_key_column, error_after, watch_for, missing_label)
     SELECT d.contract_id, 'card', 'subject', 'id', '5 minutes', '25 minutes', 'a card'
     FROM declared AS d
     RETURNING invariant_id
 )
-INSERT INTO ghostwatch.check_progress (invariant_id, watermark, horizon)
+INSERT INTO ghostwatch.check_progress (invariant_id, watermark, checked_up_to)
 SELECT c.invariant_id, '2026-01-01 12:00+00', '2026-01-01 12:00+00'
 FROM clause AS c;
 UPDATE ghostwatch.check_progress SET failing_since = NULL, last_error = NULL, last_error_state = NULL, last_success_at = '2026-01-01 23:00+00';

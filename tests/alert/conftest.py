@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.database import Database
-from tests.detection.bot import Bot
+from tests.detect.bot import Bot
 
 
 @pytest.fixture

@@ -16,12 +16,12 @@ INSERT INTO ghostwatch.branch_minute VALUES
     (pg_temp.invariant_id(), '2026-01-01 11:57+00', 'none', 9, 1);
 SELECT is(pg_temp.run('12:01'), true, 'the first violation is something to tell');
 SELECT is(
-    to_jsonb(pg_temp.alert()) - '{alert_id,invariant_id,evidence}'::text[] - '{opened_at,changed_at,told_at}'::text[],
-    '{"kind": "violations", "contract": "shop", "invariant": "first_order", "rule": "every", "state": "firing",
-      "severity": "warn", "escalated_at": null, "quiet_since": null, "resolved_at": null, "reopened_at": null,
+    to_jsonb(pg_temp.alert()) - '{alert_id,invariant_id,evidence}'::text[] - '{opened_at,changed_at,last_notified_at}'::text[],
+    '{"kind": "violations", "contract": "shop", "invariant": "first_order", "rule": "threshold", "state": "firing",
+      "severity": "warn", "escalated_at": null, "clear_since": null, "resolved_at": null, "reopened_at": null,
       "reopened_count": 0, "acknowledged_at": null, "acknowledged_by": null, "acknowledge_comment": null,
       "silence_id": null, "warn_count": 2, "error_count": 0, "peak_count": 2, "sample_keys": ["2", "1"],
-      "branches": [{"family": "kitchen", "ghosts": 1, "matured": 1}, {"family": "none", "ghosts": 1, "matured": 9}]}',
+      "branches": [{"family": "kitchen", "violations": 1, "due": 1}, {"family": "none", "violations": 1, "due": 9}]}',
     'the alert has counts, samples oldest first, and the branch with the largest excess first'
 );
 SELECT is(
@@ -61,7 +61,7 @@ INSERT INTO ghostwatch.branch_minute VALUES
     (pg_temp.invariant_id(), '2026-01-01 12:02+00', 'none', 50, 0),
     (pg_temp.invariant_id(), '2026-01-01 12:02+00', 'other', 5, 0);
 SELECT is(pg_temp.run('12:10:30'), false, 'more healthy subjects are no reason for an edit');
-SELECT is((pg_temp.alert()).branches @> '[{"family": "none", "matured": 59}]', true, 'but they are recorded');
+SELECT is((pg_temp.alert()).branches @> '[{"family": "none", "due": 59}]', true, 'but they are recorded');
 DELETE FROM ghostwatch.branch_minute WHERE minute = '2026-01-01 12:02+00';
 
 -- Escalated, once.
@@ -99,20 +99,20 @@ SELECT is(pg_temp.messages(), '{opened,escalated,repeated}', 'nothing is repeate
 SELECT pg_temp.heal('21:01');
 SELECT pg_temp.run('21:02');
 SELECT is(
-    ((pg_temp.alert()).quiet_since, (pg_temp.alert()).warn_count, (pg_temp.alert()).sample_keys)::text,
+    ((pg_temp.alert()).clear_since, (pg_temp.alert()).warn_count, (pg_temp.alert()).sample_keys)::text,
     ('2026-01-01 21:02+00'::timestamptz, 0, '{1,3,4,5,6}'::text[])::text,
     'calm is noted; the samples stay'
 );
 SELECT pg_temp.ghost('1', 'error', 'kitchen', '11:58');
 SELECT pg_temp.run('21:03');
-SELECT is((pg_temp.alert()).quiet_since, NULL, 'what comes back ends the calm');
+SELECT is((pg_temp.alert()).clear_since, NULL, 'what comes back ends the calm');
 SELECT pg_temp.heal('21:04');
 SELECT pg_temp.run('21:04');
 SELECT is(pg_temp.run('21:08:59'), false, 'calm that has not lasted yet is nothing to tell');
 SELECT pg_temp.deliver('21:08:59');
 SELECT is(pg_temp.run('21:09'), true, 'calm that lasted for resolve_after is');
 SELECT is(pg_temp.messages(), '{opened,escalated,repeated,resolved}', 'it is told as resolved');
-SELECT is((pg_temp.alert()).evidence -> 'ending', '{"row_came": 6}', 'with what became of the violations');
+SELECT is((pg_temp.alert()).evidence -> 'closure_counts', '{"row_came": 6}', 'with what became of the violations');
 SELECT pg_temp.deliver('21:10');
 
 -- Reopened, never silently.

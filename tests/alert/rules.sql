@@ -5,38 +5,38 @@ SELECT plan(24);
 SELECT ghostwatch.add_channel('admins', -1001);
 
 -- What a rule answers, without deciding anything.
-CREATE FUNCTION pg_temp.every(at text DEFAULT '12:00') RETURNS ghostwatch._condition
+CREATE FUNCTION pg_temp.threshold(at text DEFAULT '12:00') RETURNS ghostwatch._rule_result
 LANGUAGE sql AS $$
-    SELECT ghostwatch._every_condition(pg_temp.invariant_id(), ('2026-01-01 ' || at || '+00')::timestamptz)
+    SELECT ghostwatch._threshold_result(pg_temp.invariant_id(), ('2026-01-01 ' || at || '+00')::timestamptz)
 $$;
 
 -- min_count
-SELECT is((pg_temp.every()).firing, false, 'no violation, no alert');
+SELECT is((pg_temp.threshold()).firing, false, 'no violation, no alert');
 SELECT pg_temp.ghost(n::text, 'warn', 'none', '11:56') FROM generate_series(1, 4) AS n;
-SELECT is((pg_temp.every()).firing, true, 'by default one violation is enough');
+SELECT is((pg_temp.threshold()).firing, true, 'by default one violation is enough');
 UPDATE ghostwatch.invariant SET min_count = 5 WHERE name = 'first_order';
-SELECT is((pg_temp.every()).firing, false, 'fewer than min_count are held back');
+SELECT is((pg_temp.threshold()).firing, false, 'fewer than min_count are held back');
 SELECT pg_temp.ghost('5', 'error', 'none', '11:54');
-SELECT is((pg_temp.every()).firing, true, 'min_count of them are not');
-SELECT is((pg_temp.every()).severity, 'warn', 'but one error of five is not yet enough for an error');
+SELECT is((pg_temp.threshold()).firing, true, 'min_count of them are not');
+SELECT is((pg_temp.threshold()).severity, 'warn', 'but one error of five is not yet enough for an error');
 SELECT pg_temp.ghost(n::text, 'error', 'none', '11:54') FROM generate_series(1, 5) AS n;
-SELECT is((pg_temp.every()).severity, 'error', 'five are');
+SELECT is((pg_temp.threshold()).severity, 'error', 'five are');
 
 -- min_rate
 UPDATE ghostwatch.invariant SET min_count = 1, min_rate = 0.5 WHERE name = 'first_order';
 INSERT INTO ghostwatch.branch_minute VALUES (pg_temp.invariant_id(), '2026-01-01 11:54+00', 'none', 11, 5);
-SELECT is((pg_temp.every()).firing, false, 'five of eleven are under min_rate');
-UPDATE ghostwatch.branch_minute SET matured = 10;
-SELECT is((pg_temp.every()).firing, true, 'five of ten are not');
+SELECT is((pg_temp.threshold()).firing, false, 'five of eleven are under min_rate');
+UPDATE ghostwatch.branch_minute SET due = 10;
+SELECT is((pg_temp.threshold()).firing, true, 'five of ten are not');
 UPDATE ghostwatch.invariant SET min_count = 6 WHERE name = 'first_order';
-SELECT is((pg_temp.every()).firing, false, 'both limits hold together');
+SELECT is((pg_temp.threshold()).firing, false, 'both limits hold together');
 UPDATE ghostwatch.invariant SET min_count = 1 WHERE name = 'first_order';
 INSERT INTO ghostwatch.branch_minute VALUES (pg_temp.invariant_id(), '2026-01-01 11:20+00', 'none', 1000, 0);
-SELECT is((pg_temp.every()).firing, true, 'the rate is that of the subjects under watch, not of those before');
+SELECT is((pg_temp.threshold()).firing, true, 'the rate is that of the subjects under watch, not of those before');
 UPDATE ghostwatch.violation SET state = 'warn' WHERE subject_key <> '1';
 INSERT INTO ghostwatch.branch_minute VALUES (pg_temp.invariant_id(), '2026-01-01 11:57+00', 'none', 1, 1);
 UPDATE ghostwatch.invariant SET min_rate = 0.3 WHERE name = 'first_order';
-SELECT is((pg_temp.every()).severity, 'warn', 'an error needs min_rate of those old enough to be one');
+SELECT is((pg_temp.threshold()).severity, 'warn', 'an error needs min_rate of those old enough to be one');
 UPDATE ghostwatch.invariant SET min_rate = 0 WHERE name = 'first_order';
 
 -- Branches
@@ -44,22 +44,22 @@ SELECT pg_temp.ghost('k' || n, 'error', 'kitchen', '11:50') FROM generate_series
 INSERT INTO ghostwatch.branch_minute VALUES (pg_temp.invariant_id(), '2026-01-01 11:50+00', 'kitchen', 2, 2);
 INSERT INTO ghostwatch.branch_minute VALUES (pg_temp.invariant_id(), '2026-01-01 11:50+00', 'other', 7, 0);
 SELECT is(
-    (pg_temp.every()).branches,
-    '[{"family": "kitchen", "ghosts": 2, "matured": 2}, {"family": "none", "ghosts": 5, "matured": 11}, {"family": "other", "ghosts": 0, "matured": 7}]',
+    (pg_temp.threshold()).branches,
+    '[{"family": "kitchen", "violations": 2, "due": 2}, {"family": "none", "violations": 5, "due": 11}, {"family": "other", "violations": 0, "due": 7}]',
     'branches count all that are open, of all that are due; the largest excess comes first'
 );
 UPDATE ghostwatch.violation SET state = 'warn';
 SELECT is(
-    (pg_temp.every()).branches -> 1,
-    '{"family": "none", "ghosts": 5, "matured": 11}',
+    (pg_temp.threshold()).branches -> 1,
+    '{"family": "none", "violations": 5, "due": 11}',
     'whether they are errors or warnings'
 );
-SELECT is((pg_temp.every()).sample_keys, '{k1,k2,5,1,2}', 'the samples are the five oldest');
+SELECT is((pg_temp.threshold()).sample_keys, '{k1,k2,5,1,2}', 'the samples are the five oldest');
 
 -- Catching up
 UPDATE ghostwatch.check_progress SET catching_up_since = '2026-01-01 02:00+00';
 SELECT is(
-    (pg_temp.every()).evidence ->> 'catching_up_since',
+    (pg_temp.threshold()).evidence ->> 'catching_up_since',
     '2026-01-01T02:00:00+00:00',
     'while a backlog is worked off, the alert says so'
 );
@@ -77,10 +77,10 @@ SELECT pg_temp.ghost('8', 'warn', 'none', '12:30');
 SELECT pg_temp.run('12:32');
 SELECT pg_temp.ghost('9', 'warn', 'none', '12:30');
 UPDATE ghostwatch.invariant SET rule = 'drift' WHERE name = 'first_order';
-SELECT ghostwatch._keep_firing(pg_temp.alert(), pg_temp.every('12:33'), '2026-01-01 12:33+00');
+SELECT ghostwatch._keep_firing(pg_temp.alert(), pg_temp.threshold('12:33'), '2026-01-01 12:33+00');
 SELECT is((pg_temp.alert()).rule, 'drift', 'an alert goes by the rule that its numbers come from');
-UPDATE ghostwatch.invariant SET rule = 'every' WHERE name = 'first_order';
-SELECT ghostwatch._open_alert('no_signups', pg_temp.invariant_id(), ROW(true, 'error', 0, 0, '{}', '[]', '{}', '0')::ghostwatch._condition, '2026-01-01 12:34+00');
+UPDATE ghostwatch.invariant SET rule = 'threshold' WHERE name = 'first_order';
+SELECT ghostwatch._open_alert('no_signups', pg_temp.invariant_id(), ROW(true, 'error', 0, 0, '{}', '[]', '{}', '0')::ghostwatch._rule_result, '2026-01-01 12:34+00');
 SELECT pg_temp.run('12:35');
 SELECT is((pg_temp.alert()).state, 'resolved', 'what only drift can know ends with it');
 SELECT pg_temp.heal('12:35');

@@ -72,7 +72,7 @@ DELETE FROM ghostwatch.violation;
 
 -- Branches
 SELECT is(
-    ghostwatch._silence_in_force('shop', 'first_order', '[{"family": "kitchen", "ghosts": 1}]', '2026-01-01 15:00+00'),
+    ghostwatch._silence_in_force('shop', 'first_order', '[{"family": "kitchen", "violations": 1}]', '2026-01-01 15:00+00'),
     NULL,
     'no silence is in force any more'
 );
@@ -83,25 +83,25 @@ LANGUAGE sql AS $$
     SELECT ghostwatch._silence_in_force('shop', 'first_order', branches, '2026-01-01 15:00+00') IS NOT NULL
 $$;
 SELECT ok(
-    pg_temp.silent('[{"family": "kitchen", "ghosts": 1}, {"family": "none", "ghosts": 0}]'),
+    pg_temp.silent('[{"family": "kitchen", "violations": 1}, {"family": "none", "violations": 0}]'),
     'an alert is silent if all its ghosts came through a silent branch'
 );
 SELECT ok(
-    NOT pg_temp.silent('[{"family": "kitchen", "ghosts": 9}, {"family": "none", "ghosts": 1}]'),
+    NOT pg_temp.silent('[{"family": "kitchen", "violations": 9}, {"family": "none", "violations": 1}]'),
     'one that came another way makes it speak'
 );
 SELECT ok(
-    pg_temp.silent('[{"family": "kitchen", "ghosts": 9, "named": true}, {"family": "none", "ghosts": 1}]'),
+    pg_temp.silent('[{"family": "kitchen", "violations": 9, "named": true}, {"family": "none", "violations": 1}]'),
     'unless the rule named the silent branch'
 );
 SELECT ok(
-    NOT pg_temp.silent('[{"family": "kitchen", "ghosts": 9, "named": true}, {"family": "none", "ghosts": 8, "named": true}]'),
+    NOT pg_temp.silent('[{"family": "kitchen", "violations": 9, "named": true}, {"family": "none", "violations": 8, "named": true}]'),
     'and no other'
 );
 SELECT ok(NOT pg_temp.silent('[]'), 'an alert that is about no branch is not silenced by one');
 SELECT ghostwatch.silence('shop', branch => 'none', by => 'anna', comment => 'known too');
 SELECT ok(
-    pg_temp.silent('[{"family": "kitchen", "ghosts": 9}, {"family": "none", "ghosts": 1}]'),
+    pg_temp.silent('[{"family": "kitchen", "violations": 9}, {"family": "none", "violations": 1}]'),
     'silences of several branches work together'
 );
 

@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from tests.detection.bot import Bot, minutes
+from tests.detect.bot import Bot, minutes
 
 HOURS = 4
 

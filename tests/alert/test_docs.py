@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from scripts.build import ROOT
-from tests.detection.bot import Bot, minutes
+from tests.detect.bot import Bot, minutes
 
 
 def test_statements_of_the_page(bot: Bot) -> None:

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.detection.bot import NOON, Bot, minutes
+from tests.detect.bot import NOON, Bot, minutes
 
 RESOLVE_AFTER = minutes(5)
 REPEAT_INTERVAL = timedelta(hours=4)
@@ -81,7 +81,7 @@ class Incidents:
             """
             SELECT ghostwatch._advance_alert('violations', i.invariant_id, ROW(
                 %s, %s, %s, %s, '{}', '[]', '{}', '5 minutes'
-            )::ghostwatch._condition, ghostwatch._clock())
+            )::ghostwatch._rule_result, ghostwatch._clock())
             FROM ghostwatch.invariant AS i
             """,
             found.firing,
@@ -152,7 +152,7 @@ def test_what_is_told_is_true_and_little(
     connection.rollback()
     incidents = Incidents(connection)
     previous: Run | None = None
-    told_up_to = calm_since = NOON
+    told_up_to = cleared_at = NOON
 
     for wait, step in history:
         incidents.pass_time(wait)
@@ -160,8 +160,8 @@ def test_what_is_told_is_true_and_little(
             before = incidents.messages(*ANY)
             incidents.run(step)
             if step.firing or previous is None or previous.firing:
-                calm_since = incidents.now
-            check_state(incidents, step, calm=incidents.now - calm_since)
+                cleared_at = incidents.now
+            check_state(incidents, step, calm=incidents.now - cleared_at)
             if step == previous and step.firing and incidents.silent_until <= told_up_to:
                 news = [reason for _, reason, _ in incidents.messages(*ANY)[len(before) :]]
                 assert news in ([], ["repeated"]), "that time has passed is no news"

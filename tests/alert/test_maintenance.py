@@ -12,7 +12,7 @@ import pytest
 from ghostwatch.notifier.messages import Renderer
 from ghostwatch.notifier.messenger import Notification
 from tests.database import Database
-from tests.detection.bot import Bot, minutes
+from tests.detect.bot import Bot, minutes
 
 OUTBOX = """
     SELECT reason, state FROM ghostwatch.notification WHERE reason <> 'updated' ORDER BY notification_id

@@ -8,7 +8,7 @@ from collections import Counter
 import pytest
 
 from tests.database import Database
-from tests.detection.bot import WARN_AFTER, WATCH_FOR, Bot, minutes
+from tests.detect.bot import WARN_AFTER, WATCH_FOR, Bot, minutes
 
 BRANCHES = {"kitchen": "kitchen", "s_7": "other", None: "none"}
 
@@ -29,13 +29,13 @@ def branches_told(bot: Bot) -> dict[str, tuple[int, int]]:
     """Of the firing alert: per branch family how many of how many."""
     rows = bot.database.rows(
         """
-        SELECT b.family, b.ghosts, b.matured
+        SELECT b.family, b.violations, b.due
         FROM ghostwatch.alert AS a
-        CROSS JOIN jsonb_to_recordset(a.branches) AS b (family text, ghosts integer, matured integer)
+        CROSS JOIN jsonb_to_recordset(a.branches) AS b (family text, violations integer, due integer)
         WHERE a.state = 'firing'
         """
     )
-    return {family: (ghosts, matured) for family, ghosts, matured in rows}
+    return {family: (violations, due) for family, violations, due in rows}
 
 
 def test_a_branch_in_which_everybody_is_lost_says_so(bot: Bot) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import psycopg
 
 from tests.database import Database
-from tests.detection.bot import Bot, minutes
+from tests.detect.bot import Bot, minutes
 
 OUTBOX = """
     SELECT reason, state
@@ -131,7 +131,7 @@ def test_acknowledged_while_a_run_is_on(bot: Bot) -> None:
 
 
 def test_a_day_without_checks(bot: Bot) -> None:
-    """After an outage of everything, one recap tells what nobody could tell before."""
+    """After an outage of everything, one outage summary tells what nobody could tell before."""
     bot.pass_time(minutes(24 * 60))
     for key in range(100):
         bot.sign_up(key, minutes(60 + 10 * key), branch="kitchen")
@@ -142,13 +142,13 @@ def test_a_day_without_checks(bot: Bot) -> None:
     assert bot.database.rows(OUTBOX) == [
         ("opened", "superseded"),
         ("opened", "superseded"),
-        ("recap", "pending"),
+        ("outage_summary", "pending"),
     ]
     ((reason, alert, payload),) = bot.database.rows(
         "SELECT reason, alert, payload FROM ghostwatch.claim_notifications('sidecar')"
     )
-    assert reason == "recap"
-    assert alert["evidence"]["recap"] == [
+    assert reason == "outage_summary"
+    assert alert["evidence"]["outage_summary"] == [
         {
             "contract": "onboarding",
             "invariant": "first_meme",

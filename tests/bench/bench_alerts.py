@@ -5,7 +5,7 @@ a probability that differs between the hours of the day (normal on the logit sca
 between branches, until something breaks. Every seed is fixed.
 
 What runs where: the NumPy path in drift_model simulates; the SQL functions, on a real server, replay a
-sample that it must reproduce alert by alert, play the rule "every", attribute every leak to its branch
+sample that it must reproduce alert by alert, play the rule "threshold", attribute every leak to its branch
 and say how long a silence may last.
 
 Environment: REPETITIONS (200), SAMPLE (2, streams replayed in SQL), DAYS (90).
@@ -59,7 +59,7 @@ ORIGIN = 1767225600.0
 
 @dataclass(frozen=True)
 class Leak:
-    """From a moment on, signups of some branches are ghosts with another probability."""
+    """From a moment on, signups of some branches are violations with another probability."""
 
     name: str
     rate: float
@@ -97,8 +97,8 @@ def past(until: float, per_hour: float, profile: Floats, random: np.random.Gener
     history = History.empty(until - hours * HOUR, hours + room, len(FAMILIES))
     rates = profile[(np.arange(hours) + int((until // HOUR) % 24)) % 24]
     counted = random.poisson(per_hour * SHARES, (hours, len(FAMILIES)))
-    history.arrived[:hours] = history.matured[:hours] = counted
-    history.ghosts[:hours] = random.binomial(counted, rates[:, None])
+    history.arrived[:hours] = history.due[:hours] = counted
+    history.violations[:hours] = random.binomial(counted, rates[:, None])
     return history
 
 
@@ -134,23 +134,25 @@ class Server:
             + """ SELECT coalesce(sum(i.messages), 0)::integer
                 FROM ghostwatch._incidents(
                     ARRAY(SELECT (f.*)::ghostwatch._firing FROM firing AS f),
-                    CASE %(rule)s WHEN 'every' THEN interval '5 minutes' ELSE '0' END, to_timestamp(%(end)s)
+                    CASE %(rule)s WHEN 'threshold' THEN interval '5 minutes' ELSE '0' END, to_timestamp(%(end)s)
                 ) AS i""",
             rule=rule, begin=begin, end=end, born_at=born_at.tolist(), violated=violated.tolist(),
             families=[FAMILIES[family] for family in families],
         )  # fmt: skip
         return int(messages)
 
-    def named(self, matured: Sequence[int], ghosts: Sequence[int], usual_rate: float, family_of_arm: int) -> set[str]:
-        """The branches that are named for such counts, when an arm of one branch, or of all (-1), has alarmed."""
+    def named(
+        self, due: Sequence[int], violations: Sequence[int], baseline_rate: float, family_of_arm: int
+    ) -> set[str]:
+        """The branches that are named for such counts, when an detector of one branch, or of all (-1), has alarmed."""
         return {
             family
             for (family,) in self.rows(
                 """SELECT a.branch_family
-                   FROM ghostwatch._attribute(%(families)s, %(matured)s, %(ghosts)s, %(usual_rate)s) AS a
+                   FROM ghostwatch._attribute(%(families)s, %(due)s, %(violations)s, %(baseline_rate)s) AS a
                    WHERE a.named OR (a.branch_family = %(own)s AND coalesce(a.p < 0.001, true))""",
                 own=FAMILIES[family_of_arm] if family_of_arm >= 0 else "",
-                families=list(FAMILIES), matured=list(matured), ghosts=list(ghosts), usual_rate=usual_rate,
+                families=list(FAMILIES), due=list(due), violations=list(violations), baseline_rate=baseline_rate,
             )
         }  # fmt: skip
 
@@ -181,8 +183,8 @@ REPLAYED: LiteralString = """
         UNION ALL
         SELECT f.*
         FROM rule AS r, trials AS t,
-            LATERAL ghostwatch._replay_every(r.rule, t.trials, to_timestamp(%(begin)s), to_timestamp(%(end)s)) AS f
-        WHERE %(rule)s = 'every'
+            LATERAL ghostwatch._replay_threshold(r.rule, t.trials, to_timestamp(%(begin)s), to_timestamp(%(end)s)) AS f
+        WHERE %(rule)s = 'threshold'
     )
 """
 
@@ -218,20 +220,20 @@ def check_fast_path(server: Server) -> None:
 
 
 def first_trials(usual: float, rate: float, threshold: float) -> tuple[float, float]:
-    """Median and 90th percentile of the trials that both arms, starting at 0, take to alarm."""
+    """Median and 90th percentile of the trials that both detectors, starting at 0, take to alarm."""
     random = np.random.default_rng([2, round(usual * 100), round(rate * 100)])
-    arms = [Weights(usual, min(0.95, max(2 * usual, usual + 0.15))), Weights(usual, 0.8 if usual < 0.3 else 0.9)]
+    detectors = [Weights(usual, min(0.95, max(2 * usual, usual + 0.15))), Weights(usual, 0.8 if usual < 0.3 else 0.9)]
     taken = []
     for _ in range(2000):
         violated = random.random(1500) < rate
-        stops = [climb(violated, arm.ghost, arm.healthy, 0.0, threshold)[2] for arm in arms]
+        stops = [climb(violated, detector.ghost, detector.healthy, 0.0, threshold)[2] for detector in detectors]
         taken.append(min((stop for stop in stops if stop is not None), default=violated.size))
     return float(np.median(taken)), float(np.percentile(taken, 90))
 
 
 def print_expectations() -> None:
     """The table of docs/drift.md, simulated anew."""
-    print("\ntrials to the alarm (both arms, from 0, h = 12.5; 2,000 runs each)")
+    print("\ntrials to the alarm (both detectors, from 0, h = 12.5; 2,000 runs each)")
     print(f"{'usual':>8} {'true rate':>10} {'expected':>9} {'median':>8} {'90 %':>6}")
     for usual, rate, expected in (
         (0.09, 1.0, 6), (0.09, 0.8, 8), (0.09, 0.5, 23), (0.09, 0.24, 110), (0.30, 1.0, 12), (0.30, 0.6, 56),
@@ -257,11 +259,11 @@ def healthy_run_at_volume(rate: float, number: int) -> float:
     random = np.random.default_rng([4, round(rate * 100), number])
     profile = profile_of(rate, random)
     baseline = past(ORIGIN, HIGH, profile, random, 0).baseline(RULE, ORIGIN)
-    arms = [("slow", -1, 1.0), ("outage", -1, 1.0)]
-    arms += [("branch", family, float(share)) for family, share in enumerate(SHARES)]
+    detectors = [("slow", -1, 1.0), ("outage", -1, 1.0)]
+    detectors += [("branch", family, float(share)) for family, share in enumerate(SHARES)]
     alarms = 0.0
     for hour_rate in profile:
-        for name, family, share in arms:
+        for name, family, share in detectors:
             weights = baseline.weights(name, family)
             bound = chance_of_alarm(weights, float(hour_rate), HIGH * share * DAYS, baseline.threshold)
             if bound < 0.05:
@@ -275,7 +277,7 @@ def healthy_run_at_volume(rate: float, number: int) -> float:
 
 
 def minutes_with_ghosts(per_hour: float, rate: float) -> float:
-    """Messages a healthy day of a job that posts whenever a ghost matured in the minute."""
+    """Messages a healthy day of a job that posts whenever a ghost due in the minute."""
     random = np.random.default_rng([5, round(per_hour), round(rate * 100)])
     profile = profile_of(rate, random)
     chance = 1 - np.exp(-per_hour / 60 * profile)
@@ -283,7 +285,7 @@ def minutes_with_ghosts(per_hour: float, rate: float) -> float:
 
 
 def every_messages(server: Server, per_hour: float, rate: float) -> float:
-    """Messages a healthy day of the rule every, replayed by its SQL functions over a sample."""
+    """Messages a healthy day of the rule threshold, replayed by its SQL functions over a sample."""
     days = 10 if per_hour == LOW else 0.02
     messages = 0
     for number in range(SAMPLE):
@@ -305,7 +307,7 @@ def print_healthy(server: Server) -> None:
     """Messages on healthy days, and false alarms of the rule drift."""
     print(f"\nmessages on a healthy day ({REPETITIONS} runs of {DAYS} days for drift)")
     print(
-        f"{'signups':>12} {'drop-off':>9} {'the minute job':>15} {'every':>7} {'drift':>8}"
+        f"{'signups':>12} {'drop-off':>9} {'the minute job':>15} {'threshold':>7} {'drift':>8}"
         f"   alerts of drift in {DAYS} days: mean, runs with any"
     )
     for per_hour, rate in ((LOW, 0.09), (LOW, 0.30), (HIGH, 0.09), (HIGH, 0.30)):
@@ -330,13 +332,19 @@ class Finding:
 
 
 def named_at(
-    server: Server, alarm: Alarm, at: float, born_at: Floats, violated: Booleans, families: Integers, usual_rate: float
+    server: Server,
+    alarm: Alarm,
+    at: float,
+    born_at: Floats,
+    violated: Booleans,
+    families: Integers,
+    baseline_rate: float,
 ) -> set[str]:
     """The branches that a run at a moment names, from what was counted since the minute of the change-point."""
     counted = (born_at >= alarm.since // 60 * 60) & (born_at < at)
-    matured = np.bincount(families[counted], minlength=len(FAMILIES))
-    ghosts = np.bincount(families[counted & violated], minlength=len(FAMILIES))
-    return server.named(matured.tolist(), ghosts.tolist(), usual_rate, alarm.family_told(at))
+    due = np.bincount(families[counted], minlength=len(FAMILIES))
+    violations = np.bincount(families[counted & violated], minlength=len(FAMILIES))
+    return server.named(due.tolist(), violations.tolist(), baseline_rate, alarm.family_told(at))
 
 
 def find_leak(server: Server, per_hour: float, rate: float, leak: Leak, number: int) -> Finding | None:
@@ -352,17 +360,17 @@ def find_leak(server: Server, per_hour: float, rate: float, leak: Leak, number: 
         broken &= families == KITCHEN
     violated = np.where(broken, random.random(born_at.size) < leak.rate, violated)
 
-    usual_rate = history.baseline(RULE, ORIGIN).usual_rate
+    baseline_rate = history.baseline(RULE, ORIGIN).baseline_rate
     alarms = replay(history, RULE, born_at, violated, families, stop_after=began_at)
     alarm = next((alarm for alarm in alarms if alarm.ended_at >= began_at), None)
     if alarm is None or alarm.raised_at < began_at:
         return None
 
     # The run on the next full minute tells it.
-    told_at = (alarm.raised_at // 60 + 1) * 60
-    named = named_at(server, alarm, told_at, born_at, violated, families, usual_rate)
+    last_notified_at = (alarm.raised_at // 60 + 1) * 60
+    named = named_at(server, alarm, last_notified_at, born_at, violated, families, baseline_rate)
     trials = int(((born_at >= began_at) & (born_at <= alarm.raised_at)).sum())
-    return Finding(trials, (told_at - began_at) / 60, named)
+    return Finding(trials, (last_notified_at - began_at) / 60, named)
 
 
 def print_leaks(server: Server) -> None:
@@ -406,8 +414,8 @@ def print_broken_from_the_start(server: Server) -> None:
         violated = violated | (families == KITCHEN)
         history = History.empty(ORIGIN, 11 * 24, len(FAMILIES))
         (alarm, *_) = replay(history, RULE, born_at, violated, families, stop_after=ORIGIN)
-        told_at = (alarm.raised_at // 60 + 1) * 60
-        named = named_at(server, alarm, told_at, born_at, violated, families, RULE.expected_rate)
+        last_notified_at = (alarm.raised_at // 60 + 1) * 60
+        named = named_at(server, alarm, last_notified_at, born_at, violated, families, RULE.expected_rate)
         named_right.append("kitchen" in named)
         wrong.append(bool(named - {"kitchen"}))
         trials.append(int(((families == KITCHEN) & (born_at <= alarm.raised_at)).sum()))

@@ -99,7 +99,7 @@ def prepare(outbox: Outbox) -> None:
 def tell(connection: psycopg.Connection[Any], number: int) -> None:
     """What the last transaction of a check run does."""
     connection.execute(
-        "SELECT ghostwatch._tell(%(number)s, 'opened', now(), c.channel_id), pg_notify('ghostwatch', '') "
+        "SELECT ghostwatch._enqueue(%(number)s, 'opened', now(), c.channel_id), pg_notify('ghostwatch', '') "
         "FROM ghostwatch.channel AS c WHERE c.name = format('channel_%%s', %(number)s::text)",
         {"number": number},
     )

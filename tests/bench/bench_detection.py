@@ -125,8 +125,8 @@ def catch_up(cluster: Cluster) -> None:
                 bot.run()
                 runs += 1
         seconds = time.monotonic() - begun
-        matured = bot.value("SELECT sum(matured) FROM ghostwatch.branch_minute")
-        print(f"\nA day's backlog of {BACKLOG} signups: {seconds:.1f} s in {runs} runs, {matured} judged;")
+        due = bot.value("SELECT sum(due) FROM ghostwatch.branch_minute")
+        print(f"\nA day's backlog of {BACKLOG} signups: {seconds:.1f} s in {runs} runs, {due} judged;")
         print(f"peak memory of its own {seen['memory']:.0f} MB, longest transaction {seen['transaction']:.1f} s")
 
 

@@ -43,7 +43,7 @@ def wilson_upper(events: float, trials: float) -> float:
 
 @dataclass(frozen=True)
 class Weights:
-    """What an arm makes of a trial."""
+    """What an detector makes of a trial."""
 
     usual: float
     sought: float
@@ -82,13 +82,13 @@ def adjustment(weights: Weights, rate: float) -> float:
     return float(brentq(excess, lower, upper)) if excess(lower) < 0 else lower
 
 
-def sought_rate(arm: str, usual: float, ceiling: float, quiet_below: float) -> float:
-    """The rate that an arm looks for."""
+def sought_rate(detector: str, usual: float, ceiling: float, quiet_below: float) -> float:
+    """The rate that an detector looks for."""
     sought = {
         "slow": min(0.95, max(2 * usual, usual + 0.15)),
         "outage": max(0.8 if usual < 0.3 else 0.9, (1 + usual) / 2),
         "branch": min(0.95, ceiling),
-    }[arm]
+    }[detector]
     lower, upper = sought, 0.999
     if Weights(usual, lower).tolerance >= quiet_below:
         return lower
@@ -105,8 +105,8 @@ def sought_rate(arm: str, usual: float, ceiling: float, quiet_below: float) -> f
 class Baseline:
     """What is usual."""
 
-    matured: float
-    usual_rate: float
+    due: float
+    baseline_rate: float
     upper_rate: float
     hour_deviation: float
     worst_hour_excess: float
@@ -115,13 +115,13 @@ class Baseline:
     family_upper_rates: dict[int, float]
     ceiling: float
 
-    def weights(self, arm: str, family: int) -> Weights:
-        """What an arm, of one branch family or of all (-1), makes of a trial."""
-        highest_usual, highest_tolerance = (0.75 * self.ceiling, self.ceiling) if arm == "branch" else (0.9, 0.95)
+    def weights(self, detector: str, family: int) -> Weights:
+        """What an detector, of one branch family or of all (-1), makes of a trial."""
+        highest_usual, highest_tolerance = (0.75 * self.ceiling, self.ceiling) if detector == "branch" else (0.9, 0.95)
         usual = min(highest_usual, self.family_upper_rates.get(family, self.upper_rate))
         deviation, excess = self.hour_deviation, self.worst_hour_excess
         quiet_below = min(highest_tolerance, usual + max(3 * deviation, excess + deviation))
-        plain = Weights(usual, sought_rate(arm, usual, self.ceiling, quiet_below))
+        plain = Weights(usual, sought_rate(detector, usual, self.ceiling, quiet_below))
         if deviation == 0:
             return plain
         raised_by = min(max(2 * deviation, excess), 0.8 * (plain.tolerance - usual))
@@ -133,8 +133,8 @@ class History:
     """Counts per hour and branch family; births that were part of incidents only count as arrived."""
 
     first_hour: float
-    matured: Integers
-    ghosts: Integers
+    due: Integers
+    violations: Integers
     arrived: Integers
 
     @classmethod
@@ -146,37 +146,37 @@ class History:
         """Counts trials; usual says which of them lie outside incidents."""
         hour = ((born_at - self.first_hour) // HOUR).astype(np.int64)
         np.add.at(self.arrived, (hour, families), 1)
-        np.add.at(self.matured, (hour, families), usual.astype(np.int64))
-        np.add.at(self.ghosts, (hour, families), (usual & violated).astype(np.int64))
+        np.add.at(self.due, (hour, families), usual.astype(np.int64))
+        np.add.at(self.violations, (hour, families), (usual & violated).astype(np.int64))
 
     def baseline(self, rule: Rule, until: float) -> Baseline:
         """What is usual by the last 28 days."""
         last = int((until - self.first_hour) // HOUR) + 1
         first = max(0, math.ceil((until - 28 * DAY - self.first_hour) / HOUR))
-        matured, ghosts = self.matured[first:last], self.ghosts[first:last]
+        due, violations = self.due[first:last], self.violations[first:last]
         seen = np.flatnonzero(self.arrived[first:last].sum(axis=1))
         begin = self.first_hour + (first + seen[0]) * HOUR if seen.size else until
         days = max((until - begin) / DAY, 1 / 24)
-        total, bad = float(matured.sum()), float(ghosts.sum())
+        total, bad = float(due.sum()), float(violations.sum())
 
         deviation = excess = 0.0
-        by_hour = matured.sum(axis=1)
+        by_hour = due.sum(axis=1)
         counted = by_hour > 0
         if total:
-            n, x, rate = by_hour[counted], ghosts.sum(axis=1)[counted], bad / total
+            n, x, rate = by_hour[counted], violations.sum(axis=1)[counted], bad / total
             chance = counted.sum() * rate * (1 - rate) / total * (1 + 2 * math.sqrt(2 / counted.sum()))
             deviation = math.sqrt(max(0.0, float((n * (x / n - rate) ** 2).sum()) / total - chance))
         if deviation:
             hours = (np.arange(first, last)[: by_hour.size] + int(self.first_hour // HOUR)) % 24
             n = np.bincount(hours, by_hour, 24)
-            x = np.bincount(hours, ghosts.sum(axis=1), 24)[n > 0]
+            x = np.bincount(hours, violations.sum(axis=1), 24)[n > 0]
             n = n[n > 0]
             shrunk = (x / n - rate) * deviation**2 / (deviation**2 + rate * (1 - rate) / n)
             excess = float(shrunk.max())
 
         family_rates = {}
         for family in np.flatnonzero(self.arrived[first:last].sum(axis=0)):
-            n, x = float(matured[:, family].sum()), float(ghosts[:, family].sum())
+            n, x = float(due[:, family].sum()), float(violations[:, family].sum())
             pool_n, pool_x = total - n + PRIOR_WEIGHT, bad - x + PRIOR_WEIGHT * rule.expected_rate
             own = wilson_upper(x + PRIOR_WEIGHT * pool_x / pool_n, n + PRIOR_WEIGHT)
             measured_by = max(0.005, wilson_upper(pool_x, pool_n), min(own, rule.branch_ceiling / 2))
@@ -185,8 +185,8 @@ class History:
         prior = PRIOR_WEIGHT * rule.expected_rate
         per_day = float(self.arrived[first:last].sum()) / days
         return Baseline(
-            matured=total,
-            usual_rate=(bad + prior) / (total + PRIOR_WEIGHT),
+            due=total,
+            baseline_rate=(bad + prior) / (total + PRIOR_WEIGHT),
             upper_rate=min(0.9, max(0.005, wilson_upper(bad + prior, total + PRIOR_WEIGHT))),
             hour_deviation=deviation,
             worst_hour_excess=excess,
@@ -212,9 +212,9 @@ def climb(
 
 @dataclass
 class Arm:
-    """The state of one arm."""
+    """The state of one detector."""
 
-    arm: str
+    detector: str
     family: int
     score: float = 0.0
     since: float | None = None
@@ -259,17 +259,17 @@ class Arm:
 
 @dataclass(frozen=True)
 class Alarm:
-    """An alert: the births from the change-point to the trial that raised the first arm, and to its end."""
+    """An alert: the births from the change-point to the trial that raised the first detector, and to its end."""
 
     since: float
     raised_at: float
-    arm: str
+    detector: str
     family: int
     ended_at: float = field(default=math.inf, compare=False)
     raises: tuple[tuple[float, str, int], ...] = ()
 
     def family_told(self, at: float) -> int:
-        """Whose arm a run at a moment tells: those that see all trials (-1) come first."""
+        """Whose detector a run at a moment tells: those that see all trials (-1) come first."""
         return min((family >= 0, raised, family) for raised, _, family in self.raises if raised <= at)[2]
 
 
@@ -283,7 +283,7 @@ def replay(
     stop_after: float = math.inf,
 ) -> list[Alarm]:
     """The alerts over a stream of trials; ends early once one has been raised at or after stop_after."""
-    arms: dict[tuple[str, int], Arm] = {}
+    detectors: dict[tuple[str, int], Arm] = {}
     alarms: list[Alarm] = []
     incidents: list[tuple[float, float]] = []
     opened: dict[str, Any] | None = None
@@ -294,12 +294,12 @@ def replay(
     while scored < born_at.size:
         first = scored
         start = float(born_at[first])
-        length = DAY if baseline is not None and baseline.matured >= 1000 else DAY / 4
+        length = DAY if baseline is not None and baseline.due >= 1000 else DAY / 4
         scored = int(np.searchsorted(born_at, start + length, side="right"))
 
-        seen = max((arm.trials_seen for arm in arms.values()), default=0)
+        seen = max((detector.trials_seen for detector in detectors.values()), default=0)
         climbing = baseline is not None and any(
-            arm.is_up or arm.score > baseline.threshold / 2 for arm in arms.values()
+            detector.is_up or detector.score > baseline.threshold / 2 for detector in detectors.values()
         )
         if baseline is None or (not climbing and (made_at <= start - DAY or seen >= 2 * made_with + 100)):
             baseline = history.baseline(rule, start)
@@ -310,10 +310,10 @@ def replay(
         for family in (-1, *np.unique(families[batch])):
             mine = slice(None) if family < 0 else families[batch] == family
             for name in ("slow", "outage") if family < 0 else ("branch",):
-                arm = arms.setdefault((name, int(family)), Arm(name, int(family)))
+                detector = detectors.setdefault((name, int(family)), Arm(name, int(family)))
                 turns += [
                     (*turn, name, int(family))
-                    for turn in arm.walk(
+                    for turn in detector.walk(
                         born_at[batch][mine],
                         violated[batch][mine],
                         baseline.weights(name, int(family)),
@@ -323,7 +323,7 @@ def replay(
         for at, is_up, since, name, family in sorted(turns, key=lambda turn: (turn[0], not turn[1])):
             up += 1 if is_up else -1
             if is_up and up == 1:
-                opened = {"since": since, "raised_at": at, "arm": name, "family": family, "raises": ()}
+                opened = {"since": since, "raised_at": at, "detector": name, "family": family, "raises": ()}
             if is_up and opened is not None:
                 opened["raises"] += ((at, name, family),)
             if up == 0 and opened is not None:

@@ -144,19 +144,19 @@ SELECT throws_ok($$ SELECT ghostwatch.declare_branch_family('d', 'k%', 'kitchen'
 -- Asking and dropping.
 SELECT throws_ok($$ SELECT ghostwatch.drop_contract('d') $$, 'GW001', NULL, 'dropping a contract that is not there');
 SELECT throws_ok($$ SELECT ghostwatch.drop_invariant('c', 'j') $$, 'GW007', 'contract ''c'' has no invariant ''j''', 'dropping an invariant that is not there');
-SELECT throws_ok($$ SELECT * FROM ghostwatch.violations_of('c', '42') $$, 'GW021', NULL, 'asking for a subject that is not there');
-SELECT throws_ok($$ SELECT * FROM ghostwatch.violations_of('c', 'no number') $$, 'GW021', NULL, 'asking for a key of another type');
-SELECT throws_ok($$ SELECT * FROM ghostwatch.violations_of('c', NULL) $$, 'GW021', NULL, 'asking for no key');
+SELECT throws_ok($$ SELECT * FROM ghostwatch.check_subject('c', '42') $$, 'GW021', NULL, 'asking for a subject that is not there');
+SELECT throws_ok($$ SELECT * FROM ghostwatch.check_subject('c', 'no number') $$, 'GW021', NULL, 'asking for a key of another type');
+SELECT throws_ok($$ SELECT * FROM ghostwatch.check_subject('c', NULL) $$, 'GW021', NULL, 'asking for no key');
 INSERT INTO public.account (id, created_at) VALUES (1, now());
 INSERT INTO public.greeting (account_id, text) VALUES (1, 'hello');
 SELECT ghostwatch.declare_invariant('c', 'i', 'public.greeting', 'account_id', predicate => 'r.text::integer > 0');
 SELECT throws_ok(
-    $$ SELECT * FROM ghostwatch.violations_of('c', '1') $$,
+    $$ SELECT * FROM ghostwatch.check_subject('c', '1') $$,
     '22P02', NULL,
     'a predicate that fails is not called a subject that is not there'
 );
 SELECT ghostwatch.drop_invariant('c', 'i');
-SELECT throws_ok($$ SELECT * FROM ghostwatch.violations_of('c', '42') $$, 'GW021', NULL, 'asking for nobody, even with nothing to ask');
+SELECT throws_ok($$ SELECT * FROM ghostwatch.check_subject('c', '42') $$, 'GW021', NULL, 'asking for nobody, even with nothing to ask');
 SELECT ghostwatch.declare_invariant('c', 'i', 'public.greeting', 'account_id');
 
 -- What belongs to another role.

@@ -24,7 +24,7 @@ SELECT throws_ok(
 INSERT INTO public.account VALUES (7, now() - interval '10 minutes');
 INSERT INTO public.audit VALUES ('7', 'born');
 SELECT results_eq(
-    $$ SELECT v.invariant, v.state FROM ghostwatch.violations_of('welcome', '7') AS v $$,
+    $$ SELECT v.invariant, v.state FROM ghostwatch.check_subject('welcome', '7') AS v $$,
     $$ VALUES ('audited', 'holds'), ('greeted', 'broken') $$,
     'and the text is found by the key'
 );

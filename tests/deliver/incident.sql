@@ -41,7 +41,7 @@ SELECT is(
     (SELECT n.state FROM ghostwatch.notification AS n WHERE n.reason = 'repeated'), 'superseded', 'and not sent any more'
 );
 SELECT is(
-    (SELECT n.told_by FROM ghostwatch.notification AS n WHERE n.reason = 'repeated'),
+    (SELECT n.covered_by FROM ghostwatch.notification AS n WHERE n.reason = 'repeated'),
     (SELECT n.notification_id FROM ghostwatch.notification AS n WHERE n.reason = 'resolved'),
     'since a later one tells it too'
 );
@@ -52,7 +52,7 @@ SELECT pg_temp.sent();
 SELECT ghostwatch._digest_due((SELECT c.channel_id FROM ghostwatch.channel AS c), ghostwatch._clock(), ghostwatch._clock());
 SELECT is(pg_temp.next_one(), 'digest edit reply', 'a digest is due');
 SELECT ghostwatch._digest_due((SELECT c.channel_id FROM ghostwatch.channel AS c), ghostwatch._clock(), ghostwatch._clock());
-UPDATE ghostwatch.notification SET told_by = (SELECT n.notification_id FROM ghostwatch.notification AS n WHERE n.state = 'claimed')
+UPDATE ghostwatch.notification SET covered_by = (SELECT n.notification_id FROM ghostwatch.notification AS n WHERE n.state = 'claimed')
 WHERE reason = 'opened';
 SELECT lives_ok(
     $$ SELECT ghostwatch.notification_retry(n.notification_id, 'w', 'no answer')
@@ -61,7 +61,7 @@ SELECT lives_ok(
 );
 SELECT is(
     (SELECT d.state FROM ghostwatch.notification AS n, ghostwatch.notification AS d
-     WHERE n.reason = 'opened' AND d.notification_id = n.told_by),
+     WHERE n.reason = 'opened' AND d.notification_id = n.covered_by),
     'pending',
     'and hands on what was kept for it'
 );

@@ -26,12 +26,12 @@ SELECT ghostwatch._decide_checks_stopped('2026-01-01 20:50+00');
 SELECT pg_temp.deliver('20:50');
 SELECT pg_temp.ghost('0', 'error', 'none', '20:30');
 SELECT pg_temp.run('20:58');
-SELECT is(pg_temp.messages('{pending}'), '{opened}', 'what the checks find as they come back is kept for the recap');
+SELECT is(pg_temp.messages('{pending}'), '{opened}', 'what the checks find as they come back is kept for the outage summary');
 UPDATE ghostwatch.check_progress SET last_success_at = '2026-01-01 21:01+00', catching_up_since = NULL;
 SELECT ghostwatch._decide_checks_stopped('2026-01-01 21:01+00');
 SELECT is(pg_temp.messages('{pending}'), '{digest}', 'which waits for the digest if it comes at night');
 SELECT is(
-    (SELECT jsonb_path_query_array(ghostwatch._told_alerts(n.notification_id), '$[*].kind') FROM ghostwatch.notification AS n WHERE n.reason = 'digest'),
+    (SELECT jsonb_path_query_array(ghostwatch._covered_alerts(n.notification_id), '$[*].kind') FROM ghostwatch.notification AS n WHERE n.reason = 'digest'),
     '["violations", "checks_stopped"]',
     'and so does all that it would have told'
 );
@@ -49,7 +49,7 @@ SELECT is(pg_temp.messages('{suppressed}'), '{opened}', 'in one with quiet hours
 SELECT results_eq(
     $$SELECT n.state_reason, d.reason, d.state, d.next_attempt_at
       FROM ghostwatch.notification AS n
-      JOIN ghostwatch.notification AS d ON d.notification_id = n.told_by$$,
+      JOIN ghostwatch.notification AS d ON d.notification_id = n.covered_by$$,
     $$VALUES ('quiet hours until 2026-01-02 07:00:00+00', 'digest', 'pending', timestamptz '2026-01-02 07:00+00')$$,
     'for the digest of the morning'
 );
@@ -61,7 +61,7 @@ SELECT pg_temp.run('22:52');
 SELECT is(pg_temp.messages('{suppressed}'), '{opened,resolved,opened}', 'a night of warnings');
 SELECT is(pg_temp.messages('{pending}'), '{digest}', 'is one digest');
 SELECT is(
-    (SELECT jsonb_path_query_array(ghostwatch._told_alerts(n.notification_id), '$[*].state') FROM ghostwatch.notification AS n WHERE n.reason = 'digest'),
+    (SELECT jsonb_path_query_array(ghostwatch._covered_alerts(n.notification_id), '$[*].state') FROM ghostwatch.notification AS n WHERE n.reason = 'digest'),
     '["firing", "resolved"]',
     'which tells each of them once, as it stands in the morning'
 );
@@ -98,7 +98,7 @@ SELECT pg_temp.run('23:05');
 SELECT pg_temp.run('23:10');
 SELECT is(pg_temp.messages('{pending}'), '{digest}', 'told otherwise, an error waits as well');
 SELECT is(
-    (SELECT array_agg(a ->> 'severity') FROM ghostwatch.notification AS n, jsonb_array_elements(ghostwatch._told_alerts(n.notification_id)) AS a
+    (SELECT array_agg(a ->> 'severity') FROM ghostwatch.notification AS n, jsonb_array_elements(ghostwatch._covered_alerts(n.notification_id)) AS a
      WHERE n.reason = 'digest' AND n.state = 'pending'),
     '{error}',
     'for a digest of its own night'
@@ -109,7 +109,7 @@ SELECT ghostwatch.silence('shop', by => 'anna', comment => 'x');
 SELECT pg_temp.ghost('4', 'warn', 'none', '23:50');
 SELECT pg_temp.run('23:55');
 SELECT ok(
-    (SELECT n.told_by IS NULL AND n.state_reason LIKE 'silence%'
+    (SELECT n.covered_by IS NULL AND n.state_reason LIKE 'silence%'
      FROM ghostwatch.notification AS n JOIN ghostwatch.channel AS c USING (channel_id)
      WHERE c.name = 'admins' ORDER BY n.notification_id DESC LIMIT 1),
     'what is silenced is not told in the morning either'

@@ -126,10 +126,10 @@ class Bot:
 
     def counts(self) -> tuple[int, int]:
         """How many subjects reached their deadline, and how many of them in violation."""
-        ((matured, ghosts),) = self.database.rows(
-            "SELECT coalesce(sum(matured), 0)::integer, coalesce(sum(ghosts), 0)::integer FROM ghostwatch.branch_minute"
+        ((due, violations),) = self.database.rows(
+            "SELECT coalesce(sum(due), 0)::integer, coalesce(sum(violations), 0)::integer FROM ghostwatch.branch_minute"
         )
-        return matured, ghosts
+        return due, violations
 
     def progress(self, column: LiteralString) -> Any:
         """One column of the only invariant's progress."""
@@ -147,7 +147,7 @@ CONTRACT: dict[str, Any] = {
     "branch_expression": "(SELECT t.deep_link FROM user_tg AS t WHERE t.id = s.id)",
     "exempt_predicate": "s.type IN ('blocked_bot', 'banned', 'waitlist') OR s.blocked_bot_at IS NOT NULL",
     "exempt_branches": ["likefollowbot", "tapps%"],
-    "noun": "new users",
+    "subject_label": "new users",
 }
 CONTRACT_ARGUMENTS = {*CONTRACT, "key_column", "born_at_column", "time_zone", "lateness", "capture"}
 INVARIANT: dict[str, Any] = {
@@ -158,7 +158,7 @@ INVARIANT: dict[str, Any] = {
     "warn_after": WARN_AFTER,
     "error_after": ERROR_AFTER,
     "watch_for": WATCH_FOR,
-    "noun": "a first meme",
+    "missing_label": "a first meme",
 }
 
 

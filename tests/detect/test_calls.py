@@ -8,7 +8,7 @@ import psycopg
 import pytest
 
 from tests.database import Database
-from tests.detection.bot import Bot, minutes
+from tests.detect.bot import Bot, minutes
 
 
 def test_contract_and_invariant_in_one_statement(database: Database) -> None:
@@ -31,7 +31,7 @@ def test_a_key_may_be_a_number(bot: Bot) -> None:
     bot.sign_up(42, minutes(3))
     keys: list[LiteralString] = ["'42'", "42", "42::bigint"]
     for key in keys:
-        rows = bot.database.rows("SELECT invariant, state FROM ghostwatch.violations_of('onboarding', " + key + ")")
+        rows = bot.database.rows("SELECT invariant, state FROM ghostwatch.check_subject('onboarding', " + key + ")")
         assert rows == [("first_meme", "broken")], key
 
 
@@ -111,9 +111,9 @@ def test_checks_refuse_a_read_only_transaction(bot: Bot) -> None:
         "drop_invariant('onboarding', NULL)",
         "ghost_summary(NULL, 'first_meme')",
         "ghost_summary('onboarding', NULL)",
-        "violations_of(NULL, '42')",
-        "violations_of('onboarding', NULL::text)",
-        "violations_of('onboarding', NULL::bigint)",
+        "check_subject(NULL, '42')",
+        "check_subject('onboarding', NULL::text)",
+        "check_subject('onboarding', NULL::bigint)",
     ],
 )
 def test_a_missing_or_endless_argument_has_an_error_of_its_own(bot: Bot, call: LiteralString) -> None:

@@ -8,7 +8,7 @@ import psycopg
 import pytest
 
 from tests.database import Database
-from tests.detection.bot import WATCH_FOR, Bot, minutes
+from tests.detect.bot import WATCH_FOR, Bot, minutes
 
 
 @pytest.fixture
@@ -43,7 +43,7 @@ def test_birth_is_the_arrival(bot: Bot) -> None:
     bot.run_every_minute(minutes(3))
     assert bot.states() == {"1": "error"}
     assert bot.counts() == (2, 1)
-    assert bot.database.value("SELECT due_at FROM ghostwatch.violations_of('onboarding', '1')") == bot.now - minutes(5)
+    assert bot.database.value("SELECT due_at FROM ghostwatch.check_subject('onboarding', '1')") == bot.now - minutes(5)
 
     bot.run_every_minute(WATCH_FOR)
     assert bot.states() == {"1": "expired"}

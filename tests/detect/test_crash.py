@@ -13,7 +13,7 @@ import pytest
 
 from scripts.build import build
 from tests.database import Database
-from tests.detection.bot import MILLISECOND, NOON, Bot, minutes
+from tests.detect.bot import MILLISECOND, NOON, Bot, minutes
 from tests.own_server import OwnServer, own_server
 
 CRASHES = 100
@@ -86,7 +86,7 @@ def assert_consistent(bot: Bot) -> None:
         for (key,) in database.rows(
             """
             SELECT u.id::text FROM "user" AS u, ghostwatch.check_progress AS p WHERE u.created_at <= p.watermark
-            UNION SELECT unnest(j.subject_keys) FROM ghostwatch.judged AS j
+            UNION SELECT unnest(j.subject_keys) FROM ghostwatch.checked_ahead AS j
             """
         )
     }

@@ -57,7 +57,7 @@ INVARIANT = "SELECT ghostwatch.declare_invariant('it''s', 'visited', '\"My Bot\"
         (INVARIANT + ", min_count => 0)", "GW015"),
         ("""SELECT ghostwatch.declare_invariant('it''s', '', '"My Bot".visit', 'user_id')""", "GW016"),
         ("SELECT ghostwatch.declare_branch_family('it''s', '', '')", "GW016"),
-        ("SELECT * FROM ghostwatch.violations_of('it''s', '42')", "GW021"),
+        ("SELECT * FROM ghostwatch.check_subject('it''s', '42')", "GW021"),
         ("SELECT ghostwatch.acknowledge(42, 'anna')", "GW030"),
         ("SELECT ghostwatch.silence('it''s', branch => 'kitchen')", "GW033"),
         ("SELECT ghostwatch.silence('it''s', duration => '0')", "GW034"),
@@ -108,7 +108,7 @@ def test_a_hint_about_rights(tables: Database, make_role: Callable[[], str]) -> 
     [
         ("SELECT ghostwatch.drop_invariant('it''s', 'visited')", "GW008"),
         ("CALL ghostwatch.run_checks('it''s')", "GW020"),
-        ("SELECT * FROM ghostwatch.violations_of('it''s', '1')", "GW020"),
+        ("SELECT * FROM ghostwatch.check_subject('it''s', '1')", "GW020"),
         ("SELECT * FROM ghostwatch.enforce('it''s', 'warn')", "GW073"),
     ],
 )

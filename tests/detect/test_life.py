@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.detection.bot import ERROR_AFTER, MILLISECOND, WARN_AFTER, WATCH_FOR, Bot, minutes
+from tests.detect.bot import ERROR_AFTER, MILLISECOND, WARN_AFTER, WATCH_FOR, Bot, minutes
 
 
 @pytest.mark.both_kinds
@@ -108,7 +108,7 @@ def test_exempt_to_the_end(bot: Bot) -> None:
 
 
 def test_every_subject_is_counted_once(bot: Bot) -> None:
-    """Matured and ghosts per minute and family, whatever happens to the violations later."""
+    """Matured and violations per minute and family, whatever happens to the violations later."""
     bot.database.execute("SELECT ghostwatch.declare_branch_family('onboarding', 'kitchen', 'kitchen')")
     for key in range(10):
         bot.sign_up(key, branch="kitchen" if key < 4 else None)
@@ -119,7 +119,7 @@ def test_every_subject_is_counted_once(bot: Bot) -> None:
     bot.run_every_minute(minutes(30))
 
     assert bot.database.rows(
-        "SELECT minute AT TIME ZONE 'UTC', branch_family, matured, ghosts FROM ghostwatch.branch_minute ORDER BY 2"
+        "SELECT minute AT TIME ZONE 'UTC', branch_family, due, violations FROM ghostwatch.branch_minute ORDER BY 2"
     ) == [
         (bot.now.replace(tzinfo=None) - minutes(30), family, *counts)
         for family, counts in [("kitchen", (4, 4)), ("none", (6, 2))]

@@ -18,7 +18,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from scripts.cluster import Server
 from tests.database import Database
-from tests.detection.bot import (
+from tests.detect.bot import (
     ERROR_AFTER,
     EXEMPT_TYPES,
     MILLISECOND,
@@ -205,11 +205,11 @@ class History(RuleBasedStateMachine):
 
     @invariant()
     def counts_agree(self) -> None:
-        rows = self.bot.database.rows("SELECT minute, branch_family, matured, ghosts FROM ghostwatch.branch_minute")
+        rows = self.bot.database.rows("SELECT minute, branch_family, due, violations FROM ghostwatch.branch_minute")
         counts: Counter[tuple[datetime, str, bool]] = Counter()
-        for minute, family, matured, ghosts in rows:
-            counts[minute, family, True] += ghosts
-            counts[minute, family, False] += matured - ghosts
+        for minute, family, due, violations in rows:
+            counts[minute, family, True] += violations
+            counts[minute, family, False] += due - violations
         assert +counts == +self.model.counts
 
     def _draw(self, data: st.DataObject, matches: Callable[[User], bool]) -> Iterator[int]:

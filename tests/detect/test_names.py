@@ -30,7 +30,7 @@ def test_odd_names(database: Database, capture: bool) -> None:
     in_sql = link.as_string(database.connection)
     database.execute(
         "SELECT ghostwatch.declare_contract(%s, %s::regclass, %s, %s, branch_expression => %s, exempt_predicate => %s,"
-        " exempt_branches => %s, noun => %s, capture => %s)",
+        " exempt_branches => %s, subject_label => %s, capture => %s)",
         ODD,
         subject.as_string(database.connection),
         f"key{ODD}",
@@ -74,7 +74,7 @@ def test_odd_names(database: Database, capture: bool) -> None:
     assert database.rows(
         "SELECT sample_keys, branches -> 0 ->> 'family' FROM ghostwatch.ghost_summary(%s, %s)", ODD, ODD
     ) == [([ODD], ODD)]
-    assert database.rows("SELECT state FROM ghostwatch.violations_of(%s, %s)", ODD, ODD) == [("broken",)]
+    assert database.rows("SELECT state FROM ghostwatch.check_subject(%s, %s)", ODD, ODD) == [("broken",)]
     assert database.value("SELECT count(*) FROM ghostwatch.explain_alert(1) WHERE item = %s", ODD) == 1
     database.execute("SELECT FROM ghostwatch.doctor()")
     database.execute("SELECT ghostwatch.silence(%s, %s, %s, comment => %s)", ODD, ODD, ODD, ODD)

@@ -9,7 +9,7 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from tests.detection.bot import MILLISECOND, Bot, minutes
+from tests.detect.bot import MILLISECOND, Bot, minutes
 
 
 def stop_clock_now(bot: Bot) -> None:
@@ -90,7 +90,7 @@ def test_a_signup_that_is_open_for_ten_minutes(bot: Bot) -> None:
     assert bot.states() == {"1": "error", "2": "error"}
     bot.run_every_minute(minutes(3))
     assert bot.counts() == (2, 2)
-    assert bot.database.value("SELECT count(*) FROM ghostwatch.judged") == 0
+    assert bot.database.value("SELECT count(*) FROM ghostwatch.checked_ahead") == 0
 
 
 def test_no_lateness(bot: Bot) -> None:

@@ -8,7 +8,7 @@ from datetime import timedelta
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.detection.bot import MILLISECOND, NOON, Bot, minutes
+from tests.detect.bot import MILLISECOND, NOON, Bot, minutes
 
 WINDOW = """
     SELECT u.id::text, u.created_at < %(now)s - interval '5 minutes' AS is_error
@@ -78,7 +78,7 @@ def test_the_same_as_the_window_query(bot: Bot, population: list[Signup]) -> Non
         warn_count, error_count, total, sample_keys, branches = bot.summary()
         assert (warn_count, error_count, total) == (len(window) - len(errors), len(errors), len(window))
         assert sample_keys == [key for key, _ in window[:5]]
-        assert sum(branch["ghosts"] for branch in branches) == total
+        assert sum(branch["violations"] for branch in branches) == total
         seen |= {key for key, _ in window}
         seen_as_error |= errors
 

@@ -11,7 +11,7 @@ import psycopg
 import pytest
 
 from tests.database import Database
-from tests.detection.bot import Bot, minutes
+from tests.detect.bot import Bot, minutes
 
 USERS = 20_000
 ARRIVALS = 300
@@ -102,7 +102,7 @@ def test_arrivals_are_read_by_index(seeded_bot: Bot) -> None:
 
 
 def test_what_is_read_again_is_not_judged_again(seeded_bot: Bot) -> None:
-    """Between watermark and horizon rows are read once more, but nothing is looked up for them."""
+    """Between watermark and checked_up_to rows are read once more, but nothing is looked up for them."""
     seeded_bot.run()
     plans = plans_of_a_run(seeded_bot)
     assert sum(rows_read(scan) for scan in scans(plans, "user")) <= 2 * ARRIVALS

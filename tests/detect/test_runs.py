@@ -9,7 +9,7 @@ import psycopg
 import pytest
 
 from tests.database import Database
-from tests.detection.bot import Bot, minutes
+from tests.detect.bot import Bot, minutes
 
 
 def test_twenty_runs_at_once(bot: Bot) -> None:

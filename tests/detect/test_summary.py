@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.detection.bot import ERROR_AFTER, EXEMPT_TYPES, MILLISECOND, NOON, WARN_AFTER, WATCH_FOR, Bot, minutes
+from tests.detect.bot import ERROR_AFTER, EXEMPT_TYPES, MILLISECOND, NOON, WARN_AFTER, WATCH_FOR, Bot, minutes
 
 
 @pytest.mark.both_kinds
@@ -43,10 +43,10 @@ def test_families_largest_first(bot: Bot) -> None:
         bot.sign_up(key, minutes(2), branch=branch)
 
     assert bot.summary()[4] == [
-        {"family": "s_*", "ghosts": 3},
-        {"family": "other", "ghosts": 2},
-        {"family": "kitchen", "ghosts": 1},
-        {"family": "none", "ghosts": 1},
+        {"family": "s_*", "violations": 3},
+        {"family": "other", "violations": 2},
+        {"family": "kitchen", "violations": 1},
+        {"family": "none", "violations": 1},
     ]
 
 
@@ -107,5 +107,5 @@ def test_summary_is_what_the_model_says(bot: Bot, population: list[User]) -> Non
 
     warn_count, error_count, total, sample_keys, branches = bot.summary()
 
-    families = {branch["family"]: branch["ghosts"] for branch in branches}
+    families = {branch["family"]: branch["violations"] for branch in branches}
     assert (warn_count, error_count, total, sample_keys, families) == expected_summary(population)

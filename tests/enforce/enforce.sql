@@ -4,9 +4,9 @@ SELECT plan(49);
 CREATE TABLE public.account (id bigint PRIMARY KEY, created_at timestamptz NOT NULL DEFAULT now(), trial boolean NOT NULL DEFAULT false);
 CREATE TABLE public.greeting (account_id bigint NOT NULL, text text);
 CREATE TABLE public.setting (account_id bigint NOT NULL);
-SELECT ghostwatch.declare_contract('welcome', 'public.account', exempt_predicate => 's.trial', noun => 'new accounts');
+SELECT ghostwatch.declare_contract('welcome', 'public.account', exempt_predicate => 's.trial', subject_label => 'new accounts');
 SELECT ghostwatch.declare_invariant(
-    'welcome', 'greeting', 'public.greeting', 'account_id', predicate => 'r.text <> ''''', error_after => '0', noun => 'a greeting'
+    'welcome', 'greeting', 'public.greeting', 'account_id', predicate => 'r.text <> ''''', error_after => '0', missing_label => 'a greeting'
 );
 SELECT ghostwatch.declare_invariant('welcome', 'first_visit', 'public.setting', 'account_id', error_after => '5 minutes');
 
@@ -125,12 +125,12 @@ SELECT ghostwatch._check_invariant(i.invariant_id, recheck => true) FROM ghostwa
 SELECT is(
     (SELECT opened_at FROM ghostwatch.violation WHERE subject_key = '30'), '2030-01-01 12:00+00', 'the next check finds it recorded'
 );
-SELECT is((SELECT ghosts FROM ghostwatch.branch_minute WHERE minute = '2030-01-01 12:00+00'), 1, 'and counts it');
+SELECT is((SELECT violations FROM ghostwatch.branch_minute WHERE minute = '2030-01-01 12:00+00'), 1, 'and counts it');
 SET LOCAL ghostwatch.clock = '';
 
 -- it follows the contract
 SELECT ghostwatch.enforce('welcome', 'reject');
-SELECT ghostwatch.declare_invariant('welcome', 'setting', 'public.setting', 'account_id', error_after => '0', noun => 'a setting');
+SELECT ghostwatch.declare_invariant('welcome', 'setting', 'public.setting', 'account_id', error_after => '0', missing_label => 'a setting');
 SELECT matches(
     pg_temp.refusal($$ INSERT INTO public.account VALUES (40); INSERT INTO public.greeting VALUES (40, 'hello') $$),
     'without a setting',
@@ -204,7 +204,7 @@ SELECT ghostwatch.declare_invariant('club', 'locker', 'public.locker', 'member_i
 DROP TABLE public.card;
 ALTER TABLE public.locker DROP COLUMN member_id;
 SELECT lives_ok(
-    $$ SELECT ghostwatch.declare_invariant('club', 'badge', 'public.medal', 'member_id', error_after => '0', noun => 'a medal') $$,
+    $$ SELECT ghostwatch.declare_invariant('club', 'badge', 'public.medal', 'member_id', error_after => '0', missing_label => 'a medal') $$,
     'with two tables broken, a clause over a third can be declared'
 );
 SELECT matches(

@@ -17,7 +17,7 @@ SELECT bag_eq(
     'the contract has eight clauses'
 );
 SELECT is_empty(
-    $$ SELECT FROM ghostwatch.invariant WHERE length(description) < 40 OR noun = replace(name, '_', ' ') $$,
+    $$ SELECT FROM ghostwatch.invariant WHERE length(description) < 40 OR missing_label = replace(name, '_', ' ') $$,
     'each says why it exists, and what is missing without it'
 );
 SELECT results_eq(
@@ -74,7 +74,7 @@ INSERT INTO public."user" (id, type, created_at, blocked_bot_at) VALUES
     (6, 'user', '2026-01-01 11:50+00', NULL), (7, 'user', '2026-01-01 11:50+00', NULL);
 INSERT INTO public.user_tg (id, first_name, deep_link) VALUES (6, 'Anna', 'likefollowbot'), (7, 'Anna', 'tapps_x');
 SELECT results_eq(
-    $$ SELECT u.id, v.state FROM public."user" AS u, LATERAL ghostwatch.violations_of('onboarding', u.id::text) AS v WHERE v.invariant = 'first_meme' ORDER BY 1 $$,
+    $$ SELECT u.id, v.state FROM public."user" AS u, LATERAL ghostwatch.check_subject('onboarding', u.id::text) AS v WHERE v.invariant = 'first_meme' ORDER BY 1 $$,
     $$ VALUES (1::bigint, 'broken'), (2, 'exempt'), (3, 'exempt'), (4, 'exempt'), (5, 'exempt'), (6, 'exempt'), (7, 'broken') $$,
     'banned, waiting and blocked users are exempt, and those of a blocked branch: of one that is still in the table'
 );
@@ -83,14 +83,14 @@ SELECT ghostwatch.contract_exempts('onboarding', '7', 'the table of blocked bran
 
 -- In words.
 SELECT is(
-    (SELECT explanation FROM ghostwatch.violations_of('onboarding', '1') WHERE invariant = 'languages'),
+    (SELECT explanation FROM ghostwatch.check_subject('onboarding', '1') WHERE invariant = 'languages'),
     'Broken: does not have a language; it was due by 2026-01-01 11:51:00 UTC. A user needs at least one language to get memes in. '
     'Without one the bot finds no meme for them: this is how users became ghosts.',
     'support staff read what is wrong and what follows'
 );
 SELECT onboarding.start(8, 'Anna');
 SELECT results_eq(
-    $$ SELECT invariant, explanation FROM ghostwatch.violations_of('onboarding', '8') $$,
+    $$ SELECT invariant, explanation FROM ghostwatch.check_subject('onboarding', '8') $$,
     $$ VALUES
         ('telegram_profile', 'Fine: has a Telegram profile.'),
         ('active_user', 'Fine: has a date of last activity.'),

@@ -11,7 +11,7 @@ from ghostwatch.testing import each_branch
 from ghostwatch.testing.plugin import AssertContract
 from tests.database import Database
 
-TABLES = Path(__file__).with_name("existing.sql")
+TABLES = Path(__file__).with_name("existing_bot.psql")
 COLUMNS = """
     SELECT attrelid::regclass::text, attnum, attname::text, format_type(atttypid, atttypmod),
            attnotnull, attidentity::text, pg_get_expr(adbin, adrelid)

@@ -107,7 +107,7 @@ def test_start_can_write_tables_that_another_role_created(empty_database: Databa
 
 def test_what_start_may_not_write_is_said(empty_database: Database, installer: str) -> None:
     """With the statements that give it the right."""
-    empty_database.execute((Path(__file__).with_name("existing.sql")).read_text(encoding="utf-8"))
+    empty_database.execute((Path(__file__).with_name("existing_bot.psql")).read_text(encoding="utf-8"))
     empty_database.connection.execute(
         sql.SQL("GRANT SELECT ON ALL TABLES IN SCHEMA public TO {}").format(sql.Identifier(installer))
     )

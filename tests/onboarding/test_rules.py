@@ -38,7 +38,7 @@ def test_rules_survive_a_dump(database: Database, empty_database: Database, tmp_
     assert empty_database.value("SELECT (onboarding.start(2, 'Bot', deep_link => 'farm_1')).blocked")
     assert empty_database.value("SELECT (onboarding.get_user_info(1)).user_type") == "user"
     assert empty_database.rows(
-        "SELECT invariant FROM ghostwatch.violations_of('onboarding', '1') WHERE NOT satisfied"
+        "SELECT invariant FROM ghostwatch.check_subject('onboarding', '1') WHERE NOT satisfied"
     ) == [("first_meme",)]
 
 

@@ -200,7 +200,7 @@ SELECT matches(
     '^error \| The check of welcome.greeting fails since 2026-01-01 11:00:00\+00: permission denied .* \| GRANT SELECT ON app."Account", app.any_letter TO ',
     'a failing check, and what to do about it'
 );
-UPDATE ghostwatch.check_progress SET failing_since = NULL, catching_up_since = '2026-01-01 08:00+00', horizon = '2026-01-01 09:00+00';
+UPDATE ghostwatch.check_progress SET failing_since = NULL, catching_up_since = '2026-01-01 08:00+00', checked_up_to = '2026-01-01 09:00+00';
 SELECT matches(
     pg_temp.said('backlog'),
     '^warning \| welcome.greeting is catching up: judged up to 2026-01-01 09:00:00\+00',

@@ -11,7 +11,7 @@ CREATE FUNCTION pg_temp.fill(as_of timestamptz) RETURNS void LANGUAGE sql AS $$
     INSERT INTO ghostwatch.check_run (started_at, finished_at, checks, failures, judged, opened, backlog)
     SELECT t.at, t.at, 1, 0, 0, 0, false FROM (VALUES (as_of - '8 days'::interval), (as_of - '6 days'::interval)) AS t (at);
 
-    INSERT INTO ghostwatch.branch_minute (invariant_id, minute, branch_family, matured, ghosts)
+    INSERT INTO ghostwatch.branch_minute (invariant_id, minute, branch_family, due, violations)
     SELECT i.invariant_id, t.at, 'none', 1, 0
     FROM ghostwatch.invariant AS i, (VALUES (as_of - '91 days'::interval), (as_of - '89 days'::interval)) AS t (at);
 

@@ -15,7 +15,7 @@ CREATE FUNCTION pg_temp.state() RETURNS text LANGUAGE sql AS $$ SELECT state FRO
 SELECT is(pg_temp.state(), 'never checked', 'what was never checked is not called ok');
 
 UPDATE ghostwatch.check_progress
-SET last_success_at = '2026-01-01 11:59+00', watermark = '2026-01-01 11:58+00', horizon = '2026-01-01 11:58+00';
+SET last_success_at = '2026-01-01 11:59+00', watermark = '2026-01-01 11:58+00', checked_up_to = '2026-01-01 11:58+00';
 SELECT results_eq(
     $$ SELECT contract, invariant, state, warn_count, error_count, watermark_lag, remark FROM ghostwatch.status $$,
     $$ VALUES ('welcome', 'greeting', 'ok', 0::bigint, 0::bigint, '1 minute'::interval, '') $$,
@@ -83,7 +83,7 @@ SELECT results_eq(
 SELECT ghostwatch.resume();
 UPDATE ghostwatch.check_progress SET failing_since = NULL, last_error = NULL;
 UPDATE ghostwatch.invariant SET rule = 'drift';
-INSERT INTO ghostwatch.branch_minute (invariant_id, minute, branch_family, matured, ghosts)
+INSERT INTO ghostwatch.branch_minute (invariant_id, minute, branch_family, due, violations)
 SELECT i.invariant_id, '2026-01-01 11:00+00', f.family, 20, 2
 FROM ghostwatch.invariant AS i, (VALUES ('a'), ('b')) AS f (family);
 SELECT results_eq(
@@ -92,14 +92,14 @@ SELECT results_eq(
     'a drift rule without a baseline yet says so'
 );
 
-UPDATE ghostwatch.branch_minute SET matured = 500, ghosts = 40;
+UPDATE ghostwatch.branch_minute SET due = 500, violations = 40;
 SELECT ghostwatch._score_trials(
     i.invariant_id, '2026-01-01 12:00+00', ARRAY['2026-01-01 11:59+00'::timestamptz], ARRAY[false], ARRAY['a']
 )
 FROM ghostwatch.invariant AS i;
 SELECT matches(
     (SELECT s.remark FROM ghostwatch.status AS s),
-    (SELECT format('^usually %s %%, quiet below \d+\.\d %%$', round((b.usual_rate * 100)::numeric, 1)) FROM ghostwatch.drift_baseline AS b),
+    (SELECT format('^usually %s %%, quiet below \d+\.\d %%$', round((b.baseline_rate * 100)::numeric, 1)) FROM ghostwatch.drift_baseline AS b),
     'one that has a baseline says what it is'
 );
 

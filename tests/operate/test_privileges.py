@@ -180,10 +180,10 @@ def test_an_operator_has_contracts_of_its_own(watched: Database, make_role: Call
         "capture_failure",
         "channel",
         "contract",
-        "drift_arm",
+        "drift_detector",
         "drift_baseline",
         "invariant",
-        "judged",
+        "checked_ahead",
         "violation",
     }
     assert {table for table, privileges in granted.items() if privileges == "siud"} == lockable
@@ -231,7 +231,7 @@ def test_nobody_writes_what_runs_with_anothers_rights(watched: Database, make_ro
         operator,
         """
         INSERT INTO ghostwatch.invariant
-            (contract_id, name, related, related_key_column, error_after, watch_for, noun)
+            (contract_id, name, related, related_key_column, error_after, watch_for, missing_label)
         SELECT contract_id, 'evil', 'meme', 'user_id', '1 minute', '2 minutes', 'a row' FROM ghostwatch.contract
         """,
     )
@@ -242,8 +242,8 @@ def test_nobody_writes_what_runs_with_anothers_rights(watched: Database, make_ro
     denied(
         operator,
         """
-        INSERT INTO ghostwatch.contract (name, owner, subject, key_column, born_at_column, search_path, noun)
-        SELECT 'evil', owner, subject, key_column, born_at_column, search_path, noun FROM ghostwatch.contract
+        INSERT INTO ghostwatch.contract (name, owner, subject, key_column, born_at_column, search_path, subject_label)
+        SELECT 'evil', owner, subject, key_column, born_at_column, search_path, subject_label FROM ghostwatch.contract
         """,
     )
     assert untouched == watched.rows(

@@ -6,8 +6,8 @@ CREATE TABLE public.greeting (account_id bigint NOT NULL);
 CREATE TABLE public.visit (account_id bigint NOT NULL);
 SELECT ghostwatch.declare_contract('welcome', 'public.account', exempt_predicate => 's.trial');
 SELECT ghostwatch.declare_contract('empty', 'public.account');
-SELECT ghostwatch.declare_invariant('welcome', 'greeting', 'public.greeting', 'account_id', error_after => '0', noun => 'a greeting');
-SELECT ghostwatch.declare_invariant('welcome', 'first_visit', 'public.visit', 'account_id', error_after => '5 minutes', noun => 'a visit');
+SELECT ghostwatch.declare_invariant('welcome', 'greeting', 'public.greeting', 'account_id', error_after => '0', missing_label => 'a greeting');
+SELECT ghostwatch.declare_invariant('welcome', 'first_visit', 'public.visit', 'account_id', error_after => '5 minutes', missing_label => 'a visit');
 
 SET LOCAL ghostwatch.clock = '2026-01-01 12:00+00';
 INSERT INTO public.account VALUES

@@ -44,7 +44,7 @@ SELECT results_eq(
     'drift: one alert for the leak, and its resolution'
 );
 SELECT is(
-    (SELECT b.ghosts >= 13 AND b.matured < 90 AND b.resolved_at BETWEEN '2026-01-25 14:00+00' AND '2026-01-25 17:00+00'
+    (SELECT b.violations >= 13 AND b.due < 90 AND b.resolved_at BETWEEN '2026-01-25 14:00+00' AND '2026-01-25 17:00+00'
      FROM ghostwatch.backtest('shop', 'first_order', settings => '{"rule": "drift"}') AS b),
     true,
     'with its counts and its end'
@@ -154,7 +154,7 @@ SELECT is(
     'an invariant that never fired needs no other rule'
 );
 INSERT INTO ghostwatch.alert (kind, invariant_id, contract, invariant, rule, severity, opened_at, resolved_at, state, changed_at)
-SELECT 'violations', i.invariant_id, 'shop', 'first_order', 'every', 'error', '2026-01-01', '2026-01-30', 'resolved', '2026-01-30'
+SELECT 'violations', i.invariant_id, 'shop', 'first_order', 'threshold', 'error', '2026-01-01', '2026-01-30', 'resolved', '2026-01-30'
 FROM ghostwatch.invariant AS i;
 SELECT matches(
     (SELECT d.finding FROM ghostwatch.doctor() AS d WHERE d.check_name = 'rules'),

@@ -40,7 +40,7 @@ BEGIN
 END
 $$;
 SELECT is(
-    (SELECT a.trials_seen FROM ghostwatch.drift_arm AS a WHERE a.branch_family = 'kitchen'), 6::bigint,
+    (SELECT a.trials_seen FROM ghostwatch.drift_detector AS a WHERE a.branch_family = 'kitchen'), 6::bigint,
     'a branch that never worked is an alert after six trials'
 );
 SELECT is(
@@ -53,7 +53,7 @@ SELECT is((pg_temp.alert()).evidence ->> 'expected_rate', '0.1', 'the evidence s
 
 -- Its own bad history excuses a branch only so far.
 SELECT results_eq(
-    $$SELECT f.branch_family, round(f.usual_rate::numeric, 2)
+    $$SELECT f.branch_family, round(f.baseline_rate::numeric, 2)
       FROM unnest((ghostwatch._baseline(
           (SELECT i FROM ghostwatch.invariant AS i),
           ARRAY[
@@ -66,7 +66,7 @@ SELECT results_eq(
     'a branch that is usually worse may be, up to half the ceiling, and never better than the others'
 );
 SELECT is(
-    (SELECT bool_and((ghostwatch._arm_rates(b, 'branch', f.branch_family)).tolerance < 0.8)
+    (SELECT bool_and((ghostwatch._detector_rates(b, 'branch', f.branch_family)).tolerance < 0.8)
      FROM ghostwatch._baseline(
          (SELECT i FROM ghostwatch.invariant AS i),
          ARRAY[ROW('2026-01-01 00:00+00', 'kitchen', 10000, 10000, 10000), ROW('2026-01-01 00:00+00', 'none', 10000, 10000, 900)]::ghostwatch._hour_count[],

@@ -7,7 +7,7 @@ SELECT is(pg_temp.usual(600), false, 'ordinary drop-off is nothing to tell');
 SELECT is(pg_temp.usual(600, 'share'), false, 'nor is it through another branch');
 SELECT is((pg_temp.alert()).alert_id, NULL, 'and no alert');
 SELECT is((pg_temp.baseline()).version > 1, true, 'the baseline is made anew as trials come');
-SELECT cmp_ok((pg_temp.baseline()).usual_rate, '<', (pg_temp.baseline()).upper_rate, 'trials are measured by the bound, not by the rate itself');
+SELECT cmp_ok((pg_temp.baseline()).baseline_rate, '<', (pg_temp.baseline()).upper_rate, 'trials are measured by the bound, not by the rate itself');
 
 -- An outage.
 SELECT pg_temp.run('1 day');
@@ -21,16 +21,16 @@ SELECT is(pg_temp.trials_until('firing', 't'), 6, 'six ghosts in a row are an al
 SELECT is((pg_temp.alert('no_signups')).state, 'resolved', 'signups come again');
 SELECT is((pg_temp.alert()).severity, 'error', 'an outage is an error');
 SELECT is(((pg_temp.alert()).evidence ->> 'since')::timestamptz, (SELECT o.at FROM outage_began AS o), 'it began with the first of them');
-SELECT is((pg_temp.alert()).evidence ->> 'arm', 'outage', 'the arm is named');
+SELECT is((pg_temp.alert()).evidence ->> 'detector', 'outage', 'the detector is named');
 SELECT is(
-    ARRAY[((pg_temp.alert()).evidence ->> 'ghosts')::integer, ((pg_temp.alert()).evidence ->> 'matured')::integer],
+    ARRAY[((pg_temp.alert()).evidence ->> 'violations')::integer, ((pg_temp.alert()).evidence ->> 'due')::integer],
     ARRAY[6, 6],
     'with the counts since'
 );
 SELECT cmp_ok(((pg_temp.alert()).evidence ->> 's')::double precision, '>=', ((pg_temp.alert()).evidence ->> 'h')::double precision,
     'S has reached h');
 SELECT cmp_ok(((pg_temp.alert()).evidence ->> 'tolerance')::double precision, '<', 0.2::double precision,
-    'the tolerance is that of the slow arm, which looks at the same trials');
+    'the tolerance is that of the slow detector, which looks at the same trials');
 SELECT is((pg_temp.alert()).sample_keys, '{key 0,key 1,key 2,key 3,key 4}', 'samples are of those since the change, oldest first');
 SELECT is((pg_temp.alert()).error_count, 8, 'the counts are of all that are open');
 SELECT is((pg_temp.baseline()).version >= (SELECT v.version FROM version_before AS v), true, 'a baseline is in force');
@@ -41,7 +41,7 @@ BEGIN
 END
 $$;
 SELECT results_eq(
-    'SELECT * FROM pg_temp.counted_again() AS t (family text, matured bigint, ghosts bigint)',
+    'SELECT * FROM pg_temp.counted_again() AS t (family text, due bigint, violations bigint)',
     $$VALUES ('none', 6::bigint, 6::bigint), (NULL, 6, 6)$$,
     'the query in the evidence shows the numbers again'
 );
@@ -58,15 +58,15 @@ SELECT is((pg_temp.alert()).severity, 'error', 'it goes on');
 SELECT pg_temp.judge('fffffft');
 SELECT is(pg_temp.trials_until('resolved', 'f'), 16, 'some healthy trials end it, of which a ghost takes nearly five back');
 SELECT is(
-    (SELECT count(*) FROM ghostwatch.drift_arm AS a WHERE a.raised_at IS NOT NULL AND a.recovered_at IS NULL), 0::bigint,
-    'because every arm was let down'
+    (SELECT count(*) FROM ghostwatch.drift_detector AS a WHERE a.raised_at IS NOT NULL AND a.recovered_at IS NULL), 0::bigint,
+    'because every detector was let down'
 );
 SELECT pg_temp.run('1 day');
 SELECT pg_temp.usual(200);
 SELECT cmp_ok((pg_temp.baseline()).version, '>', (SELECT v.version FROM version_before AS v), 'then the baseline is made anew');
-SELECT cmp_ok((pg_temp.baseline()).usual_rate, '<', 0.12::double precision, 'and leaves the minutes inside the alert out');
+SELECT cmp_ok((pg_temp.baseline()).baseline_rate, '<', 0.12::double precision, 'and leaves the minutes inside the alert out');
 SELECT is(
-    (SELECT sum(f.ghosts) FROM unnest((pg_temp.baseline()).families) AS f), (pg_temp.baseline()).ghosts::numeric,
+    (SELECT sum(f.violations) FROM unnest((pg_temp.baseline()).families) AS f), (pg_temp.baseline()).violations::numeric,
     'the families'' counts add up'
 );
 
@@ -81,15 +81,15 @@ SELECT is((pg_temp.alert()).state, 'resolved', 'and that it is over');
 SELECT pg_temp.run('1 day');
 SELECT pg_temp.trials_until('firing', 'tffff' );
 SELECT is((pg_temp.alert()).severity, 'warn', 'a rate that has doubled is a warning');
-SELECT is((pg_temp.alert()).evidence ->> 'arm', 'slow', 'of the slow arm');
+SELECT is((pg_temp.alert()).evidence ->> 'detector', 'slow', 'of the slow detector');
 
 -- Said to be usual.
 UPDATE ghostwatch.invariant SET expected_rate = 0.2;
 SELECT ghostwatch._restart_drift(pg_temp.invariant_id(), (SELECT c.at FROM clock AS c));
 SELECT pg_temp.judge('tffff');
 SELECT is((pg_temp.alert()).state, 'resolved', 'a rate that was declared to be usual is no alert');
-SELECT is((pg_temp.baseline()).matured, 0::bigint, 'what was counted before does not count any more');
-SELECT is(round((pg_temp.baseline()).usual_rate::numeric, 6), 0.2, 'the declared rate stands in until there is history');
+SELECT is((pg_temp.baseline()).due, 0::bigint, 'what was counted before does not count any more');
+SELECT is(round((pg_temp.baseline()).baseline_rate::numeric, 6), 0.2, 'the declared rate stands in until there is history');
 SELECT is(pg_temp.judge(repeat('tffff', 60)), false, 'nor does it become one');
 
 -- The settings.
@@ -104,9 +104,9 @@ SELECT is((pg_temp.baseline()).days_per_false_alarm, 9::double precision, 'the b
 -- Under the other rule there is no silence to watch for.
 SELECT pg_temp.run('2 days');
 SELECT is((pg_temp.alert('no_signups')).state, 'firing', 'two days without signups');
-UPDATE ghostwatch.invariant SET rule = 'every';
+UPDATE ghostwatch.invariant SET rule = 'threshold';
 SELECT pg_temp.run();
-SELECT is((pg_temp.alert('no_signups')).state, 'resolved', 'the rule every does not watch for silence');
+SELECT is((pg_temp.alert('no_signups')).state, 'resolved', 'the rule threshold does not watch for silence');
 
 -- Nobody came for so long that what was counted is pruned.
 UPDATE ghostwatch.invariant SET rule = 'drift';

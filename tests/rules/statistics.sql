@@ -20,17 +20,17 @@ SELECT is(ghostwatch._holm('{}'), '{}', 'nothing to correct');
 SELECT is(round((ghostwatch._cusum_weights(0.09, 0.24)).tolerance::numeric, 3), 0.155, 'usually 9 %: quiet below 15.5 %');
 SELECT is(
     ARRAY[
-        ghostwatch._sought_rate('slow', 0.09, 0.8, 0), ghostwatch._sought_rate('slow', 0.3, 0.8, 0),
-        ghostwatch._sought_rate('outage', 0.09, 0.8, 0), ghostwatch._sought_rate('outage', 0.3, 0.8, 0),
-        ghostwatch._sought_rate('branch', 0.09, 0.7, 0)
+        ghostwatch._alternative_rate('slow', 0.09, 0.8, 0), ghostwatch._alternative_rate('slow', 0.3, 0.8, 0),
+        ghostwatch._alternative_rate('outage', 0.09, 0.8, 0), ghostwatch._alternative_rate('outage', 0.3, 0.8, 0),
+        ghostwatch._alternative_rate('branch', 0.09, 0.7, 0)
     ],
     '{0.24, 0.6, 0.8, 0.9, 0.7}',
-    'what each arm looks for'
+    'what each detector looks for'
 );
 SELECT is(
-    round((ghostwatch._cusum_weights(0.09, ghostwatch._sought_rate('slow', 0.09, 0.8, 0.2))).tolerance::numeric, 6),
+    round((ghostwatch._cusum_weights(0.09, ghostwatch._alternative_rate('slow', 0.09, 0.8, 0.2))).tolerance::numeric, 6),
     0.2,
-    'an arm that must stay quiet up to 20 % does'
+    'an detector that must stay quiet up to 20 % does'
 );
 SELECT is(round(ghostwatch._alarm_threshold(3, 2, 480, 90)::numeric, 1), 12.5, 'three streams, 20 signups an hour, one false alarm in 90 days');
 SELECT is(

@@ -68,10 +68,10 @@ def test_a_leak_is_found_named_and_its_end_seen(shop: Database) -> None:
     assert (state, severity) == ("firing", "error")
     assert leak <= datetime.fromisoformat(evidence["since"]) <= leak + timedelta(minutes=30)
     assert [branch["family"] for branch in branches if branch.get("named")] == ["kitchen"]
-    assert evidence["rate"] > evidence["tolerance"] > evidence["usual_rate"]
+    assert evidence["rate"] > evidence["tolerance"] > evidence["baseline_rate"]
     counted = shop.connection.execute(evidence["query"].encode()).fetchall()
-    assert {family: (int(matured), int(ghosts)) for family, matured, ghosts in counted if family} == {
-        branch["family"]: (branch["matured"], branch["ghosts"]) for branch in branches
+    assert {family: (int(due), int(violations)) for family, due, violations in counted if family} == {
+        branch["family"]: (branch["due"], branch["violations"]) for branch in branches
     }
 
     run_until(shop, BEGIN + timedelta(days=4), timedelta(minutes=30))
@@ -94,8 +94,8 @@ def test_however_runs_cut_the_trials_the_arms_are_the_same(shop: Database) -> No
                 once.execute("SELECT ghostwatch._check_invariant(invariant_id, true) FROM ghostwatch.invariant")
             states.append(
                 once.execute(
-                    "SELECT arm, branch_family, trials_seen, score, minimum_at, since"
-                    " FROM ghostwatch.drift_arm ORDER BY 1, 2"
+                    "SELECT detector, branch_family, trials_seen, score, minimum_at, since"
+                    " FROM ghostwatch.drift_detector ORDER BY 1, 2"
                 ).fetchall()
             )
             once.rollback()
@@ -122,7 +122,7 @@ def test_a_changed_rule_names_the_backtests_that_compare(shop: Database) -> None
     same = b"""SELECT ghostwatch.declare_invariant('shop', 'first_order', 'first_order', 'customer_id',
                    related_at_column => 'at', warn_after => '1 minute', rule => 'drift')"""
     assert notices_of(shop, same) == []
-    ((message, hint),) = notices_of(shop, same.replace(b"'drift'", b"'every'"))
+    ((message, hint),) = notices_of(shop, same.replace(b"'drift'", b"'threshold'"))
     assert message == "the settings of invariant 'first_order' of contract 'shop' have changed"
     now, previous = re.findall(r"SELECT .*?;", hint)
     assert len(shop.rows(now)) == 1
@@ -135,32 +135,32 @@ def test_a_redeclared_rate_begins_a_new_history(shop: Database) -> None:
     run_until(shop, BEGIN + timedelta(days=2), timedelta(hours=6))
     declare = """SELECT ghostwatch.declare_invariant('shop', 'first_order', 'first_order', 'customer_id',
         related_at_column => 'at', warn_after => '1 minute', rule => %s, expected_rate => %s)"""
-    matured = "SELECT matured FROM ghostwatch.drift_baseline ORDER BY version DESC LIMIT 1"
-    shop.execute(declare, "every", 0.1)
+    due = "SELECT due FROM ghostwatch.drift_baseline ORDER BY version DESC LIMIT 1"
+    shop.execute(declare, "threshold", 0.1)
     shop.execute(declare, "drift", 0.1)
-    assert shop.rows("SELECT arm FROM ghostwatch.drift_arm") == []
+    assert shop.rows("SELECT detector FROM ghostwatch.drift_detector") == []
     run_until(shop, BEGIN + timedelta(days=2, hours=1), timedelta(hours=1))
-    assert shop.value(matured) > 900
+    assert shop.value(due) > 900
 
     shop.execute(declare, "drift", 0.3)
     run_until(shop, BEGIN + timedelta(days=2, hours=2), timedelta(hours=1))
-    assert shop.value(matured) == 0
-    assert shop.value("SELECT usual_rate FROM ghostwatch.drift_baseline") == pytest.approx(0.3)
+    assert shop.value(due) == 0
+    assert shop.value("SELECT baseline_rate FROM ghostwatch.drift_baseline") == pytest.approx(0.3)
 
 
 def test_an_interrupted_run_leaves_no_trace(shop: Database) -> None:
     """Scores and counts are written together or not at all."""
     run_until(shop, BEGIN + timedelta(days=1), timedelta(hours=6))
-    before = shop.rows("SELECT * FROM ghostwatch.drift_arm ORDER BY arm, branch_family")
+    before = shop.rows("SELECT * FROM ghostwatch.drift_detector ORDER BY detector, branch_family")
     with psycopg.connect(shop.dsn) as interrupted:
         interrupted.execute("SELECT set_config('ghostwatch.clock', '2026-01-02 12:00+00', true)")
         interrupted.execute("SELECT ghostwatch._check_invariant(invariant_id, true) FROM ghostwatch.invariant")
         interrupted.rollback()
-    assert shop.rows("SELECT * FROM ghostwatch.drift_arm ORDER BY arm, branch_family") == before
+    assert shop.rows("SELECT * FROM ghostwatch.drift_detector ORDER BY detector, branch_family") == before
     run_until(shop, BEGIN + timedelta(days=2), timedelta(hours=6))
     counted, scored = shop.rows(
-        "SELECT (SELECT sum(matured) FROM ghostwatch.branch_minute)::bigint,"
-        " (SELECT trials_seen FROM ghostwatch.drift_arm WHERE arm = 'slow')"
+        "SELECT (SELECT sum(due) FROM ghostwatch.branch_minute)::bigint,"
+        " (SELECT trials_seen FROM ghostwatch.drift_detector WHERE detector = 'slow')"
     )[0]
     assert counted == scored == 959
 
@@ -183,7 +183,7 @@ def test_a_closed_branch_can_be_dropped(shop: Database) -> None:
     assert not shop.value("SELECT ghostwatch.drop_branch_family('shop', 'kitchen')")
     run_until(shop, leak + timedelta(hours=10), timedelta(hours=1))
     assert shop.rows(state) == [("resolved",)]
-    assert shop.rows("SELECT DISTINCT branch_family FROM ghostwatch.drift_arm ORDER BY 1") == [
+    assert shop.rows("SELECT DISTINCT branch_family FROM ghostwatch.drift_detector ORDER BY 1") == [
         ("",),
         ("none",),
         ("share",),

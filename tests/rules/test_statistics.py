@@ -142,14 +142,14 @@ def test_weight_scale_is_lundbergs_exponent(database: Database, usual: float, st
 
 
 @properties
-@given(usual=rates, quiet_below=rates, arm=st.sampled_from(["slow", "outage", "branch"]))
-def test_rate_sought_keeps_its_tolerance(database: Database, usual: float, quiet_below: float, arm: str) -> None:
-    """Every arm looks for a rate above the usual one and stays quiet up to where it must."""
-    usual = min(usual, 0.6) if arm == "branch" else usual
+@given(usual=rates, quiet_below=rates, detector=st.sampled_from(["slow", "outage", "branch"]))
+def test_rate_sought_keeps_its_tolerance(database: Database, usual: float, quiet_below: float, detector: str) -> None:
+    """Every detector looks for a rate above the usual one and stays quiet up to where it must."""
+    usual = min(usual, 0.6) if detector == "branch" else usual
     ((sought, tolerance),) = database.rows(
         """SELECT sought.rate, (ghostwatch._cusum_weights(%s, sought.rate)).tolerance
-           FROM ghostwatch._sought_rate(%s, %s, 0.8, %s) AS sought (rate)""",
-        usual, arm, usual, quiet_below,
+           FROM ghostwatch._alternative_rate(%s, %s, 0.8, %s) AS sought (rate)""",
+        usual, detector, usual, quiet_below,
     )  # fmt: skip
     assert usual < tolerance < sought < 1
     assert tolerance >= quiet_below - 1e-9 or sought == pytest.approx(0.999)

@@ -34,7 +34,7 @@ def watched(database: Database) -> Database:
     database.execute("CREATE TABLE meme (user_id bigint PRIMARY KEY)")
     database.execute("SELECT ghostwatch.add_channel('admins', -1)")
     database.execute("""SELECT ghostwatch.declare_contract('mine', '"user"')""")
-    database.execute("SELECT ghostwatch.declare_invariant('mine', 'meme', 'meme', 'user_id', rule => 'every')")
+    database.execute("SELECT ghostwatch.declare_invariant('mine', 'meme', 'meme', 'user_id', rule => 'threshold')")
     database.execute("""INSERT INTO "user" VALUES (1, clock_timestamp() - interval '10 minutes')""")
     database.execute("CALL ghostwatch.run_checks()")
     database.execute("SELECT ghostwatch.post_event('user_started', '1', '{\"first_name\": \"Anna\"}')")

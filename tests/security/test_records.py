@@ -130,7 +130,7 @@ def test_an_operator_still_works_on_its_own(watched: Database, operator: str) ->
     session = watched.connect(operator)
     for statement in (
         "SELECT ghostwatch.declare_contract('theirs', 'account', capture => true)",
-        "SELECT ghostwatch.declare_invariant('theirs', 'meme', 'meme', 'user_id', rule => 'every')",
+        "SELECT ghostwatch.declare_invariant('theirs', 'meme', 'meme', 'user_id', rule => 'threshold')",
         "SELECT ghostwatch.add_channel('theirs', -2, contracts => '{theirs}', events => false)",
     ):
         session.execute(statement.encode())

@@ -26,6 +26,6 @@ from tests.sidecar.test_messages import notification
 )
 def test_a_template_reaches_nothing_but_its_values(tmp_path: Path, attack: str) -> None:
     """It fails, and the built-in one takes its place; or what it asks for is nothing."""
-    (tmp_path / "every.html").write_text(f"secret {attack}", encoding="utf-8")
+    (tmp_path / "threshold.html").write_text(f"secret {attack}", encoding="utf-8")
     text = Renderer(tmp_path).render(notification()).plain
     assert text == "secret" or text.startswith("🔴 👻 onboarding · first_meme · ERROR")

@@ -78,7 +78,9 @@ class Outbox:
         """A contract to have alerts about, and no pace, so that tests need not wait."""
         self.database.execute("CREATE TABLE public.account (id bigint PRIMARY KEY, created_at timestamptz NOT NULL)")
         self.database.execute("CREATE TABLE public.greeting (account_id bigint NOT NULL)")
-        self.database.execute("SELECT ghostwatch.declare_contract('onboarding', 'public.account', noun => 'new users')")
+        self.database.execute(
+            "SELECT ghostwatch.declare_contract('onboarding', 'public.account', subject_label => 'new users')"
+        )
         self.set_pace()
 
     def add_channel(self, name: str = "admins", chat_id: int = -1001, thread_id: int | None = None) -> None:
@@ -90,7 +92,7 @@ class Outbox:
         self.database.execute(
             """
             SELECT ghostwatch.declare_invariant('onboarding', %s, 'public.greeting', 'account_id',
-                warn_after => '1 minute', noun => 'a first meme')
+                warn_after => '1 minute', missing_label => 'a first meme')
             """,
             invariant,
         )
@@ -103,7 +105,7 @@ class Outbox:
             SELECT
                 'violations', i.invariant_id, 'onboarding', i.name, i.rule, %s,
                 ghostwatch._clock(), ghostwatch._clock(), 3, 14, '{6001480,6002980}',
-                '[{"family": "kitchen", "ghosts": 12, "matured": 12}, {"family": "none", "ghosts": 2, "matured": 96}]'
+                '[{"family": "kitchen", "violations": 12, "due": 12}, {"family": "none", "violations": 2, "due": 96}]'
             FROM ghostwatch.invariant AS i
             WHERE i.name = %s
             RETURNING alert_id
@@ -116,7 +118,7 @@ class Outbox:
 
     def tell(self, alert_id: int, reason: str) -> None:
         """Puts a step of an incident into the outbox, as a check run does, and wakes the sidecars."""
-        self.database.execute("SELECT ghostwatch._tell(%s, %s, ghostwatch._clock())", alert_id, reason)
+        self.database.execute("SELECT ghostwatch._enqueue(%s, %s, ghostwatch._clock())", alert_id, reason)
         self.wake()
 
     def resolve(self, alert_id: int) -> None:

@@ -17,9 +17,9 @@ from tests.fake_telegram import parse_html
 
 NOW = datetime(2026, 1, 2, 14, 30, tzinfo=UTC)
 BRANCHES = [
-    {"family": "kitchen", "ghosts": 12, "matured": 12},
-    {"family": "none", "ghosts": 1, "matured": 60},
-    {"family": "s_*", "ghosts": 1, "matured": 36},
+    {"family": "kitchen", "violations": 12, "due": 12},
+    {"family": "none", "violations": 1, "due": 60},
+    {"family": "s_*", "violations": 1, "due": 36},
 ]
 
 
@@ -30,7 +30,7 @@ def notification(reason: str = "opened", payload: dict[str, Any] | None = None, 
         "kind": "violations",
         "contract": "onboarding",
         "invariant": "first_meme",
-        "rule": "every",
+        "rule": "threshold",
         "state": "firing",
         "severity": "error",
         "opened_at": "2026-01-02T14:02:00+00:00",
@@ -45,13 +45,13 @@ def notification(reason: str = "opened", payload: dict[str, Any] | None = None, 
         "sample_keys": ["6001480", "6002980", "6002990"],
         "branches": BRANCHES,
         "evidence": {},
-        "contract_noun": "new users",
-        "invariant_noun": "a first meme",
+        "subject_label": "new users",
+        "missing_label": "a first meme",
         "warn_after": 60,
         "error_after": 300,
         "watch_for": 1500,
         "runbook_url": None,
-        "quiet_since": None,
+        "clear_since": None,
         "silence": None,
     }
     return row(reason, payload, known | alert)
@@ -117,15 +117,15 @@ def test_drift() -> None:
     evidence = {
         "rate": 44 / 142,
         "since": "2026-01-02T13:48:00+00:00",
-        "usual_rate": 0.09,
+        "baseline_rate": 0.09,
         "tolerance": 0.155,
-        "ghosts": 44,
-        "matured": 142,
+        "violations": 44,
+        "due": 142,
         "days_per_false_alarm": 90,
     }
     branches = [
-        {"family": "kitchen", "ghosts": 36, "matured": 36, "named": True},
-        {"family": "none", "ghosts": 8, "matured": 106, "named": False},
+        {"family": "kitchen", "violations": 36, "due": 36, "named": True},
+        {"family": "none", "violations": 8, "due": 106, "named": False},
     ]
     row = notification(rule="drift", evidence=evidence, branches=branches, sample_keys=[])
     assert told(row).splitlines() == [
@@ -137,7 +137,7 @@ def test_drift() -> None:
     for branch in branches:
         branch["named"] = False
     assert "spread over all branches" in told(row)
-    for pruned in ("rate", "ghosts", "matured"):
+    for pruned in ("rate", "violations", "due"):
         del evidence[pruned]
     assert "since 13:48 UTC; nobody has come for so long" in told(row)
 
@@ -150,7 +150,7 @@ def test_drift() -> None:
         ("reopened", {"reopened_count": 21}, "it is back, 21× by now"),
         ("repeated", {}, "still firing after 28 min"),
         ("silence_ended", {}, "the silence has ended, and it is still firing"),
-        ("updated", {"quiet_since": "2026-01-02T14:20:00+00:00"}, "quiet since 14:20 UTC"),
+        ("updated", {"clear_since": "2026-01-02T14:20:00+00:00"}, "quiet since 14:20 UTC"),
         (
             "updated",
             {"silence": {"ends_at": "2026-01-02T15:00:00+00:00", "created_by": "anna", "comment": "deploying"}},
@@ -184,7 +184,7 @@ def test_resolved() -> None:
         "state": "resolved",
         "resolved_at": "2026-01-02T14:31:00+00:00",
         "reopened_count": 2,
-        "evidence": {"ending": {"row_came": 12, "expired": 5}},
+        "evidence": {"closure_counts": {"row_came": 12, "expired": 5}},
     }
     for reason in ("resolved", "updated", "opened"):
         assert told(notification(reason, **alert)).splitlines() == [
@@ -293,7 +293,7 @@ def test_a_long_message_loses_whole_lines_and_says_how_many() -> None:
     name=st.text(max_size=2000),
     branches=st.lists(
         st.fixed_dictionaries(
-            {"family": st.text(max_size=70), "ghosts": st.integers(0, 9), "matured": st.integers(9, 99)}
+            {"family": st.text(max_size=70), "violations": st.integers(0, 9), "due": st.integers(9, 99)}
         ),
         max_size=60,
     ),
@@ -315,8 +315,8 @@ def test_whatever_users_call_themselves_it_can_be_sent(
 def test_a_template_of_ones_own_replaces_the_built_in_one(tmp_path: Path) -> None:
     """Whole, or a block of it; values are escaped there too."""
     (tmp_path / "drift.html").write_text("<i>{{ alert.contract }}</i> is drifting")
-    (tmp_path / "every.html").write_text(
-        '{% extends "built-in/every.html" %}{% block foot %}ask {{ "<Anna>" }}{% endblock %}'
+    (tmp_path / "threshold.html").write_text(
+        '{% extends "built-in/threshold.html" %}{% block foot %}ask {{ "<Anna>" }}{% endblock %}'
     )
     assert told(notification(rule="drift", contract="<a>"), tmp_path) == "<a> is drifting"
     assert told(notification(), tmp_path).splitlines()[-1] == "ask <Anna> · alert 42"
@@ -325,7 +325,7 @@ def test_a_template_of_ones_own_replaces_the_built_in_one(tmp_path: Path) -> Non
 
 def test_a_template_that_says_too_much_in_one_line_is_cut(tmp_path: Path) -> None:
     """Rather than refused by Telegram."""
-    (tmp_path / "every.html").write_text(
+    (tmp_path / "threshold.html").write_text(
         "<b>{% for _ in range(1000) %}<i>👻 &amp; {{ alert.contract }}</i> {% endfor %}</b>"
     )
     text = told(notification(), tmp_path)
@@ -338,12 +338,12 @@ def test_a_template_that_fails_falls_back_and_says_so_once(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, broken: str
 ) -> None:
     """The alert is told in any case."""
-    (tmp_path / "every.html").write_text(broken)
+    (tmp_path / "threshold.html").write_text(broken)
     renderer = Renderer(tmp_path)
     with caplog.at_level(logging.WARNING):
         for _ in range(3):
             assert "14 new users" in renderer.render(notification()).plain
-    assert [record.message.startswith("template every.html failed") for record in caplog.records] == [True]
+    assert [record.message.startswith("template threshold.html failed") for record in caplog.records] == [True]
 
 
 def test_an_alert_without_the_facts_of_its_message_is_told_all_the_same() -> None:
@@ -370,7 +370,7 @@ def test_words_for_numbers() -> None:
 
 def test_a_small_branch_in_which_everybody_is_lost_is_named() -> None:
     """One of one is hidden in no sum, and five such branches fit on a screen."""
-    lost = [{"family": f"small {n}", "ghosts": 1, "matured": 1} for n in range(7)]
+    lost = [{"family": f"small {n}", "violations": 1, "due": 1} for n in range(7)]
     assert through([*BRANCHES, lost[0]]) == ["kitchen: 12 of 12", "small 0: 1 of 1", "all others: 2 of 96"]
     named = [BRANCHES[0] | {"named": True}, *BRANCHES[1:], lost[0]]
     assert through(named) == ["kitchen: 12 of 12", "small 0: 1 of 1", "all others: 2 of 96"]
@@ -388,12 +388,12 @@ def test_the_end_of_an_outage_of_the_checks_is_told_as_a_recap() -> None:
         "recovered": 20,
     }
     found_now = notification(
-        "recap",
+        "outage_summary",
         {"alerts": [dict(notification().alert or {}) | {"alert_id": 43}]},
         kind="checks_stopped",
         state="resolved",
         resolved_at="2026-01-02T14:20:00+00:00",
-        evidence={"last_success_at": "2026-01-02T13:00:00+00:00", "recap": [found]},
+        evidence={"last_success_at": "2026-01-02T13:00:00+00:00", "outage_summary": [found]},
     )
     lines = told(found_now).splitlines()
     assert lines[:2] == [
@@ -403,7 +403,7 @@ def test_the_end_of_an_outage_of_the_checks_is_told_as_a_recap() -> None:
     assert lines[2].startswith("🔴 👻 onboarding · first_meme · ERROR")
     assert lines[3:] == ["1 alert, 1 still firing · alert 42"]
     assert found_now.alert is not None
-    found_now.alert["evidence"]["recap"] = []
+    found_now.alert["evidence"]["outage_summary"] = []
     assert "nobody was missed" in told(found_now)
 
 

@@ -42,7 +42,7 @@ def test_ten_thousand_events_and_five_hundred_alerts(database: Database, outbox:
     )
     database.execute(
         """
-        SELECT ghostwatch._tell(a.alert_id, 'opened', now() + a.alert_id * interval '1 microsecond', c.channel_id)
+        SELECT ghostwatch._enqueue(a.alert_id, 'opened', now() + a.alert_id * interval '1 microsecond', c.channel_id)
         FROM ghostwatch.alert AS a
         INNER JOIN ghostwatch.channel AS c
             ON c.name = format('channel_%%s', to_char(a.alert_id %% %s, 'FM00'))

@@ -2,7 +2,8 @@ CREATE FUNCTION ghostwatch.acknowledge(
     alert_id bigint,
     by text,
     comment text DEFAULT NULL
-) RETURNS boolean
+)
+RETURNS boolean
 LANGUAGE plpgsql
 VOLATILE
 PARALLEL UNSAFE
@@ -47,7 +48,7 @@ BEGIN
 
     -- The message in the chat shows who it is.
     IF is_first THEN
-        PERFORM ghostwatch._tell(alert_id, 'updated', ghostwatch._clock());
+        PERFORM ghostwatch._enqueue(alert_id, 'updated', ghostwatch._clock());
     END IF;
 
     RETURN is_first;

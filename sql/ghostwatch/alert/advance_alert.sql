@@ -1,9 +1,10 @@
 CREATE FUNCTION ghostwatch._advance_alert(
     kind text,
     invariant_id integer,
-    condition ghostwatch._condition,
+    result ghostwatch._rule_result,
     as_of timestamptz
-) RETURNS void
+)
+RETURNS void
 LANGUAGE plpgsql
 VOLATILE
 PARALLEL UNSAFE
@@ -22,19 +23,19 @@ BEGIN
     ORDER BY a.resolved_at DESC NULLS FIRST
     LIMIT 1;
 
-    IF latest.state = 'firing' AND condition.firing THEN
-        PERFORM ghostwatch._keep_firing(latest, condition, as_of);
+    IF latest.state = 'firing' AND result.firing THEN
+        PERFORM ghostwatch._keep_firing(latest, result, as_of);
     ELSIF latest.state = 'firing' THEN
-        PERFORM ghostwatch._calm_alert(latest, condition, as_of);
-    ELSIF NOT condition.firing THEN
+        PERFORM ghostwatch._clear_alert(latest, result, as_of);
+    ELSIF NOT result.firing THEN
         RETURN;
     ELSIF latest.resolved_at >= as_of - ghostwatch._setting('reopen_within')::interval THEN
-        PERFORM ghostwatch._reopen_alert(latest, condition, as_of);
+        PERFORM ghostwatch._reopen_alert(latest, result, as_of);
     ELSE
-        PERFORM ghostwatch._open_alert(kind, invariant_id, condition, as_of);
+        PERFORM ghostwatch._open_alert(kind, invariant_id, result, as_of);
     END IF;
 END
 $_advance_alert$;
 
-COMMENT ON FUNCTION ghostwatch._advance_alert(text, integer, ghostwatch._condition, timestamptz) IS
+COMMENT ON FUNCTION ghostwatch._advance_alert(text, integer, ghostwatch._rule_result, timestamptz) IS
 'Turns what a rule found into the life of an alert.';

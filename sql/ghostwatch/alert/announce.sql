@@ -12,10 +12,10 @@ AS $_announce$
 -- The interval between repeats counts from every new message about an alert, so its time is recorded in one place.
 BEGIN
     UPDATE ghostwatch.alert AS a
-    SET told_at = as_of
+    SET last_notified_at = as_of
     WHERE a.alert_id = _announce.alert_id;
 
-    PERFORM ghostwatch._tell(alert_id, reason, as_of);
+    PERFORM ghostwatch._enqueue(alert_id, reason, as_of);
 END
 $_announce$;
 

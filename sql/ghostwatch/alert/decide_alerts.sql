@@ -1,7 +1,8 @@
 CREATE FUNCTION ghostwatch._decide_alerts(
     invariant_id integer,
     as_of timestamptz
-) RETURNS void
+)
+RETURNS void
 LANGUAGE plpgsql
 VOLATILE
 PARALLEL UNSAFE
@@ -10,17 +11,17 @@ AS $_decide_alerts$
 -- Decides about every kind of alert of one invariant; the last step of its check, and of its failed check.
 -- Takes the invariant and the time of the run.
 DECLARE
-    calm constant ghostwatch._condition := ROW(false, NULL, 0, 0, '{}', '[]', '{}', '0');
+    calm constant ghostwatch._rule_result := ROW(false, NULL, 0, 0, '{}', '[]', '{}', '0');
     its_rule  text := (SELECT i.rule FROM ghostwatch.invariant AS i WHERE i.invariant_id = _decide_alerts.invariant_id);
-    failing   ghostwatch._condition;
-    found     ghostwatch._condition;
-    silent    ghostwatch._condition;
+    failing   ghostwatch._rule_result;
+    found     ghostwatch._rule_result;
+    silent    ghostwatch._rule_result;
 BEGIN
     IF ghostwatch._in_maintenance(invariant_id, as_of) THEN
         RETURN;
     END IF;
 
-    failing := ghostwatch._check_failing_condition(invariant_id, as_of);
+    failing := ghostwatch._check_failing_result(invariant_id, as_of);
     PERFORM ghostwatch._advance_alert('check_failing', invariant_id, failing, as_of);
 
     -- A check that failed has seen neither harm nor calm; one that reports its triggers (GW077) has.
@@ -30,10 +31,10 @@ BEGIN
 
     -- Only drift knows how many signups there should be; what it opened ends when the rule is changed.
     IF its_rule = 'drift' THEN
-        found := ghostwatch._drift_condition(invariant_id, as_of);
-        silent := ghostwatch._no_signups_condition(invariant_id, as_of);
+        found := ghostwatch._drift_result(invariant_id, as_of);
+        silent := ghostwatch._no_signups_result(invariant_id, as_of);
     ELSE
-        found := ghostwatch._every_condition(invariant_id, as_of);
+        found := ghostwatch._threshold_result(invariant_id, as_of);
         silent := calm;
     END IF;
 

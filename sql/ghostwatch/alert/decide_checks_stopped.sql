@@ -1,6 +1,7 @@
 CREATE FUNCTION ghostwatch._decide_checks_stopped(
     as_of timestamptz
-) RETURNS void
+)
+RETURNS void
 LANGUAGE plpgsql
 VOLATILE
 PARALLEL UNSAFE
@@ -10,7 +11,7 @@ AS $_decide_checks_stopped$
 -- so that an outage of everything at once is noticed as well.
 -- Takes the time.
 DECLARE
-    condition constant ghostwatch._condition := ghostwatch._checks_stopped_condition(as_of);
+    result constant ghostwatch._rule_result := ghostwatch._checks_stopped_result(as_of);
 BEGIN
     -- A pause is wanted. And where somebody else is deciding this very thing, one of us is enough.
     IF ghostwatch._setting('paused')::boolean
@@ -20,11 +21,11 @@ BEGIN
         RETURN;
     END IF;
 
-    PERFORM ghostwatch._advance_alert('checks_stopped', NULL, condition, as_of);
+    PERFORM ghostwatch._advance_alert('checks_stopped', NULL, result, as_of);
 
-    IF condition.evidence ? 'contracts' THEN
+    IF result.evidence ? 'contracts' THEN
         PERFORM ghostwatch._release_kept_messages(
-            ARRAY(SELECT c FROM jsonb_array_elements_text(condition.evidence -> 'contracts') AS c), as_of
+            ARRAY(SELECT c FROM jsonb_array_elements_text(result.evidence -> 'contracts') AS c), as_of
         );
     END IF;
 END

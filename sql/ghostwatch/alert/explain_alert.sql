@@ -1,6 +1,7 @@
 CREATE FUNCTION ghostwatch.explain_alert(
     alert_id bigint
-) RETURNS TABLE (
+)
+RETURNS TABLE (
     topic text,
     item text,
     value text
@@ -32,10 +33,10 @@ BEGIN
     ORDER BY 1, array_position('{alert_id,kind,contract,invariant,rule,state,severity,opened_at}', field.key), field.position;
 
     RETURN QUERY
-    SELECT 'branches', b.family, format('%s of %s%s', b.ghosts, b.matured, CASE WHEN b.named THEN ' (named)' ELSE '' END)
+    SELECT 'branches', b.family, format('%s of %s%s', b.violations, b.due, CASE WHEN b.named THEN ' (named)' ELSE '' END)
     FROM ROWS FROM (
-        jsonb_to_recordset(its_alert.branches) AS (family text, ghosts bigint, matured bigint, named boolean)
-    ) WITH ORDINALITY AS b (family, ghosts, matured, named, position)
+        jsonb_to_recordset(its_alert.branches) AS (family text, violations bigint, due bigint, named boolean)
+    ) WITH ORDINALITY AS b (family, violations, due, named, position)
     ORDER BY b.position;
 
     RETURN QUERY

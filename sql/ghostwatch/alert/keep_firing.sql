@@ -1,8 +1,9 @@
 CREATE FUNCTION ghostwatch._keep_firing(
     latest ghostwatch.alert,
-    condition ghostwatch._condition,
+    result ghostwatch._rule_result,
     as_of timestamptz
-) RETURNS void
+)
+RETURNS void
 LANGUAGE plpgsql
 VOLATILE
 PARALLEL UNSAFE
@@ -11,28 +12,28 @@ AS $_keep_firing$
 -- Brings a firing alert up to date, and finds out whether that is worth a new message, an edit or nothing.
 -- Takes the alert, what its rule found and the time of the run.
 DECLARE
-    escalates boolean := condition.severity = 'error' AND latest.severity = 'warn';
-    silence_now bigint := ghostwatch._silence_in_force(latest.contract, latest.invariant, condition.branches, as_of);
+    escalates boolean := result.severity = 'error' AND latest.severity = 'warn';
+    silence_now bigint := ghostwatch._silence_in_force(latest.contract, latest.invariant, result.branches, as_of);
     silence_ended boolean := latest.silence_id IS NOT NULL AND silence_now IS NULL;
     repeats boolean := latest.acknowledged_at IS NULL
-        AND as_of >= latest.told_at + ghostwatch._setting('repeat_interval')::interval;
-    differs boolean := latest.quiet_since IS NOT NULL
+        AND as_of >= latest.last_notified_at + ghostwatch._setting('repeat_interval')::interval;
+    differs boolean := latest.clear_since IS NOT NULL
         OR latest.silence_id IS DISTINCT FROM silence_now
         OR ROW(latest.warn_count, latest.error_count, latest.sample_keys, latest.branches, latest.evidence)
             IS DISTINCT FROM
-            ROW(condition.warn_count, condition.error_count, condition.sample_keys, condition.branches, condition.evidence);
-    shows_it boolean := latest.quiet_since IS NOT NULL
+            ROW(result.warn_count, result.error_count, result.sample_keys, result.branches, result.evidence);
+    shows_it boolean := latest.clear_since IS NOT NULL
         OR latest.silence_id IS DISTINCT FROM silence_now
         OR ghostwatch._shown_numbers(latest.warn_count, latest.error_count, latest.sample_keys, latest.branches, latest.evidence)
         <> ghostwatch._shown_numbers(
-            condition.warn_count, condition.error_count, condition.sample_keys, condition.branches, condition.evidence
+            result.warn_count, result.error_count, result.sample_keys, result.branches, result.evidence
         );
 BEGIN
     IF NOT (escalates OR repeats OR differs) THEN
         RETURN;
     END IF;
 
-    PERFORM ghostwatch._record_condition(latest.alert_id, condition, silence_now, as_of);
+    PERFORM ghostwatch._record_result(latest.alert_id, result, silence_now, as_of);
 
     -- The severity only rises: an error absorbs the warning that it was, and those that come after it.
     IF escalates THEN
@@ -52,10 +53,10 @@ BEGIN
             as_of
         );
     ELSIF shows_it THEN
-        PERFORM ghostwatch._tell(latest.alert_id, 'updated', as_of);
+        PERFORM ghostwatch._enqueue(latest.alert_id, 'updated', as_of);
     END IF;
 END
 $_keep_firing$;
 
-COMMENT ON FUNCTION ghostwatch._keep_firing(ghostwatch.alert, ghostwatch._condition, timestamptz) IS
+COMMENT ON FUNCTION ghostwatch._keep_firing(ghostwatch.alert, ghostwatch._rule_result, timestamptz) IS
 'Brings a firing alert up to date: escalates, repeats, tells the end of a silence, or has its message edited.';

@@ -1,9 +1,10 @@
 CREATE FUNCTION ghostwatch._open_alert(
     kind text,
     invariant_id integer,
-    condition ghostwatch._condition,
+    result ghostwatch._rule_result,
     as_of timestamptz
-) RETURNS void
+)
+RETURNS void
 LANGUAGE plpgsql
 VOLATILE
 PARALLEL UNSAFE
@@ -25,16 +26,16 @@ BEGIN
         c.name,
         i.name,
         CASE WHEN kind IN ('violations', 'no_signups') THEN i.rule END,
-        condition.severity,
+        result.severity,
         as_of,
-        CASE WHEN condition.severity = 'error' THEN as_of END,
-        ghostwatch._silence_in_force(c.name, i.name, condition.branches, as_of),
-        condition.warn_count,
-        condition.error_count,
-        condition.warn_count + condition.error_count,
-        condition.sample_keys,
-        condition.branches,
-        condition.evidence,
+        CASE WHEN result.severity = 'error' THEN as_of END,
+        ghostwatch._silence_in_force(c.name, i.name, result.branches, as_of),
+        result.warn_count,
+        result.error_count,
+        result.warn_count + result.error_count,
+        result.sample_keys,
+        result.branches,
+        result.evidence,
         as_of
     FROM (VALUES (_open_alert.invariant_id)) AS named (invariant_id)
     LEFT JOIN ghostwatch.invariant AS i USING (invariant_id)
@@ -45,5 +46,5 @@ BEGIN
 END
 $_open_alert$;
 
-COMMENT ON FUNCTION ghostwatch._open_alert(text, integer, ghostwatch._condition, timestamptz) IS
+COMMENT ON FUNCTION ghostwatch._open_alert(text, integer, ghostwatch._rule_result, timestamptz) IS
 'Begins an incident and tells it.';

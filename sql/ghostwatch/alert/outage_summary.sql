@@ -1,11 +1,12 @@
-CREATE FUNCTION ghostwatch._recap(
+CREATE FUNCTION ghostwatch._outage_summary(
     since timestamptz
-) RETURNS jsonb
+)
+RETURNS jsonb
 LANGUAGE sql
 STABLE
 PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
-AS $_recap$
+AS $_outage_summary$
     -- What the checks found when they came back after an outage.
     -- Takes when the outage was noticed: whatever was opened since then was found on return.
     -- Returns [{"contract", "invariant", "found", "open", "expired", "recovered"}, ...] for invariants where
@@ -38,7 +39,7 @@ AS $_recap$
     ) AS found
     INNER JOIN ghostwatch.invariant AS i USING (invariant_id)
     INNER JOIN ghostwatch.contract AS c USING (contract_id)
-$_recap$;
+$_outage_summary$;
 
-COMMENT ON FUNCTION ghostwatch._recap(timestamptz) IS
+COMMENT ON FUNCTION ghostwatch._outage_summary(timestamptz) IS
 'What the checks found when they came back after an outage, per invariant.';

@@ -1,8 +1,9 @@
 CREATE FUNCTION ghostwatch._reopen_alert(
     latest ghostwatch.alert,
-    condition ghostwatch._condition,
+    result ghostwatch._rule_result,
     as_of timestamptz
-) RETURNS void
+)
+RETURNS void
 LANGUAGE plpgsql
 VOLATILE
 PARALLEL UNSAFE
@@ -15,8 +16,8 @@ BEGIN
     UPDATE ghostwatch.alert AS a
     SET
         state = 'firing',
-        severity = condition.severity,
-        escalated_at = CASE WHEN condition.severity = 'error' THEN as_of END,
+        severity = result.severity,
+        escalated_at = CASE WHEN result.severity = 'error' THEN as_of END,
         resolved_at = NULL,
         reopened_at = as_of,
         reopened_count = a.reopened_count + 1,
@@ -25,10 +26,10 @@ BEGIN
         acknowledge_comment = NULL
     WHERE a.alert_id = latest.alert_id;
 
-    PERFORM ghostwatch._record_condition(
+    PERFORM ghostwatch._record_result(
         latest.alert_id,
-        condition,
-        ghostwatch._silence_in_force(latest.contract, latest.invariant, condition.branches, as_of),
+        result,
+        ghostwatch._silence_in_force(latest.contract, latest.invariant, result.branches, as_of),
         as_of
     );
 
@@ -36,5 +37,5 @@ BEGIN
 END
 $_reopen_alert$;
 
-COMMENT ON FUNCTION ghostwatch._reopen_alert(ghostwatch.alert, ghostwatch._condition, timestamptz) IS
+COMMENT ON FUNCTION ghostwatch._reopen_alert(ghostwatch.alert, ghostwatch._rule_result, timestamptz) IS
 'Continues an incident that came back soon after it was resolved, never silently.';

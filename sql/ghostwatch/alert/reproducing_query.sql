@@ -1,6 +1,7 @@
 CREATE FUNCTION ghostwatch._reproducing_query(
     its_alert ghostwatch.alert
-) RETURNS text
+)
+RETURNS text
 LANGUAGE sql
 STABLE
 PARALLEL SAFE

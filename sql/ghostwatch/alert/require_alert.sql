@@ -1,6 +1,7 @@
 CREATE FUNCTION ghostwatch._require_alert(
     alert_id bigint
-) RETURNS void
+)
+RETURNS void
 LANGUAGE plpgsql
 STABLE
 PARALLEL SAFE

@@ -1,37 +1,38 @@
 CREATE FUNCTION ghostwatch._resolve_alert(
     latest ghostwatch.alert,
     as_of timestamptz
-) RETURNS void
+)
+RETURNS void
 LANGUAGE plpgsql
 VOLATILE
 PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $_resolve_alert$
--- Ends an incident and tells how it ended; the end of an outage of the checks is told as a recap.
+-- Ends an incident and tells how it ended; the end of an outage of the checks is told as an outage summary.
 -- Takes the alert and the time of the run.
 DECLARE
-    ending jsonb;
+    closure jsonb;
 BEGIN
     IF latest.kind = 'checks_stopped' THEN
-        ending := jsonb_build_object('recap', ghostwatch._recap(greatest(latest.opened_at, latest.reopened_at)));
+        closure := jsonb_build_object('outage_summary', ghostwatch._outage_summary(greatest(latest.opened_at, latest.reopened_at)));
     ELSE
-        ending := jsonb_build_object('ending', ghostwatch._ending(latest.invariant_id, latest.opened_at));
+        closure := jsonb_build_object('closure_counts', ghostwatch._closure_counts(latest.invariant_id, latest.opened_at));
     END IF;
 
     UPDATE ghostwatch.alert AS a
     SET
         state = 'resolved',
-        quiet_since = coalesce(a.quiet_since, as_of),
+        clear_since = coalesce(a.clear_since, as_of),
         resolved_at = as_of,
         warn_count = 0,
         error_count = 0,
-        evidence = a.evidence || ending,
+        evidence = a.evidence || closure,
         changed_at = as_of
     WHERE a.alert_id = latest.alert_id;
 
     PERFORM ghostwatch._announce(
         latest.alert_id,
-        CASE latest.kind WHEN 'checks_stopped' THEN 'recap' ELSE 'resolved' END,
+        CASE latest.kind WHEN 'checks_stopped' THEN 'outage_summary' ELSE 'resolved' END,
         as_of
     );
 END

@@ -17,8 +17,8 @@ AS $_shown_numbers$
         'warn_count', warn_count,
         'error_count', error_count,
         'sample_keys', sample_keys,
-        'branches', jsonb_path_query_array(branches, '$[*] ? (@.ghosts > 0).keyvalue() ? (@.key == "family" || @.key == "ghosts" || @.key == "named").value'),
-        'evidence', evidence - '{rate,matured,query}'::text[]
+        'branches', jsonb_path_query_array(branches, '$[*] ? (@.violations > 0).keyvalue() ? (@.key == "family" || @.key == "violations" || @.key == "named").value'),
+        'evidence', evidence - '{rate,due,query}'::text[]
     )
 $_shown_numbers$;
 

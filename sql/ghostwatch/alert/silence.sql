@@ -5,7 +5,8 @@ CREATE FUNCTION ghostwatch.silence(
     duration interval DEFAULT '1 hour',
     by text DEFAULT current_user,
     comment text DEFAULT NULL
-) RETURNS bigint
+)
+RETURNS bigint
 LANGUAGE plpgsql
 VOLATILE
 PARALLEL UNSAFE
@@ -68,7 +69,7 @@ BEGIN
             AND ghostwatch._silence_in_force(a.contract, a.invariant, a.branches, as_of) = new_silence_id
         RETURNING a.alert_id
     LOOP
-        PERFORM ghostwatch._tell(silenced, 'updated', as_of);
+        PERFORM ghostwatch._enqueue(silenced, 'updated', as_of);
     END LOOP;
 
     RETURN new_silence_id;

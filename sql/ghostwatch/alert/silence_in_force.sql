@@ -3,7 +3,8 @@ CREATE FUNCTION ghostwatch._silence_in_force(
     invariant text,
     branches jsonb,
     as_of timestamptz
-) RETURNS bigint
+)
+RETURNS bigint
 LANGUAGE sql
 STABLE
 PARALLEL SAFE
@@ -12,7 +13,7 @@ AS $_silence_in_force$
     -- The silence that keeps an alert quiet, if any.
     -- Takes the names the alert goes by, its branch table and the time; returns the silence that lasts longest.
     -- A silence of branches counts only if every door that makes the alert is silenced: the doors the rule
-    -- named, or else all that ghosts came through.
+    -- named, or else all that violations came through.
     WITH matching AS (
         SELECT s.silence_id, s.branch, s.ends_at
         FROM ghostwatch.silence AS s
@@ -23,8 +24,8 @@ AS $_silence_in_force$
     ),
     door AS (
         SELECT b.family, bool_or(b.named) OVER () AS any_named, coalesce(b.named, false) AS named
-        FROM jsonb_to_recordset(branches) AS b (family text, ghosts bigint, named boolean)
-        WHERE b.ghosts > 0
+        FROM jsonb_to_recordset(branches) AS b (family text, violations bigint, named boolean)
+        WHERE b.violations > 0
     ),
     telling_door AS (
         SELECT d.family FROM door AS d WHERE d.named OR d.any_named IS NOT TRUE

@@ -1,6 +1,7 @@
 CREATE FUNCTION ghostwatch.unsilence(
     silence_id bigint
-) RETURNS void
+)
+RETURNS void
 LANGUAGE plpgsql
 VOLATILE
 PARALLEL UNSAFE

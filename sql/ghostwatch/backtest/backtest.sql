@@ -4,15 +4,16 @@ CREATE FUNCTION ghostwatch.backtest(
     from_time timestamptz DEFAULT NULL,
     to_time timestamptz DEFAULT NULL,
     settings jsonb DEFAULT '{}'
-) RETURNS TABLE (
+)
+RETURNS TABLE (
     kind text,
     opened_at timestamptz,
     resolved_at timestamptz,
     lasted interval,
     severity text,
     branch text,
-    ghosts bigint,
-    matured bigint,
+    violations bigint,
+    due bigint,
     messages integer
 )
 LANGUAGE plpgsql
@@ -62,5 +63,5 @@ $backtest$;
 COMMENT ON FUNCTION ghostwatch.backtest(text, text, timestamptz, timestamptz, jsonb) IS
 'The alerts that a rule would have made in the past (by default the last 30 days), with any of the settings of declare_invariant() changed:
 SELECT * FROM ghostwatch.backtest(''onboarding'', ''first_meme'', settings => ''{"rule": "drift"}'').
-It reads the application''s own rows where related_at_column is declared, otherwise what checks have counted. ghosts, matured: subjects from the change-point to the end of the alert; messages: to one channel, none acknowledged.
+It reads the application''s own rows where related_at_column is declared, otherwise what checks have counted. violations, due: subjects from the change-point to the end of the alert; messages: to one channel, none acknowledged.
 Raises GW001 (no such contract), GW007 (no such invariant), GW020 (belongs to another role), GW037 (settings), GW038 (a deadline that was not counted by), GW039 (too many subjects), GW029 (invalid time).';

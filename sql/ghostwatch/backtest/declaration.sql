@@ -1,6 +1,7 @@
 CREATE FUNCTION ghostwatch._declaration(
     rule ghostwatch.invariant
-) RETURNS text
+)
+RETURNS text
 LANGUAGE sql
 STABLE
 PARALLEL SAFE

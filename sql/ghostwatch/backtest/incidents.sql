@@ -1,8 +1,9 @@
 CREATE FUNCTION ghostwatch._incidents(
     firings ghostwatch._firing[],
-    quiet_time interval,
+    clear_for interval,
     end_at timestamptz
-) RETURNS SETOF ghostwatch._incident
+)
+RETURNS SETOF ghostwatch._incident
 LANGUAGE plpgsql
 STABLE
 PARALLEL SAFE
@@ -17,32 +18,32 @@ DECLARE
     firing   ghostwatch._firing;
     incident ghostwatch._incident;
     severity text;
-    told_at  timestamptz;
+    last_notified_at  timestamptz;
 BEGIN
     FOR firing IN
         SELECT f.* FROM unnest(firings) AS f ORDER BY f.kind, f.begins_at
     LOOP
-        IF incident.kind = firing.kind AND firing.begins_at <= incident.resolved_at + quiet_time THEN
+        IF incident.kind = firing.kind AND firing.begins_at <= incident.resolved_at + clear_for THEN
             -- Not calm for long enough: it goes on, perhaps worse.
             IF firing.severity = 'error' AND severity = 'warn' THEN
                 incident.messages := incident.messages + 1;
                 severity := 'error';
-                told_at := firing.begins_at;
+                last_notified_at := firing.begins_at;
             END IF;
-        ELSIF incident.kind = firing.kind AND firing.begins_at <= incident.resolved_at + quiet_time + reopen_within THEN
+        ELSIF incident.kind = firing.kind AND firing.begins_at <= incident.resolved_at + clear_for + reopen_within THEN
             -- It was resolved and is reopened.
             incident.messages := incident.messages + 2;
             severity := firing.severity;
-            told_at := firing.begins_at;
+            last_notified_at := firing.begins_at;
         ELSE
             IF incident.kind IS NOT NULL THEN
                 incident.messages := incident.messages + 1;
-                incident.resolved_at := incident.resolved_at + quiet_time;
+                incident.resolved_at := incident.resolved_at + clear_for;
                 RETURN NEXT incident;
             END IF;
             incident := ROW(firing.kind, firing.severity, firing.begins_at, NULL, firing.since, 1);
             severity := firing.severity;
-            told_at := firing.begins_at;
+            last_notified_at := firing.begins_at;
         END IF;
 
         IF severity = 'error' THEN
@@ -51,14 +52,14 @@ BEGIN
         incident.resolved_at := coalesce(firing.ends_at, 'infinity');
 
         -- Nobody acknowledges anything in a replay. What is due to be repeated while all is calm waits until it is not.
-        WHILE told_at + repeat_interval < incident.resolved_at AND told_at + repeat_interval <= end_at LOOP
-            told_at := greatest(told_at + repeat_interval, firing.begins_at);
+        WHILE last_notified_at + repeat_interval < incident.resolved_at AND last_notified_at + repeat_interval <= end_at LOOP
+            last_notified_at := greatest(last_notified_at + repeat_interval, firing.begins_at);
             incident.messages := incident.messages + 1;
         END LOOP;
     END LOOP;
 
     IF incident.kind IS NOT NULL THEN
-        incident.resolved_at := incident.resolved_at + quiet_time;
+        incident.resolved_at := incident.resolved_at + clear_for;
         IF incident.resolved_at <= end_at THEN
             incident.messages := incident.messages + 1;
         ELSE

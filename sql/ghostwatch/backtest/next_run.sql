@@ -1,13 +1,14 @@
 CREATE FUNCTION ghostwatch._next_run(
     moment timestamptz
-) RETURNS timestamptz
+)
+RETURNS timestamptz
 LANGUAGE sql
 STABLE
 PARALLEL SAFE
 BEGIN ATOMIC
     -- The first check run that sees what has been true from a moment on, with runs on every full minute.
     SELECT CASE
-        WHEN isfinite(moment) THEN date_trunc('minute', moment - interval '1 microsecond') + interval '1 minute'
+        WHEN isfinite(moment) THEN date_trunc('minute', moment - '1 microsecond'::interval) + '1 minute'::interval
         ELSE moment
     END;
 END;

@@ -2,15 +2,16 @@ CREATE FUNCTION ghostwatch._replay(
     rule ghostwatch.invariant,
     begin_at timestamptz,
     end_at timestamptz
-) RETURNS TABLE (
+)
+RETURNS TABLE (
     kind text,
     opened_at timestamptz,
     resolved_at timestamptz,
     lasted interval,
     severity text,
     branch text,
-    ghosts bigint,
-    matured bigint,
+    violations bigint,
+    due bigint,
     messages integer
 )
 LANGUAGE plpgsql
@@ -25,7 +26,7 @@ AS $_replay$
 DECLARE
     deadline  constant interval := coalesce(rule.warn_after, rule.error_after);
     trials    ghostwatch._trials := ghostwatch._trials_between(
-        rule, begin_at - CASE rule.rule WHEN 'drift' THEN interval '28 days' ELSE rule.watch_for END, end_at - deadline
+        rule, begin_at - CASE rule.rule WHEN 'drift' THEN '28 days'::interval ELSE rule.watch_for END, end_at - deadline
     );
     incidents ghostwatch._incident[];
 BEGIN
@@ -34,7 +35,7 @@ BEGIN
             ARRAY(SELECT f FROM ghostwatch._replay_drift(rule, trials, begin_at) AS f), '0', end_at) AS i);
     ELSE
         incidents := ARRAY(SELECT i FROM ghostwatch._incidents(
-            ARRAY(SELECT f FROM ghostwatch._replay_every(rule, trials, begin_at, end_at) AS f),
+            ARRAY(SELECT f FROM ghostwatch._replay_threshold(rule, trials, begin_at, end_at) AS f),
             ghostwatch._setting('resolve_after')::interval, end_at) AS i);
     END IF;
 
@@ -58,7 +59,7 @@ BEGIN
         FROM trial AS t
     ),
     family AS (
-        SELECT i.number, t.branch_family, count(*) AS matured, count(*) FILTER (WHERE t.is_ghost) AS ghosts
+        SELECT i.number, t.branch_family, count(*) AS due, count(*) FILTER (WHERE t.is_ghost) AS violations
         FROM incident AS i
         INNER JOIN trial AS t
             ON t.number = i.number
@@ -68,28 +69,28 @@ BEGIN
     attributed AS (
         SELECT
             f.number,
-            f.matured,
-            f.ghosts,
+            f.due,
+            f.violations,
             (
                 SELECT string_agg(a.branch_family, ', ' ORDER BY a.excess DESC)
-                FROM ghostwatch._attribute(f.families, f.family_matured, f.family_ghosts, (SELECT u.rate FROM usual AS u)) AS a
+                FROM ghostwatch._attribute(f.families, f.family_due, f.family_violations, (SELECT u.rate FROM usual AS u)) AS a
                 WHERE a.named
             ) AS branch
         FROM (
             SELECT
                 f.number,
-                sum(f.matured)::bigint AS matured,
-                sum(f.ghosts)::bigint AS ghosts,
+                sum(f.due)::bigint AS due,
+                sum(f.violations)::bigint AS violations,
                 array_agg(f.branch_family) AS families,
-                array_agg(f.matured) AS family_matured,
-                array_agg(f.ghosts) AS family_ghosts
+                array_agg(f.due) AS family_due,
+                array_agg(f.violations) AS family_violations
             FROM family AS f
             GROUP BY f.number
         ) AS f
     )
     SELECT
         i.kind, i.opened_at, i.resolved_at, coalesce(i.resolved_at, end_at) - i.opened_at, i.severity,
-        a.branch, coalesce(a.ghosts, 0), coalesce(a.matured, 0), i.messages
+        a.branch, coalesce(a.violations, 0), coalesce(a.due, 0), i.messages
     FROM unnest(incidents) AS i
     LEFT JOIN incident AS numbered
         ON numbered.kind = i.kind

@@ -2,7 +2,8 @@ CREATE FUNCTION ghostwatch._replay_drift(
     rule ghostwatch.invariant,
     trials ghostwatch._trials,
     begin_at timestamptz
-) RETURNS SETOF ghostwatch._firing
+)
+RETURNS SETOF ghostwatch._firing
 LANGUAGE plpgsql
 STABLE
 PARALLEL SAFE
@@ -11,7 +12,7 @@ SET search_path = pg_catalog, pg_temp
 AS $_replay_drift$
 -- When the rule "drift" would have found something wrong.
 -- Takes the settings, the subjects of the time and of the four weeks before it, and when it begins: what comes before is
--- history only. Walks the same arms and makes the same baselines as check runs do, but a day at a time.
+-- history only. Walks the same detectors and makes the same baselines as check runs do, but a day at a time.
 DECLARE
     deadline   constant interval := coalesce(rule.warn_after, rule.error_after);
     -- Taken out of the record, which would be copied whole at every look into it.
@@ -21,7 +22,7 @@ DECLARE
     history    ghostwatch._hour_count[];
     incidents  tstzrange[] := '{}'::tstzrange[];
     baseline   ghostwatch.drift_baseline;
-    arms       ghostwatch.drift_arm[] := '{}'::ghostwatch.drift_arm[];
+    detectors       ghostwatch.drift_detector[] := '{}'::ghostwatch.drift_detector[];
     walks      ghostwatch._walk[];
     arms_up    integer := 0;
     scored     integer := coalesce(width_bucket(begin_at, births), 0);
@@ -39,24 +40,24 @@ BEGIN
         first := scored + 1;
         scored := width_bucket(
             -- As long as there is little history, what is usual is counted anew more often than once a day.
-            births[first] + CASE WHEN baseline.matured >= 1000 THEN interval '1 day' ELSE interval '6 hours' END,
+            births[first] + CASE WHEN baseline.due >= 1000 THEN '1 day'::interval ELSE '6 hours'::interval END,
             births
         );
 
-        IF ghostwatch._baseline_is_due(baseline, arms, rule, births[first]) THEN
+        IF ghostwatch._baseline_is_due(baseline, detectors, rule, births[first]) THEN
             SELECT coalesce(array_agg(h), '{}') INTO history
             FROM unnest(history) AS h
-            WHERE h.hour >= births[first] - interval '28 days';
+            WHERE h.hour >= births[first] - '28 days'::interval;
 
             baseline := ghostwatch._baseline(rule, history, births[1], births[first]);
             baseline.version := 1;
             baseline.made_at := births[first];
-            baseline.trials_seen := (SELECT coalesce(max(a.trials_seen), 0) FROM unnest(arms) AS a);
+            baseline.trials_seen := (SELECT coalesce(max(a.trials_seen), 0) FROM unnest(detectors) AS a);
         END IF;
 
         -- Silences: the gaps between one birth and the next that are too long.
         FOR gap IN
-            SELECT g.begins_at, g.ends_at, g.begins_at + ghostwatch._longest_gap(baseline.signups_by_hour, g.begins_at, g.expected) AS told_at
+            SELECT g.begins_at, g.ends_at, g.begins_at + ghostwatch._longest_gap(baseline.signups_by_hour, g.begins_at, g.expected) AS last_notified_at
             FROM (
                 SELECT
                     lag(t.born_at) OVER (ORDER BY t.born_at) AS begins_at,
@@ -65,30 +66,30 @@ BEGIN
                     (SELECT max(h.signups) FROM unnest(baseline.signups_by_hour) AS h (signups)) AS most_per_hour
                 FROM unnest(births[greatest(first - 1, 1):scored]) AS t (born_at)
             ) AS g
-            WHERE baseline.matured >= 100 AND g.ends_at - g.begins_at > g.expected / g.most_per_hour * interval '1 hour'
+            WHERE baseline.due >= 100 AND g.ends_at - g.begins_at > g.expected / g.most_per_hour * '1 hour'::interval
         LOOP
-            CONTINUE WHEN gap.ends_at <= gap.told_at;
-            RETURN NEXT ROW('no_signups', 'error', ghostwatch._next_run(gap.told_at + deadline),
+            CONTINUE WHEN gap.ends_at <= gap.last_notified_at;
+            RETURN NEXT ROW('no_signups', 'error', ghostwatch._next_run(gap.last_notified_at + deadline),
                             ghostwatch._next_run(gap.ends_at + deadline), gap.begins_at)::ghostwatch._firing;
         END LOOP;
 
         SELECT array_agg(w) INTO walks
-        FROM ghostwatch._walk_arms(
-            arms, baseline, births[first:scored], violated[first:scored], families[first:scored],
+        FROM ghostwatch._walk_detectors(
+            detectors, baseline, births[first:scored], violated[first:scored], families[first:scored],
             births[scored]
         ) AS w;
 
-        -- An alert lasts from the first arm that is raised until the last one is let down.
+        -- An alert lasts from the first detector that is raised until the last one is let down.
         FOR turn IN
             SELECT
                 t.born_at,
-                (w.arm).arm,
+                (w.detector).detector,
                 (a.raised_at IS NOT NULL AND a.recovered_at IS NULL) = (t.place % 2 = 0) AS is_up,
                 t.since
             FROM unnest(walks) AS w
-            LEFT JOIN unnest(arms) AS a
-                ON a.arm = (w.arm).arm
-                AND a.branch_family = (w.arm).branch_family
+            LEFT JOIN unnest(detectors) AS a
+                ON a.detector = (w.detector).detector
+                AND a.branch_family = (w.detector).branch_family
             CROSS JOIN LATERAL ROWS FROM (unnest(w.turns), unnest(w.change_points)) WITH ORDINALITY AS t (born_at, since, place)
             ORDER BY t.born_at, is_up DESC
         LOOP
@@ -98,7 +99,7 @@ BEGIN
             IF turn.is_up AND arms_up = 1 THEN
                 firing := ROW('violations', 'warn', firing.ends_at, NULL, turn.since);
             END IF;
-            IF turn.is_up AND turn.arm <> 'slow' AND firing.severity = 'warn' THEN
+            IF turn.is_up AND turn.detector <> 'slow' AND firing.severity = 'warn' THEN
                 IF firing.begins_at < firing.ends_at THEN
                     RETURN NEXT firing;
                 END IF;
@@ -111,14 +112,14 @@ BEGIN
             END IF;
         END LOOP;
 
-        SELECT array_agg(standing.arm) INTO arms
+        SELECT array_agg(standing.detector) INTO detectors
         FROM (
-            SELECT w.arm FROM unnest(walks) AS w
+            SELECT w.detector FROM unnest(walks) AS w
             UNION ALL
             SELECT a
-            FROM unnest(arms) AS a
-            WHERE (a.arm, a.branch_family) NOT IN (SELECT (w.arm).arm, (w.arm).branch_family FROM unnest(walks) AS w)
-        ) AS standing (arm);
+            FROM unnest(detectors) AS a
+            WHERE (a.detector, a.branch_family) NOT IN (SELECT (w.detector).detector, (w.detector).branch_family FROM unnest(walks) AS w)
+        ) AS standing (detector);
 
         history := history || ghostwatch._hour_counts(
             births[first:scored], violated[first:scored], families[first:scored],

@@ -1,29 +1,30 @@
-CREATE FUNCTION ghostwatch._replay_every(
+CREATE FUNCTION ghostwatch._replay_threshold(
     rule ghostwatch.invariant,
     trials ghostwatch._trials,
     begin_at timestamptz,
     end_at timestamptz
-) RETURNS SETOF ghostwatch._firing
+)
+RETURNS SETOF ghostwatch._firing
 LANGUAGE sql
 STABLE
 PARALLEL SAFE
 ROWS 1000
 SET search_path = pg_catalog, pg_temp
-AS $_replay_every$
-    -- When the rule "every" would have found something wrong.
+AS $_replay_threshold$
+    -- When the rule "threshold" would have found something wrong.
     -- Takes the settings, the subjects of the time from watch_for before its begin, and the time.
     WITH trial AS (
         SELECT
             t.born_at,
             t.came_at > t.born_at + coalesce((rule).warn_after, (rule).error_after) AS is_ghost,
             ghostwatch._next_run(t.born_at + coalesce((rule).warn_after, (rule).error_after)) AS opens_at,
-            ghostwatch._next_run(t.born_at + (rule).error_after + interval '1 microsecond') AS escalates_at,
-            ghostwatch._next_run(least(t.came_at, t.born_at + (rule).watch_for + interval '1 microsecond')) AS closes_at,
-            ghostwatch._next_run(t.born_at + (rule).watch_for + interval '1 microsecond') AS leaves_at
+            ghostwatch._next_run(t.born_at + (rule).error_after + '1 microsecond'::interval) AS escalates_at,
+            ghostwatch._next_run(least(t.came_at, t.born_at + (rule).watch_for + '1 microsecond'::interval)) AS closes_at,
+            ghostwatch._next_run(t.born_at + (rule).watch_for + '1 microsecond'::interval) AS leaves_at
         FROM ROWS FROM (unnest((trials).born_at), unnest((trials).came_at)) AS t (born_at, came_at)
     ),
     change AS (
-        SELECT c.at, sum(c.ghosts) AS ghosts, sum(c.errors) AS errors, sum(c.matured) AS matured, sum(c.error_matured) AS error_matured
+        SELECT c.at, sum(c.violations) AS violations, sum(c.errors) AS errors, sum(c.due) AS due, sum(c.error_due) AS error_due
         FROM trial AS t
         CROSS JOIN LATERAL (
             VALUES
@@ -31,7 +32,7 @@ AS $_replay_every$
                 (t.escalates_at, 0, (t.is_ghost AND t.escalates_at < t.closes_at)::integer, 0, 1),
                 (t.closes_at, -(t.is_ghost AND t.opens_at < t.closes_at)::integer, -(t.is_ghost AND t.escalates_at < t.closes_at)::integer, 0, 0),
                 (t.leaves_at, 0, 0, -1, -1)
-        ) AS c (at, ghosts, errors, matured, error_matured)
+        ) AS c (at, violations, errors, due, error_due)
         -- Of those who got their row in time only the share that they make is of interest.
         WHERE (t.is_ghost OR (rule).min_rate > 0) AND isfinite(c.at) AND c.at <= end_at
         GROUP BY c.at
@@ -39,10 +40,10 @@ AS $_replay_every$
     total AS (
         SELECT
             c.at,
-            sum(c.ghosts) OVER so_far AS ghosts,
+            sum(c.violations) OVER so_far AS violations,
             sum(c.errors) OVER so_far AS errors,
-            sum(c.matured) OVER so_far AS matured,
-            sum(c.error_matured) OVER so_far AS error_matured
+            sum(c.due) OVER so_far AS due,
+            sum(c.error_due) OVER so_far AS error_due
         FROM change AS c
         WINDOW so_far AS (ORDER BY c.at)
     ),
@@ -50,8 +51,8 @@ AS $_replay_every$
         SELECT
             greatest(t.at, begin_at) AS at,
             CASE
-                WHEN t.ghosts < greatest((rule).min_count, (rule).min_rate * t.matured) THEN 'none'
-                WHEN t.errors >= greatest((rule).min_count, (rule).min_rate * t.error_matured) THEN 'error'
+                WHEN t.violations < greatest((rule).min_count, (rule).min_rate * t.due) THEN 'none'
+                WHEN t.errors >= greatest((rule).min_count, (rule).min_rate * t.error_due) THEN 'error'
                 ELSE 'warn'
             END AS severity,
             t.at AS ordering
@@ -67,11 +68,11 @@ AS $_replay_every$
         WHERE t.is_turn
     )
     SELECT
-        'violations', s.severity, s.begins_at, s.ends_at, s.begins_at - coalesce((rule).warn_after, (rule).error_after) - interval '1 minute'
+        'violations', s.severity, s.begins_at, s.ends_at, s.begins_at - coalesce((rule).warn_after, (rule).error_after) - '1 minute'::interval
     FROM stretch AS s
     WHERE s.severity <> 'none' AND s.begins_at IS DISTINCT FROM s.ends_at
     ORDER BY s.begins_at
-$_replay_every$;
+$_replay_threshold$;
 
-COMMENT ON FUNCTION ghostwatch._replay_every(ghostwatch.invariant, ghostwatch._trials, timestamptz, timestamptz) IS
-'When the rule "every" would have found something wrong, with a check run every minute.';
+COMMENT ON FUNCTION ghostwatch._replay_threshold(ghostwatch.invariant, ghostwatch._trials, timestamptz, timestamptz) IS
+'When the rule "threshold" would have found something wrong, with a check run every minute.';

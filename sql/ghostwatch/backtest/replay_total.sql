@@ -2,7 +2,8 @@ CREATE FUNCTION ghostwatch._replay_total(
     rule ghostwatch.invariant,
     begin_at timestamptz,
     end_at timestamptz
-) RETURNS text
+)
+RETURNS text
 LANGUAGE sql
 STABLE
 PARALLEL RESTRICTED
@@ -12,8 +13,8 @@ AS $_replay_total$
     -- Takes the invariant with the settings to replay, and the time. Raises GW038 and GW039.
     SELECT format(
         '%s, %s, firing %s %% of the time',
-        ghostwatch._counted(count(*), 'alert'),
-        ghostwatch._counted(coalesce(sum(r.messages), 0), 'message'),
+        ghostwatch._pluralize(count(*), 'alert'),
+        ghostwatch._pluralize(coalesce(sum(r.messages), 0), 'message'),
         round((100 * coalesce(sum(extract(EPOCH FROM r.lasted)), 0) / extract(EPOCH FROM end_at - begin_at))::numeric, 1)
     )
     FROM ghostwatch._replay(rule, begin_at, end_at) AS r

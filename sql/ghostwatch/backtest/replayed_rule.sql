@@ -1,7 +1,8 @@
 CREATE FUNCTION ghostwatch._replayed_rule(
     invariant_id integer,
     settings jsonb
-) RETURNS ghostwatch.invariant
+)
+RETURNS ghostwatch.invariant
 LANGUAGE plpgsql
 STABLE
 PARALLEL SAFE
@@ -38,7 +39,7 @@ BEGIN
     END IF;
 
     IF problem IS NULL AND (
-        rule.rule IN ('every', 'drift') AND rule.error_after >= '0' AND coalesce(rule.warn_after >= '0' AND rule.warn_after < rule.error_after, true)
+        rule.rule IN ('threshold', 'drift') AND rule.error_after >= '0' AND coalesce(rule.warn_after >= '0' AND rule.warn_after < rule.error_after, true)
         AND rule.watch_for > rule.error_after AND rule.watch_for <= '1000 years' AND rule.min_count >= 1 AND rule.min_rate BETWEEN 0 AND 1 AND rule.days_per_false_alarm > 0 AND rule.days_per_false_alarm < 'infinity'
         AND rule.expected_rate > 0 AND rule.expected_rate < 1 AND rule.branch_ceiling > 0 AND rule.branch_ceiling <= 1
     ) IS NOT TRUE THEN

@@ -3,7 +3,8 @@ CREATE FUNCTION ghostwatch._trials_between(
     after timestamptz,
     up_to timestamptz,
     most integer DEFAULT 5000000
-) RETURNS ghostwatch._trials
+)
+RETURNS ghostwatch._trials
 LANGUAGE plpgsql
 STABLE
 PARALLEL RESTRICTED
@@ -33,17 +34,17 @@ BEGIN
     END IF;
 
     IF rule.related_at_column IS NULL THEN
-        -- Within its minute nobody knows the order any more: ghosts are spread evenly.
+        -- Within its minute nobody knows the order any more: violations are spread evenly.
         SELECT
-            array_agg(b.minute + (n - 0.5) / b.matured * interval '1 minute' ORDER BY b.minute, (n - 0.5) / b.matured),
+            array_agg(b.minute + (n - 0.5) / b.due * '1 minute'::interval ORDER BY b.minute, (n - 0.5) / b.due),
             array_agg(
-                CASE WHEN n * b.ghosts / b.matured > (n - 1) * b.ghosts / b.matured THEN 'infinity' ELSE b.minute END
-                ORDER BY b.minute, (n - 0.5) / b.matured
+                CASE WHEN n * b.violations / b.due > (n - 1) * b.violations / b.due THEN 'infinity' ELSE b.minute END
+                ORDER BY b.minute, (n - 0.5) / b.due
             ),
-            array_agg(b.branch_family ORDER BY b.minute, (n - 0.5) / b.matured)
+            array_agg(b.branch_family ORDER BY b.minute, (n - 0.5) / b.due)
         INTO trials
         FROM ghostwatch.branch_minute AS b
-        CROSS JOIN LATERAL generate_series(1, b.matured::bigint) AS n
+        CROSS JOIN LATERAL generate_series(1, b.due::bigint) AS n
         WHERE b.invariant_id = rule.invariant_id
             AND b.minute > after
             AND b.minute <= up_to;

@@ -5,7 +5,8 @@ CREATE FUNCTION ghostwatch._check_expression(
     expected_type text,
     statement text,
     expression_path text
-) RETURNS void
+)
+RETURNS void
 LANGUAGE plpgsql
 VOLATILE
 PARALLEL UNSAFE

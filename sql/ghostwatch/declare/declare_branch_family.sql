@@ -2,7 +2,8 @@ CREATE FUNCTION ghostwatch.declare_branch_family(
     contract text,
     pattern text,
     family text
-) RETURNS void
+)
+RETURNS void
 LANGUAGE plpgsql
 VOLATILE
 PARALLEL UNSAFE

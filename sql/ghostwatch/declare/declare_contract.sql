@@ -9,10 +9,11 @@ CREATE FUNCTION ghostwatch.declare_contract(
     time_zone text DEFAULT NULL,
     lateness interval DEFAULT '2 minutes',
     description text DEFAULT NULL,
-    noun text DEFAULT NULL,
+    subject_label text DEFAULT NULL,
     capture boolean DEFAULT false,
     look_up_in name[] DEFAULT current_schemas(false)
-) RETURNS void
+)
+RETURNS void
 LANGUAGE plpgsql
 VOLATILE
 PARALLEL UNSAFE
@@ -106,14 +107,14 @@ BEGIN
 
     INSERT INTO ghostwatch.contract AS c (
         name, subject, key_column, born_at_column, branch_expression, exempt_predicate, exempt_branches,
-        time_zone, lateness, capture, search_path, noun, description
+        time_zone, lateness, capture, search_path, subject_label, description
     )
     VALUES (
         declare_contract.name, declare_contract.subject, declare_contract.key_column, declare_contract.born_at_column,
         declare_contract.branch_expression, declare_contract.exempt_predicate, coalesce(declare_contract.exempt_branches, '{}'),
         declare_contract.time_zone, ghostwatch._fixed_length(declare_contract.lateness), coalesce(declare_contract.capture, false),
         expression_path,
-        coalesce(nullif(declare_contract.noun, ''), 'new rows of ' || declare_contract.subject), declare_contract.description
+        coalesce(nullif(declare_contract.subject_label, ''), 'new rows of ' || declare_contract.subject), declare_contract.description
     )
     ON CONFLICT ON CONSTRAINT contract_name_key DO UPDATE
     SET subject = excluded.subject,
@@ -126,7 +127,7 @@ BEGIN
         lateness = excluded.lateness,
         capture = excluded.capture,
         search_path = excluded.search_path,
-        noun = excluded.noun,
+        subject_label = excluded.subject_label,
         description = excluded.description
     RETURNING c.contract_id INTO its_contract_id;
 
@@ -156,7 +157,7 @@ COMMENT ON FUNCTION ghostwatch.declare_contract(text, regclass, name, name, text
 name: of the contract. subject: the table whose rows are watched. key_column: its key. born_at_column: its time of birth, timestamptz or timestamp.
 branch_expression: SQL over the alias s giving the path the subject came by. exempt_predicate: boolean SQL over s; such subjects are not judged.
 exempt_branches: LIKE patterns of branches that are not judged. time_zone: in which a timestamp without time zone is read (default: this session''s).
-lateness: how far a birth time may lie before the start of its transaction (clocks that differ). noun: what messages call the subjects, in the plural.
+lateness: how far a birth time may lie before the start of its transaction (clocks that differ). subject_label: what messages call the subjects, in the plural.
 capture: a trigger notes arrivals by the database''s clock, so that neither an index on the birth time nor the application''s clocks matter.
 look_up_in: the schemas in which names in the expressions are looked up (default: the search path of this session).
 Raises GW002 (not a table), GW003 (no such column), GW004 to GW006 (an expression is not valid, or the table not readable), GW008 (belongs to another role), GW009 (key cannot be compared), GW010 (no time of birth), GW011 (no such time zone), GW012 (lateness), GW016 (no name, or an exempt branch that is no pattern), GW017 (capture on what is no table).';

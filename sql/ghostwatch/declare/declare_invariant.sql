@@ -8,16 +8,17 @@ CREATE FUNCTION ghostwatch.declare_invariant(
     warn_after interval DEFAULT NULL,
     error_after interval DEFAULT '5 minutes',
     watch_for interval DEFAULT '25 minutes',
-    rule text DEFAULT 'every',
+    rule text DEFAULT 'threshold',
     runbook_url text DEFAULT NULL,
     description text DEFAULT NULL,
-    noun text DEFAULT NULL,
+    missing_label text DEFAULT NULL,
     min_count integer DEFAULT 1,
     min_rate double precision DEFAULT 0,
     days_per_false_alarm double precision DEFAULT 90,
     expected_rate double precision DEFAULT 0.10,
     branch_ceiling double precision DEFAULT 0.80
-) RETURNS void
+)
+RETURNS void
 LANGUAGE plpgsql
 VOLATILE
 PARALLEL UNSAFE
@@ -97,11 +98,11 @@ BEGIN
                   HINT = format('%s, error_after => %L, watch_for => %L)', statement, error_after, error_after + '20 minutes');
     END IF;
 
-    IF rule IS NULL OR rule NOT IN ('every', 'drift') THEN
+    IF rule IS NULL OR rule NOT IN ('threshold', 'drift') THEN
         RAISE EXCEPTION 'there is no rule %', coalesce(quote_literal(rule), 'NULL')
             USING ERRCODE = 'GW014',
-                  DETAIL = 'every: an alert while a violation is open. drift: an alert when the rate of violations has moved.',
-                  HINT = statement || ', rule => ''every'')';
+                  DETAIL = 'threshold: an alert while a violation is open. drift: an alert when the rate of violations has moved.',
+                  HINT = statement || ', rule => ''threshold'')';
     END IF;
 
     IF (min_count >= 1 AND min_rate BETWEEN 0 AND 1 AND days_per_false_alarm > 0 AND days_per_false_alarm < 'infinity'
@@ -118,7 +119,7 @@ BEGIN
 
     INSERT INTO ghostwatch.invariant AS i (
         contract_id, name, related, related_key_column, predicate, related_at_column, warn_after, error_after, watch_for,
-        rule, min_count, min_rate, days_per_false_alarm, expected_rate, branch_ceiling, noun, runbook_url, description
+        rule, min_count, min_rate, days_per_false_alarm, expected_rate, branch_ceiling, missing_label, runbook_url, description
     )
     VALUES (
         its_contract.contract_id, declare_invariant.name, declare_invariant.related, declare_invariant.related_key_column,
@@ -126,7 +127,7 @@ BEGIN
         ghostwatch._fixed_length(declare_invariant.error_after), ghostwatch._fixed_length(declare_invariant.watch_for),
         declare_invariant.rule, declare_invariant.min_count, declare_invariant.min_rate, declare_invariant.days_per_false_alarm,
         declare_invariant.expected_rate, declare_invariant.branch_ceiling,
-        coalesce(nullif(declare_invariant.noun, ''), replace(declare_invariant.name, '_', ' ')), declare_invariant.runbook_url, declare_invariant.description
+        coalesce(nullif(declare_invariant.missing_label, ''), replace(declare_invariant.name, '_', ' ')), declare_invariant.runbook_url, declare_invariant.description
     )
     ON CONFLICT ON CONSTRAINT invariant_contract_id_name_key DO UPDATE
     SET related = excluded.related,
@@ -142,7 +143,7 @@ BEGIN
         days_per_false_alarm = excluded.days_per_false_alarm,
         expected_rate = excluded.expected_rate,
         branch_ceiling = excluded.branch_ceiling,
-        noun = excluded.noun,
+        missing_label = excluded.missing_label,
         runbook_url = excluded.runbook_url,
         description = excluded.description
     RETURNING i.invariant_id INTO its_invariant_id;
@@ -171,7 +172,7 @@ COMMENT ON FUNCTION ghostwatch.declare_invariant(
 'Declares one clause of a contract: a row of related with the subject''s key (and predicate) exists in time; declaring again changes it.
 related_key_column: the column of related that holds the subject''s key. predicate: boolean SQL over the aliases s (subject) and r (related).
 related_at_column: when the related row came, for backtests. warn_after, error_after: age of the subject at which a missing row is a warning, an error; an error_after of 0 means due in the transaction of the subject.
-watch_for: age past which an open violation expires. rule: every (an alert while a violation is open) or drift (when their rate has moved).
-noun: what a message says is missing. min_count, min_rate: below these the rule every keeps quiet (violations; share of subjects).
+watch_for: age past which an open violation expires. rule: threshold (an alert while a violation is open) or drift (when their rate has moved).
+missing_label: what a message says is missing. min_count, min_rate: below these the rule threshold keeps quiet (violations; share of subjects).
 days_per_false_alarm (days), expected_rate (share), branch_ceiling (share): settings of the rule drift.
 Raises GW001 (no such contract), GW002, GW003 (no such table or column), GW004 to GW006 (the predicate is not valid, or a table not readable), GW008 (belongs to another role), GW009 (keys cannot be compared), GW010 (no time), GW012, GW013 (thresholds), GW014 (no such rule), GW015 (out of range), GW016 (no name).';

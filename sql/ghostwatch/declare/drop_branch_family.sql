@@ -1,7 +1,8 @@
 CREATE FUNCTION ghostwatch.drop_branch_family(
     contract text,
     pattern text
-) RETURNS boolean
+)
+RETURNS boolean
 LANGUAGE plpgsql
 VOLATILE
 PARALLEL UNSAFE
@@ -20,11 +21,11 @@ BEGIN
     was_there := FOUND;
 
     -- The rule drift waits for evidence, which a family that no pattern leads to any more can never give.
-    DELETE FROM ghostwatch.drift_arm AS a
+    DELETE FROM ghostwatch.drift_detector AS a
     USING ghostwatch.invariant AS i
     WHERE i.contract_id = its_contract_id
         AND a.invariant_id = i.invariant_id
-        AND a.arm = 'branch'
+        AND a.detector = 'branch'
         AND a.branch_family NOT IN ('none', 'other')
         AND NOT EXISTS (
             SELECT FROM ghostwatch.branch_family AS b

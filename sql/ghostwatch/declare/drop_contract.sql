@@ -1,6 +1,7 @@
 CREATE FUNCTION ghostwatch.drop_contract(
     name text
-) RETURNS void
+)
+RETURNS void
 LANGUAGE plpgsql
 VOLATILE
 PARALLEL UNSAFE

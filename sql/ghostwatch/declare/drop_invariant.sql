@@ -1,7 +1,8 @@
 CREATE FUNCTION ghostwatch.drop_invariant(
     contract text,
     invariant text
-) RETURNS void
+)
+RETURNS void
 LANGUAGE plpgsql
 VOLATILE
 PARALLEL UNSAFE

@@ -1,6 +1,7 @@
 CREATE FUNCTION ghostwatch._fixed_length(
     duration interval
-) RETURNS interval
+)
+RETURNS interval
 LANGUAGE sql
 IMMUTABLE
 STRICT

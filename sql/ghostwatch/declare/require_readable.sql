@@ -1,6 +1,7 @@
 CREATE FUNCTION ghostwatch._require_readable(
     relation regclass
-) RETURNS void
+)
+RETURNS void
 LANGUAGE plpgsql
 STABLE
 PARALLEL SAFE

@@ -10,7 +10,8 @@ CREATE FUNCTION ghostwatch.add_channel(
     quiet_time_zone text DEFAULT 'UTC',
     quiet_errors boolean DEFAULT false,
     button_user_ids bigint[] DEFAULT '{}'
-) RETURNS void
+)
+RETURNS void
 LANGUAGE plpgsql
 VOLATILE
 PARALLEL UNSAFE
@@ -72,7 +73,7 @@ BEGIN
         PERFORM ghostwatch._forget_messages(channel.channel_id);
     END IF;
 
-    PERFORM ghostwatch._tell_firing(channel.channel_id, moves, ghostwatch._clock());
+    PERFORM ghostwatch._enqueue_firing(channel.channel_id, moves, ghostwatch._clock());
 END
 $add_channel$;
 

@@ -1,6 +1,7 @@
 CREATE FUNCTION ghostwatch._channel_id(
     channel text
-) RETURNS integer
+)
+RETURNS integer
 LANGUAGE plpgsql
 STABLE
 PARALLEL SAFE

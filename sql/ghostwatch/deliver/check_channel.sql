@@ -6,7 +6,8 @@ CREATE FUNCTION ghostwatch._check_channel(
     quiet_from time,
     quiet_until time,
     quiet_time_zone text
-) RETURNS void
+)
+RETURNS void
 LANGUAGE plpgsql
 STABLE
 PARALLEL SAFE

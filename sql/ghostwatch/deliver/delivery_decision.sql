@@ -1,17 +1,17 @@
-CREATE FUNCTION ghostwatch._hold_back(
+CREATE FUNCTION ghostwatch._delivery_decision(
     told ghostwatch.alert,
     channel ghostwatch.channel,
     as_of timestamptz,
     OUT state text,
     OUT state_reason text,
-    OUT told_by bigint,
+    OUT covered_by bigint,
     OUT next_attempt_at timestamptz
 )
 LANGUAGE plpgsql
 VOLATILE
 PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
-AS $_hold_back$
+AS $_delivery_decision$
 -- How a new message about an alert enters the outbox of a channel: at once, later, or not at all.
 -- Takes the alert, the channel and the time.
 -- Returns the state and, if something speaks against sending now, why and which notification tells it later.
@@ -33,11 +33,11 @@ BEGIN
     IF quiet_until IS NOT NULL AND (told.severity = 'warn' OR channel.quiet_errors) THEN
         state := 'suppressed';
         state_reason := format('quiet hours until %s', quiet_until);
-        told_by := ghostwatch._digest_due(channel.channel_id, quiet_until, as_of);
+        covered_by := ghostwatch._digest_due(channel.channel_id, quiet_until, as_of);
         RETURN;
     END IF;
 
-    -- While the checks of a contract come back after an outage, what they find is kept for one recap.
+    -- While the checks of a contract come back after an outage, what they find is kept for one outage summary.
     IF told.kind <> 'checks_stopped' AND EXISTS (
         SELECT
         FROM ghostwatch.alert AS a
@@ -45,7 +45,7 @@ BEGIN
             AND a.state = 'firing'
             AND (a.evidence -> 'contracts' ? told.contract) IS NOT FALSE
     ) THEN
-        state_reason := 'kept for the recap of an outage of the checks';
+        state_reason := 'kept for the outage summary';
         next_attempt_at := 'infinity';
     END IF;
 
@@ -63,7 +63,7 @@ BEGIN
         next_attempt_at := 'infinity';
     END IF;
 END
-$_hold_back$;
+$_delivery_decision$;
 
-COMMENT ON FUNCTION ghostwatch._hold_back(ghostwatch.alert, ghostwatch.channel, timestamptz) IS
+COMMENT ON FUNCTION ghostwatch._delivery_decision(ghostwatch.alert, ghostwatch.channel, timestamptz) IS
 'How a new message about an alert enters the outbox of a channel: at once, later, or not at all, and why.';

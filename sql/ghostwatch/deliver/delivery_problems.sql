@@ -9,7 +9,7 @@ SET search_path = pg_catalog, pg_temp
 AS $_delivery_problems$
     -- What keeps alerts from somebody at the moment, a sentence each; no row while all is well.
     -- A closed channel matters where nobody else was told of an alert either.
-    SELECT format('Channel %s is closed (%s), and nobody else is told of %s.', c.name, c.disabled_reason, ghostwatch._counted(count(*), 'alert'))
+    SELECT format('Channel %s is closed (%s), and nobody else is told of %s.', c.name, c.disabled_reason, ghostwatch._pluralize(count(*), 'alert'))
     FROM ghostwatch.channel AS c
     INNER JOIN ghostwatch.notification AS n
         ON n.channel_id = c.channel_id

@@ -2,7 +2,8 @@ CREATE FUNCTION ghostwatch._digest_due(
     channel_id integer,
     due_at timestamptz,
     as_of timestamptz
-) RETURNS bigint
+)
+RETURNS bigint
 LANGUAGE sql
 VOLATILE
 PARALLEL UNSAFE

@@ -1,7 +1,8 @@
 CREATE FUNCTION ghostwatch.disable_channel(
     name text,
     reason text DEFAULT NULL
-) RETURNS void
+)
+RETURNS void
 LANGUAGE plpgsql
 VOLATILE
 PARALLEL UNSAFE

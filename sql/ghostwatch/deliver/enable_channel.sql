@@ -1,6 +1,7 @@
 CREATE FUNCTION ghostwatch.enable_channel(
     name text
-) RETURNS void
+)
+RETURNS void
 LANGUAGE plpgsql
 VOLATILE
 PARALLEL UNSAFE

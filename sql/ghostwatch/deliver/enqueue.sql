@@ -1,14 +1,15 @@
-CREATE FUNCTION ghostwatch._tell(
+CREATE FUNCTION ghostwatch._enqueue(
     alert_id bigint,
     reason text,
     as_of timestamptz,
     only_channel_id integer DEFAULT NULL
-) RETURNS void
+)
+RETURNS void
 LANGUAGE plpgsql
 VOLATILE
 PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
-AS $_tell$
+AS $_enqueue$
 -- Puts what there is to tell about an alert into the outbox of every channel that is meant to hear of it.
 -- Takes the alert, why it is told ('updated' for an edit, anything else for a new message), the time, and one
 -- channel if only that one is told.
@@ -16,7 +17,7 @@ DECLARE
     told    ghostwatch.alert;
     channel ghostwatch.channel;
 BEGIN
-    SELECT a.* INTO STRICT told FROM ghostwatch.alert AS a WHERE a.alert_id = _tell.alert_id;
+    SELECT a.* INTO STRICT told FROM ghostwatch.alert AS a WHERE a.alert_id = _enqueue.alert_id;
 
     -- Disabled channels are told as well: what is meant for them goes out when they are enabled again.
     FOR channel IN
@@ -32,10 +33,10 @@ BEGIN
         END IF;
 
         -- The first message always shows where the incident stands.
-        PERFORM ghostwatch._queue_edit(_tell.alert_id, channel.channel_id, as_of);
+        PERFORM ghostwatch._queue_edit(_enqueue.alert_id, channel.channel_id, as_of);
     END LOOP;
 END
-$_tell$;
+$_enqueue$;
 
-COMMENT ON FUNCTION ghostwatch._tell(bigint, text, timestamptz, integer) IS
+COMMENT ON FUNCTION ghostwatch._enqueue(bigint, text, timestamptz, integer) IS
 'Puts what there is to tell about an alert into the outbox, channel by channel.';

@@ -1,13 +1,14 @@
-CREATE FUNCTION ghostwatch._tell_firing(
+CREATE FUNCTION ghostwatch._enqueue_firing(
     channel_id integer,
     moved boolean,
     as_of timestamptz
-) RETURNS void
+)
+RETURNS void
 LANGUAGE plpgsql
 VOLATILE
 PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
-AS $_tell_firing$
+AS $_enqueue_firing$
 -- Tells a channel about firing alerts of which its chat was told nothing so far: it is new, or hears of more now.
 -- Takes the channel, whether it has moved to another chat, and the time.
 DECLARE
@@ -19,14 +20,14 @@ BEGIN
         WHERE a.state = 'firing'
             AND (moved OR NOT EXISTS (
                 SELECT FROM ghostwatch.notification AS n
-                WHERE n.alert_id = a.alert_id AND n.channel_id = _tell_firing.channel_id
+                WHERE n.alert_id = a.alert_id AND n.channel_id = _enqueue_firing.channel_id
             ))
         ORDER BY a.alert_id
     LOOP
-        PERFORM ghostwatch._tell(firing, 'opened', as_of, channel_id);
+        PERFORM ghostwatch._enqueue(firing, 'opened', as_of, channel_id);
     END LOOP;
 END
-$_tell_firing$;
+$_enqueue_firing$;
 
-COMMENT ON FUNCTION ghostwatch._tell_firing(integer, boolean, timestamptz) IS
+COMMENT ON FUNCTION ghostwatch._enqueue_firing(integer, boolean, timestamptz) IS
 'Tells a channel about firing alerts of which its chat was told nothing so far.';

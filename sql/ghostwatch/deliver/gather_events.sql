@@ -70,7 +70,7 @@ BEGIN
                     AND earlier.reason = 'events'
                     AND earlier.state = 'sent'
                     AND earlier.created_at > _gather_events.as_of - '1 day'::interval
-            ) AS told_at
+            ) AS last_notified_at
         FROM ghostwatch.channel
         LEFT JOIN LATERAL (
             SELECT pending.notification_id
@@ -96,7 +96,7 @@ BEGIN
                 'events',
                 ghostwatch._merge_events('{}', gathering),
                 _gather_events.as_of,
-                greatest(_gather_events.as_of, target.told_at + ghostwatch._setting('event_interval')::interval)
+                greatest(_gather_events.as_of, target.last_notified_at + ghostwatch._setting('event_interval')::interval)
             );
         END IF;
     END LOOP;

@@ -13,8 +13,8 @@ BEGIN
         SELECT
             to_jsonb(alert)
             || jsonb_build_object(
-                'contract_noun', contract.noun,
-                'invariant_noun', invariant.noun,
+                'subject_label', contract.subject_label,
+                'missing_label', invariant.missing_label,
                 'warn_after', extract(EPOCH FROM invariant.warn_after),
                 'error_after', extract(EPOCH FROM invariant.error_after),
                 'watch_for', extract(EPOCH FROM invariant.watch_for),

@@ -8,7 +8,7 @@ PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $_overdue_since$
     -- Since when the oldest notification waits that should be in its chat by now: also one that waits for its next
-    -- attempt, for a chat that is held, or for a channel that is closed. What has its own time (a digest, a recap, an
+    -- attempt, for a chat that is held, or for a channel that is closed. What has its own time (a digest, an outage summary, an
     -- edit) is not late before it.
     SELECT min(greatest(n.created_at, CASE WHEN n.attempts = 0 AND n.waits_for IS NULL THEN n.next_attempt_at END))
     FROM ghostwatch.notification AS n

@@ -2,7 +2,8 @@ CREATE FUNCTION ghostwatch._queue_edit(
     alert_id bigint,
     channel_id integer,
     as_of timestamptz
-) RETURNS void
+)
+RETURNS void
 LANGUAGE plpgsql
 VOLATILE
 PARALLEL UNSAFE

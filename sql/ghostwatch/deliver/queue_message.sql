@@ -3,7 +3,8 @@ CREATE FUNCTION ghostwatch._queue_message(
     channel ghostwatch.channel,
     reason text,
     as_of timestamptz
-) RETURNS void
+)
+RETURNS void
 LANGUAGE plpgsql
 VOLATILE
 PARALLEL UNSAFE
@@ -16,24 +17,24 @@ DECLARE
     superseded text[];
 BEGIN
     INSERT INTO ghostwatch.notification AS n (
-        channel_id, alert_id, reason, state, state_reason, told_by, created_at, next_attempt_at
+        channel_id, alert_id, reason, state, state_reason, covered_by, created_at, next_attempt_at
     )
-    SELECT channel.channel_id, told.alert_id, reason, h.state, h.state_reason, h.told_by, as_of, h.next_attempt_at
-    FROM ghostwatch._hold_back(told, channel, as_of) AS h
+    SELECT channel.channel_id, told.alert_id, reason, h.state, h.state_reason, h.covered_by, as_of, h.next_attempt_at
+    FROM ghostwatch._delivery_decision(told, channel, as_of) AS h
     RETURNING n.notification_id, n.state, n.next_attempt_at INTO entered;
 
     -- Messages are rendered from the state at sending time: what still waits (Telegram was unreachable, say)
     -- would tell this very state, so one message with all the times takes the place of them all, even if that one
-    -- is suppressed. A recap also tells what was kept for it.
+    -- is suppressed. An outage summary also tells what was kept for it.
     WITH waiting AS (
         UPDATE ghostwatch.notification AS n
         SET
             state = 'superseded',
             state_reason = format('still waiting when %s was due', _queue_message.reason),
-            told_by = entered.notification_id
+            covered_by = entered.notification_id
         WHERE (
                 n.alert_id = told.alert_id
-                OR (_queue_message.reason = 'recap' AND n.next_attempt_at = 'infinity')
+                OR (_queue_message.reason = 'outage_summary' AND n.next_attempt_at = 'infinity')
             )
             AND n.channel_id = channel.channel_id
             AND n.state = 'pending'

@@ -40,7 +40,7 @@ BEGIN
         SET
             state = 'superseded',
             state_reason = 'told by the summary of a maintenance window',
-            told_by = entered
+            covered_by = entered
         WHERE n.channel_id = channel.channel_id
             AND n.state = 'pending'
             AND n.next_attempt_at = 'infinity'

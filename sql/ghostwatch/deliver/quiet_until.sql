@@ -1,7 +1,8 @@
 CREATE FUNCTION ghostwatch._quiet_until(
     channel ghostwatch.channel,
     as_of timestamptz
-) RETURNS timestamptz
+)
+RETURNS timestamptz
 LANGUAGE sql
 STABLE
 PARALLEL SAFE

@@ -8,7 +8,7 @@ VOLATILE
 PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $_release_kept_messages$
--- The checks of one contract may be back long before those of another: its alerts do not wait for the recap.
+-- The checks of one contract may be back long before those of another: its alerts do not wait for the outage summary.
 BEGIN
     UPDATE ghostwatch.notification AS n
     SET
@@ -19,7 +19,7 @@ BEGIN
         AND a.contract <> ALL (stopped_contracts)
         AND n.state = 'pending'
         AND n.next_attempt_at = 'infinity'
-        AND n.state_reason = 'kept for the recap of an outage of the checks';
+        AND n.state_reason = 'kept for the outage summary';
 
     IF FOUND THEN
         PERFORM ghostwatch._wake_sidecars();
@@ -28,4 +28,4 @@ END
 $_release_kept_messages$;
 
 COMMENT ON FUNCTION ghostwatch._release_kept_messages(text[], timestamptz) IS
-'Sends what was kept for the recap of an outage about contracts whose checks are back.';
+'Sends what was kept for the outage summary about contracts whose checks are back.';

@@ -30,15 +30,15 @@ BEGIN
 
     -- A digest hands on what was kept back for it.
     UPDATE ghostwatch.notification
-    SET told_by = later
-    WHERE notification.told_by = claimed.notification_id
+    SET covered_by = later
+    WHERE notification.covered_by = claimed.notification_id
         AND later IS NOT NULL;
 
     UPDATE ghostwatch.notification
     SET
         state = CASE WHEN later IS NULL THEN 'pending' ELSE 'superseded' END,
         state_reason = _requeue.error,
-        told_by = later,
+        covered_by = later,
         claimed_by = NULL,
         lease_until = NULL,
         attempts = _requeue.attempts,

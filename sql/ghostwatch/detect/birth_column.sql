@@ -1,6 +1,7 @@
 CREATE FUNCTION ghostwatch._birth_column(
     clause ghostwatch._clause
-) RETURNS text
+)
+RETURNS text
 LANGUAGE sql
 IMMUTABLE
 PARALLEL SAFE

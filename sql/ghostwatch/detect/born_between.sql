@@ -2,7 +2,8 @@ CREATE FUNCTION ghostwatch._born_between(
     clause ghostwatch._clause,
     after timestamptz,
     up_to timestamptz
-) RETURNS text
+)
+RETURNS text
 LANGUAGE plpgsql
 STABLE
 PARALLEL SAFE
@@ -13,7 +14,7 @@ AS $_born_between$
 DECLARE
     -- Where a clock was set back or forward within these hours, local times repeat or never happen;
     -- then the index reads a little more, and the exact condition sorts it out.
-    margin constant interval := interval '3 hours';
+    margin constant interval := '3 hours'::interval;
     exact constant text := format('%1$s > %2$L AND %1$s <= %3$L', ghostwatch._written_birth(clause), after, up_to);
 BEGIN
     IF clause.time_zone IS NULL THEN
@@ -24,9 +25,9 @@ BEGIN
         's.%1$I > %2$L AND s.%1$I <= %3$L AND %4$s',
         clause.born_at_column,
         (after AT TIME ZONE clause.time_zone)
-        - CASE WHEN ghostwatch._clock_changes(after, margin, clause.time_zone) THEN margin ELSE interval '0' END,
+        - CASE WHEN ghostwatch._clock_changes(after, margin, clause.time_zone) THEN margin ELSE '0'::interval END,
         (up_to AT TIME ZONE clause.time_zone)
-        + CASE WHEN ghostwatch._clock_changes(up_to, margin, clause.time_zone) THEN margin ELSE interval '0' END,
+        + CASE WHEN ghostwatch._clock_changes(up_to, margin, clause.time_zone) THEN margin ELSE '0'::interval END,
         exact
     );
 END

@@ -1,7 +1,8 @@
 CREATE FUNCTION ghostwatch._check_invariant(
     invariant_id integer,
     recheck boolean
-) RETURNS ghostwatch._check_outcome
+)
+RETURNS ghostwatch._check_outcome
 LANGUAGE plpgsql
 VOLATILE
 PARALLEL UNSAFE

@@ -1,7 +1,8 @@
-CREATE FUNCTION ghostwatch.violations_of(
+CREATE FUNCTION ghostwatch.check_subject(
     contract text,
     subject_key text
-) RETURNS TABLE (
+)
+RETURNS TABLE (
     invariant text,
     satisfied boolean,
     state text,
@@ -13,7 +14,7 @@ STABLE
 PARALLEL RESTRICTED
 ROWS 10
 SET search_path = pg_catalog, pg_temp
-AS $violations_of$
+AS $check_subject$
 -- Every clause of a contract for one subject, as of now, read from the application's own tables.
 -- Raises GW001, GW020 and GW021.
 -- The name of a type is put into a query, from the catalog: @plpgsql_check_options: security_warnings = false
@@ -38,12 +39,12 @@ BEGIN
             ghostwatch._column_type(its_contract.subject, its_contract.key_column)
         )
         INTO is_there
-        USING violations_of.subject_key;
+        USING check_subject.subject_key;
     EXCEPTION WHEN data_exception THEN
         is_there := false;
     END;
     IF NOT is_there THEN
-        RAISE EXCEPTION '% has no row with the key %', its_contract.subject, coalesce(quote_literal(violations_of.subject_key), 'NULL')
+        RAISE EXCEPTION '% has no row with the key %', its_contract.subject, coalesce(quote_literal(check_subject.subject_key), 'NULL')
             USING ERRCODE = 'GW021',
                   DETAIL = format('The key is the column %I.', its_contract.key_column),
                   HINT = format('SELECT %I FROM %s ORDER BY %I DESC LIMIT 5', its_contract.key_column, its_contract.subject, its_contract.born_at_column);
@@ -53,7 +54,7 @@ BEGIN
         PERFORM set_config('search_path', clause.search_path, true);
         EXECUTE ghostwatch._subject_query(clause, format('(%s) AS s', ghostwatch._subject_by_key(
             clause,
-            quote_nullable(violations_of.subject_key),
+            quote_nullable(check_subject.subject_key),
             -- An arrival is forgotten once nobody judges it any more.
             format('coalesce((SELECT max(a.arrived_at) FROM ghostwatch.arrival AS a WHERE a.contract_id = %s AND a.subject_key = s.%I::text), %s)',
                    clause.contract_id, clause.key_column, ghostwatch._written_birth(clause))
@@ -74,14 +75,14 @@ BEGIN
         RETURN NEXT;
     END LOOP;
 END
-$violations_of$;
+$check_subject$;
 
-COMMENT ON FUNCTION ghostwatch.violations_of(text, text) IS
+COMMENT ON FUNCTION ghostwatch.check_subject(text, text) IS
 'Every clause of a contract for one subject, as of now, read from the application''s tables.
 satisfied: whether the row is there. state: holds, broken, not due yet, or exempt. due_at: when the row is or was due. explanation: the same in words.
 Raises GW001 (no such contract), GW020 (belongs to another role), GW021 (no such subject).';
 
-CREATE FUNCTION ghostwatch.violations_of(
+CREATE FUNCTION ghostwatch.check_subject(
     contract text,
     subject_key bigint
 )
@@ -97,11 +98,11 @@ STABLE
 PARALLEL RESTRICTED
 ROWS 10
 SET search_path = pg_catalog, pg_temp
-AS $violations_of$
+AS $check_subject$
     -- A number does not become text by itself, so a key that is one would find no function.
     SELECT v.*
-    FROM ghostwatch.violations_of(violations_of.contract, violations_of.subject_key::text) AS v
-$violations_of$;
+    FROM ghostwatch.check_subject(check_subject.contract, check_subject.subject_key::text) AS v
+$check_subject$;
 
-COMMENT ON FUNCTION ghostwatch.violations_of(text, bigint) IS
-'Every clause of a contract for one subject whose key is a number; see ghostwatch.violations_of(text, text).';
+COMMENT ON FUNCTION ghostwatch.check_subject(text, bigint) IS
+'Every clause of a contract for one subject whose key is a number; see ghostwatch.check_subject(text, text).';

@@ -2,7 +2,8 @@ CREATE FUNCTION ghostwatch._clock_changes(
     moment timestamptz,
     margin interval,
     time_zone text
-) RETURNS boolean
+)
+RETURNS boolean
 LANGUAGE sql
 STABLE
 PARALLEL SAFE

@@ -1,7 +1,8 @@
 CREATE FUNCTION ghostwatch._family_expression(
     contract_id integer,
     branch text
-) RETURNS text
+)
+RETURNS text
 LANGUAGE sql
 STABLE
 PARALLEL SAFE

@@ -5,7 +5,8 @@ CREATE FUNCTION ghostwatch._finish_run(
     judged integer,
     opened integer,
     backlog boolean
-) RETURNS void
+)
+RETURNS void
 LANGUAGE plpgsql
 VOLATILE
 PARALLEL UNSAFE

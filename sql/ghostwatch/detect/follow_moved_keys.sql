@@ -2,7 +2,8 @@ CREATE FUNCTION ghostwatch._follow_moved_keys(
     clause ghostwatch._clause,
     as_of timestamptz,
     births_of_the_gone timestamptz[]
-) RETURNS void
+)
+RETURNS void
 LANGUAGE plpgsql
 VOLATILE
 PARALLEL UNSAFE

@@ -32,14 +32,14 @@ BEGIN
         SELECT count(*) FILTER (WHERE NOT g.is_error), count(*) FILTER (WHERE g.is_error), count(*),
             coalesce((SELECT array_agg(o.subject_key ORDER BY o.born_at, o.subject_key)
                       FROM (SELECT o.subject_key, o.born_at FROM ghost AS o ORDER BY o.born_at, o.subject_key LIMIT 5) AS o), '{}'),
-            coalesce((SELECT jsonb_agg(jsonb_build_object('family', f.branch_family, 'ghosts', f.ghosts)
-                                       ORDER BY f.ghosts DESC, f.branch_family)
-                      FROM (SELECT b.branch_family, count(*) AS ghosts FROM ghost AS b GROUP BY b.branch_family) AS f), '[]')
+            coalesce((SELECT jsonb_agg(jsonb_build_object('family', f.branch_family, 'violations', f.violations)
+                                       ORDER BY f.violations DESC, f.branch_family)
+                      FROM (SELECT b.branch_family, count(*) AS violations FROM ghost AS b GROUP BY b.branch_family) AS f), '[]')
         FROM ghost AS g
         $query$,
         ghostwatch._subject_query(clause, format(
             '(%s) AS s',
-            ghostwatch._subjects_born(clause, as_of - clause.watch_for - interval '1 microsecond', ghostwatch._due_up_to(clause, as_of))
+            ghostwatch._subjects_born(clause, as_of - clause.watch_for - '1 microsecond'::interval, ghostwatch._due_up_to(clause, as_of))
         )))
     INTO warn_count, error_count, total, sample_keys, branches
     USING as_of, clause.error_after;
@@ -50,5 +50,5 @@ $ghost_summary$;
 COMMENT ON FUNCTION ghostwatch.ghost_summary(text, text) IS
 'Who lacks the row of an invariant right now; reads the application''s tables and writes nothing.
 warn_count: not exempt, without the row, and between warn_after and error_after old (both included; none without warn_after). error_count: older, up to and including watch_for. total: both.
-sample_keys: up to five keys, oldest first. branches: [{"family": text, "ghosts": n}, …], most first.
+sample_keys: up to five keys, oldest first. branches: [{"family": text, "violations": n}, …], most first.
 Raises GW001 (no such contract), GW007 (no such invariant), GW020 (belongs to another role).';

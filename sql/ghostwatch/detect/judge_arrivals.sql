@@ -28,11 +28,11 @@ BEGIN
     settled_up_to := ghostwatch._settled_up_to(clause, as_of);
 
     arrivals := ghostwatch._subjects_born(clause, progress.watermark, due_up_to);
-    IF EXISTS (SELECT FROM ghostwatch.judged AS j WHERE j.invariant_id = clause.invariant_id) THEN
+    IF EXISTS (SELECT FROM ghostwatch.checked_ahead AS j WHERE j.invariant_id = clause.invariant_id) THEN
         -- Arrivals are sorted out before their subjects are looked up.
         arrivals := arrivals || format(
             E'\n    AND (%s) NOT IN (\n'
-            '        SELECT k.subject_key::%s, k.born_at FROM ghostwatch.judged AS j\n'
+            '        SELECT k.subject_key::%s, k.born_at FROM ghostwatch.checked_ahead AS j\n'
             '        CROSS JOIN unnest(j.subject_keys, j.births) AS k (subject_key, born_at) WHERE j.invariant_id = %s)',
             CASE
                 WHEN clause.capture THEN 'a.subject_key, a.arrived_at'
@@ -54,19 +54,19 @@ BEGIN
 
     UPDATE ghostwatch.check_progress AS p
     SET watermark = new_watermark,
-        horizon = greatest(p.horizon, judged_up_to),
-        catching_up_since = CASE WHEN backlog THEN coalesce(p.catching_up_since, p.horizon) END
+        checked_up_to = greatest(p.checked_up_to, judged_up_to),
+        catching_up_since = CASE WHEN backlog THEN coalesce(p.catching_up_since, p.checked_up_to) END
     WHERE p.invariant_id = clause.invariant_id;
 
-    IF batch.born_from <= progress.horizon THEN
+    IF batch.born_from <= progress.checked_up_to THEN
         PERFORM ghostwatch._note_skew(clause, progress, batch.born_from, as_of);
     END IF;
 
     IF batch.unsafe_keys IS NOT NULL THEN
-        INSERT INTO ghostwatch.judged (invariant_id, born_up_to, subject_keys, births)
+        INSERT INTO ghostwatch.checked_ahead (invariant_id, born_up_to, subject_keys, births)
         VALUES (clause.invariant_id, batch.unsafe_up_to, batch.unsafe_keys, batch.unsafe_births);
     END IF;
-    DELETE FROM ghostwatch.judged AS j
+    DELETE FROM ghostwatch.checked_ahead AS j
     WHERE j.invariant_id = clause.invariant_id AND j.born_up_to <= new_watermark;
 
     IF batch.trial_born_at IS NOT NULL THEN

@@ -4,7 +4,8 @@ CREATE FUNCTION ghostwatch._judge_batch(
     arrivals text,
     batch_size integer,
     read_again_after timestamptz
-) RETURNS ghostwatch._batch
+)
+RETURNS ghostwatch._batch
 LANGUAGE plpgsql
 VOLATILE
 PARALLEL UNSAFE
@@ -59,13 +60,13 @@ BEGIN
             RETURNING v.state
         ),
         counted AS (
-            INSERT INTO ghostwatch.branch_minute AS m (invariant_id, minute, branch_family, matured, ghosts)
+            INSERT INTO ghostwatch.branch_minute AS m (invariant_id, minute, branch_family, due, violations)
             SELECT $1, date_trunc('minute', a.born_at), a.branch_family, count(*), count(*) FILTER (WHERE a.violated)
             FROM arrival AS a
             WHERE a.is_trial
             GROUP BY date_trunc('minute', a.born_at), a.branch_family
             ON CONFLICT (invariant_id, minute, branch_family) DO UPDATE
-            SET matured = m.matured + excluded.matured, ghosts = m.ghosts + excluded.ghosts
+            SET due = m.due + excluded.due, violations = m.violations + excluded.violations
         )
         SELECT count(*)::integer AS judged,
             (SELECT count(*) FROM opened AS o WHERE o.state <> 'exempt')::integer AS opened,

@@ -3,7 +3,8 @@ CREATE FUNCTION ghostwatch._life_state(
     age interval,
     error_after interval,
     watch_for interval
-) RETURNS text
+)
+RETURNS text
 LANGUAGE sql
 IMMUTABLE
 PARALLEL SAFE

@@ -1,7 +1,8 @@
 CREATE FUNCTION ghostwatch._next_invariant(
     contract text,
     done integer[]
-) RETURNS integer
+)
+RETURNS integer
 LANGUAGE plpgsql
 VOLATILE
 PARALLEL UNSAFE

@@ -3,7 +3,8 @@ CREATE FUNCTION ghostwatch._note_skew(
     progress ghostwatch.check_progress,
     born_at timestamptz,
     as_of timestamptz
-) RETURNS void
+)
+RETURNS void
 LANGUAGE sql
 VOLATILE
 PARALLEL UNSAFE
@@ -15,7 +16,7 @@ AS $_note_skew$
 -- of others began can tell; see ghostwatch._settled_up_to() for what the watermark says of them.
 UPDATE ghostwatch.check_progress AS p
 SET skew = slow.skew, skew_seen_at = as_of
-FROM (SELECT progress.watermark + clause.lateness + interval '1 microsecond' - born_at AS skew) AS slow
+FROM (SELECT progress.watermark + clause.lateness + '1 microsecond'::interval - born_at AS skew) AS slow
 WHERE p.invariant_id = clause.invariant_id
   AND slow.skew > '0'
   AND pg_has_role('pg_read_all_stats', 'USAGE')

@@ -1,7 +1,8 @@
 CREATE FUNCTION ghostwatch._recheck_violations(
     clause ghostwatch._clause,
     as_of timestamptz
-) RETURNS void
+)
+RETURNS void
 LANGUAGE plpgsql
 VOLATILE
 PARALLEL UNSAFE
@@ -73,7 +74,7 @@ BEGIN
         $query$, subject_query)
     INTO births_of_the_gone
     USING clause.invariant_id, as_of, clause.error_after, clause.watch_for,
-          (SELECT p.horizon FROM ghostwatch.check_progress AS p WHERE p.invariant_id = clause.invariant_id);
+          (SELECT p.checked_up_to FROM ghostwatch.check_progress AS p WHERE p.invariant_id = clause.invariant_id);
     PERFORM set_config('search_path', 'pg_catalog, pg_temp', true);
 
     IF births_of_the_gone IS NOT NULL THEN

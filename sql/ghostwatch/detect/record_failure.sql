@@ -3,7 +3,8 @@ CREATE FUNCTION ghostwatch._record_failure(
     as_of timestamptz,
     error_state text,
     error_message text
-) RETURNS void
+)
+RETURNS void
 LANGUAGE plpgsql
 VOLATILE
 PARALLEL UNSAFE

@@ -1,6 +1,7 @@
 CREATE FUNCTION ghostwatch._related_query(
     clause ghostwatch._clause
-) RETURNS text
+)
+RETURNS text
 LANGUAGE sql
 STABLE
 PARALLEL SAFE

@@ -1,6 +1,7 @@
 CREATE FUNCTION ghostwatch._restart_checks(
     invariant_id integer
-) RETURNS void
+)
+RETURNS void
 LANGUAGE plpgsql
 VOLATILE
 PARALLEL UNSAFE
@@ -15,17 +16,17 @@ BEGIN
     SELECT c.* INTO clause FROM ghostwatch._clause AS c WHERE c.invariant_id = _restart_checks.invariant_id;
     start_at := ghostwatch._clock() - clause.watch_for;
 
-    INSERT INTO ghostwatch.check_progress AS p (invariant_id, watermark, horizon)
+    INSERT INTO ghostwatch.check_progress AS p (invariant_id, watermark, checked_up_to)
     VALUES (_restart_checks.invariant_id, start_at, start_at)
     ON CONFLICT ON CONSTRAINT check_progress_pkey DO UPDATE
     SET watermark = excluded.watermark,
-        horizon = excluded.horizon,
+        checked_up_to = excluded.checked_up_to,
         catching_up_since = NULL,
         skew = NULL,
         skew_seen_at = NULL;
 
     -- What was found under the old definition says nothing about the new one.
-    DELETE FROM ghostwatch.judged AS j WHERE j.invariant_id = _restart_checks.invariant_id;
+    DELETE FROM ghostwatch.checked_ahead AS j WHERE j.invariant_id = _restart_checks.invariant_id;
     DELETE FROM ghostwatch.violation AS v
     WHERE v.invariant_id = _restart_checks.invariant_id
       AND (v.closed_at IS NULL OR v.born_at >= start_at);

@@ -1,7 +1,8 @@
 CREATE FUNCTION ghostwatch._settled_up_to(
     clause ghostwatch._clause,
     as_of timestamptz
-) RETURNS timestamptz
+)
+RETURNS timestamptz
 LANGUAGE plpgsql
 VOLATILE
 PARALLEL RESTRICTED
@@ -38,7 +39,7 @@ BEGIN
     END IF;
 
     -- Excluding that moment itself, which is the birth time of what the oldest transaction inserts.
-    RETURN least(as_of, oldest_start) - clause.lateness - interval '1 microsecond';
+    RETURN least(as_of, oldest_start) - clause.lateness - '1 microsecond'::interval;
 END
 $_settled_up_to$;
 

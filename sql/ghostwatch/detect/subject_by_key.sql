@@ -2,7 +2,8 @@ CREATE FUNCTION ghostwatch._subject_by_key(
     clause ghostwatch._clause,
     subject_key text,
     arrived_at text
-) RETURNS text
+)
+RETURNS text
 LANGUAGE sql
 STABLE
 PARALLEL SAFE

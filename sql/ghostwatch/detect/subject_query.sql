@@ -1,7 +1,8 @@
 CREATE FUNCTION ghostwatch._subject_query(
     clause ghostwatch._clause,
     from_item text
-) RETURNS text
+)
+RETURNS text
 LANGUAGE sql
 STABLE
 PARALLEL SAFE

@@ -2,7 +2,8 @@ CREATE FUNCTION ghostwatch._subjects_born(
     clause ghostwatch._clause,
     after timestamptz,
     up_to timestamptz
-) RETURNS text
+)
+RETURNS text
 LANGUAGE sql
 STABLE
 PARALLEL SAFE

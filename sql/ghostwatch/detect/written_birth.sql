@@ -1,6 +1,7 @@
 CREATE FUNCTION ghostwatch._written_birth(
     clause ghostwatch._clause
-) RETURNS text
+)
+RETURNS text
 LANGUAGE sql
 IMMUTABLE
 PARALLEL SAFE

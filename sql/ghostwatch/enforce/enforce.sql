@@ -86,7 +86,7 @@ BEGIN
     -- The last row is that of all clauses together. Who is unknown counts neither way.
     IF total.refused * 2 > total.subjects - total.unknown THEN
         IF mode = 'reject' AND force IS NOT TRUE AND enforced.enforcement <> 'reject' THEN
-            RAISE EXCEPTION 'contract % would refuse % of %', quote_literal(contract), total.refused, ghostwatch._counted(total.subjects, 'subject')
+            RAISE EXCEPTION 'contract % would refuse % of %', quote_literal(contract), total.refused, ghostwatch._pluralize(total.subjects, 'subject')
             USING
                 ERRCODE = 'GW074',
                 DETAIL = format(
@@ -100,7 +100,7 @@ BEGIN
                 );
         ELSIF mode = 'warn' THEN
             RAISE WARNING 'contract % would record a violation for % of %',
-                quote_literal(contract), total.refused, ghostwatch._counted(total.subjects, 'subject')
+                quote_literal(contract), total.refused, ghostwatch._pluralize(total.subjects, 'subject')
             USING HINT = format('SELECT * FROM ghostwatch.enforce(%L, %L);', contract, 'observe');
         END IF;
     END IF;

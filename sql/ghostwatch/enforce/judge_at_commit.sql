@@ -61,7 +61,7 @@ BEGIN
         RAISE EXCEPTION '% % cannot be committed without %',
             enforced.subject, _judge_at_commit.subject_key,
             (
-                SELECT string_agg(i.noun, ', ' ORDER BY i.invariant_id)
+                SELECT string_agg(i.missing_label, ', ' ORDER BY i.invariant_id)
                 FROM ghostwatch.invariant AS i
                 WHERE i.contract_id = _judge_at_commit.contract_id
                     AND i.name = ANY (missing)

@@ -1,6 +1,7 @@
 CREATE FUNCTION ghostwatch._capture_name(
     contract_id integer
-) RETURNS name
+)
+RETURNS name
 LANGUAGE sql
 IMMUTABLE
 PARALLEL SAFE

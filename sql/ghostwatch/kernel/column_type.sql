@@ -1,7 +1,8 @@
 CREATE FUNCTION ghostwatch._column_type(
     relation regclass,
     column_name name
-) RETURNS text
+)
+RETURNS text
 LANGUAGE plpgsql
 STABLE
 PARALLEL SAFE

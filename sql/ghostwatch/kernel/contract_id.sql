@@ -1,6 +1,7 @@
 CREATE FUNCTION ghostwatch._contract_id(
     contract text
-) RETURNS integer
+)
+RETURNS integer
 LANGUAGE plpgsql
 STABLE
 PARALLEL SAFE

@@ -1,7 +1,8 @@
 CREATE FUNCTION ghostwatch._invariant_id(
     contract text,
     invariant text
-) RETURNS integer
+)
+RETURNS integer
 LANGUAGE plpgsql
 STABLE
 PARALLEL SAFE

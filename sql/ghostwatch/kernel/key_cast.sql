@@ -3,7 +3,8 @@ CREATE FUNCTION ghostwatch._key_cast(
     key_column name,
     related regclass,
     related_key_column name
-) RETURNS text
+)
+RETURNS text
 LANGUAGE sql
 STABLE
 PARALLEL SAFE

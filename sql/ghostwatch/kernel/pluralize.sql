@@ -1,4 +1,4 @@
-CREATE FUNCTION ghostwatch._counted(
+CREATE FUNCTION ghostwatch._pluralize(
     count bigint,
     noun text
 )
@@ -8,5 +8,5 @@ IMMUTABLE
 PARALLEL SAFE
 RETURN format('%s %s', count, CASE WHEN count = 1 THEN noun ELSE noun || 's' END);
 
-COMMENT ON FUNCTION ghostwatch._counted(bigint, text) IS
+COMMENT ON FUNCTION ghostwatch._pluralize(bigint, text) IS
 'So many of something, in English: 1 alert, 2 alerts.';

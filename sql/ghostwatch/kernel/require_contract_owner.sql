@@ -1,7 +1,8 @@
 CREATE FUNCTION ghostwatch._require_contract_owner(
     contract_id integer,
     declaring boolean DEFAULT false
-) RETURNS void
+)
+RETURNS void
 LANGUAGE plpgsql
 STABLE
 PARALLEL SAFE

@@ -1,6 +1,7 @@
 CREATE FUNCTION ghostwatch._require_runnable(
     contract text
-) RETURNS void
+)
+RETURNS void
 LANGUAGE plpgsql
 STABLE
 PARALLEL SAFE

@@ -18,8 +18,8 @@ AS $_baseline_remark$
         )
         ELSE format(
             'usually %s %%, quiet below %s %%',
-            round(((b.baseline).usual_rate * 100)::numeric, 1),
-            round(((ghostwatch._arm_rates(b.baseline, 'slow', '')).tolerance * 100)::numeric, 1)
+            round(((b.baseline).baseline_rate * 100)::numeric, 1),
+            round(((ghostwatch._detector_rates(b.baseline, 'slow', '')).tolerance * 100)::numeric, 1)
         )
     END
     FROM ghostwatch.invariant AS i
@@ -32,10 +32,10 @@ AS $_baseline_remark$
     ) AS b
         ON true
     CROSS JOIN LATERAL (
-        SELECT coalesce(sum(recent.matured), 0) AS trials
+        SELECT coalesce(sum(recent.due), 0) AS trials
         FROM (
             -- Every minute that is counted has a trial at least, so a hundred of them are enough to look at.
-            SELECT m.matured
+            SELECT m.due
             FROM ghostwatch.branch_minute AS m
             WHERE m.invariant_id = i.invariant_id
                 AND m.minute >= _baseline_remark.as_of - '28 days'::interval

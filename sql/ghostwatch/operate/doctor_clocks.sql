@@ -12,7 +12,7 @@ AS $_doctor_clocks$
 DECLARE
     as_of     constant timestamptz := ghostwatch._clock();
     -- Less is what a transaction takes, or clocks that are kept by NTP.
-    tolerance constant interval := interval '5 seconds';
+    tolerance constant interval := '5 seconds'::interval;
     clause    ghostwatch._clause;
     advice    text;
     youngest  timestamptz;
@@ -98,7 +98,7 @@ BEGIN
                 ON i.invariant_id = p.invariant_id
             WHERE i.contract_id = clause.contract_id
                 AND p.skew > tolerance
-                AND p.skew_seen_at > as_of - interval '1 day';
+                AND p.skew_seen_at > as_of - '1 day'::interval;
 
             IF slow IS NOT NULL THEN
                 is_well := false;

@@ -119,11 +119,11 @@ BEGIN
         concat_ws(
             ' ',
             CASE
-                WHEN waiting.total > 0 THEN format('Waiting: %s, %s%s.', ghostwatch._counted(waiting.total, 'notification'), coalesce('the oldest since ' || waiting.since::timestamptz(0), 'none is late'), ' (' || waiting.reason || ')')
+                WHEN waiting.total > 0 THEN format('Waiting: %s, %s%s.', ghostwatch._pluralize(waiting.total, 'notification'), coalesce('the oldest since ' || waiting.since::timestamptz(0), 'none is late'), ' (' || waiting.reason || ')')
                 ELSE 'No notification waits.'
             END,
-            CASE WHEN waiting.events > 0 THEN format('Waiting: %s, the oldest since %s.', ghostwatch._counted(waiting.events, 'event'), waiting.events_since::timestamptz(0)) END,
-            CASE WHEN waiting.given_up > 0 THEN format('Given up: %s.', ghostwatch._counted(waiting.given_up, 'notification')) END
+            CASE WHEN waiting.events > 0 THEN format('Waiting: %s, the oldest since %s.', ghostwatch._pluralize(waiting.events, 'event'), waiting.events_since::timestamptz(0)) END,
+            CASE WHEN waiting.given_up > 0 THEN format('Given up: %s.', ghostwatch._pluralize(waiting.given_up, 'notification')) END
         ),
         CASE
             WHEN waiting.given_up > 0 THEN 'SELECT ghostwatch.retry_failed();'

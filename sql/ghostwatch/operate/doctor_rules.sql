@@ -5,7 +5,7 @@ STABLE
 PARALLEL RESTRICTED
 SET search_path = pg_catalog, pg_temp
 AS $_doctor_rules$
--- Where an alert of the rule "every" has been firing most of the last week, nobody reads it any more:
+-- Where an alert of the rule "threshold" has been firing most of the last week, nobody reads it any more:
 -- recommends the rule "drift", with what it would have made of the last 30 days as evidence.
 DECLARE
     as_of constant timestamptz := ghostwatch._clock();
@@ -19,14 +19,14 @@ BEGIN
         INNER JOIN ghostwatch.contract AS c USING (contract_id)
         CROSS JOIN LATERAL (
             SELECT
-                sum(extract(EPOCH FROM coalesce(a.resolved_at, as_of) - greatest(a.opened_at, as_of - interval '7 days')))
-                / extract(EPOCH FROM interval '7 days') AS share
+                sum(extract(EPOCH FROM coalesce(a.resolved_at, as_of) - greatest(a.opened_at, as_of - '7 days'::interval)))
+                / extract(EPOCH FROM '7 days'::interval) AS share
             FROM ghostwatch.alert AS a
             WHERE a.kind = 'violations'
                 AND coalesce(a.invariant_id, 0) = i.invariant_id
-                AND coalesce(a.resolved_at, as_of) > as_of - interval '7 days'
+                AND coalesce(a.resolved_at, as_of) > as_of - '7 days'::interval
         ) AS fired
-        WHERE i.rule = 'every'
+        WHERE i.rule = 'threshold'
             AND c.owner = quote_ident(current_user)::regrole
             AND fired.share > 0.5
         ORDER BY c.name, i.name
@@ -35,7 +35,7 @@ BEGIN
         BEGIN
             replayed := format(
                 'The rule drift would have made this of the last 30 days: %s.',
-                ghostwatch._replay_total(rule, as_of - interval '30 days', as_of)
+                ghostwatch._replay_total(rule, as_of - '30 days'::interval, as_of)
             );
         EXCEPTION
             -- One invariant that cannot be replayed must not keep the doctor from the others.
@@ -57,4 +57,4 @@ END
 $_doctor_rules$;
 
 COMMENT ON FUNCTION ghostwatch._doctor_rules() IS
-'Recommends the rule drift, with a backtest as evidence, where an alert of the rule every has been firing most of the last week.';
+'Recommends the rule drift, with a backtest as evidence, where an alert of the rule threshold has been firing most of the last week.';

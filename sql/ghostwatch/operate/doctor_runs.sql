@@ -88,7 +88,7 @@ BEGIN
     SELECT
         'backlog',
         'warning',
-        format('%s.%s is catching up: judged up to %s, %s behind.', s.contract, s.invariant, p.horizon::timestamptz(0), date_trunc('second', s.watermark_lag)),
+        format('%s.%s is catching up: judged up to %s, %s behind.', s.contract, s.invariant, p.checked_up_to::timestamptz(0), date_trunc('second', s.watermark_lag)),
         'CALL ghostwatch.run_checks(); -- only to hurry: every run works off some of it'
     FROM ghostwatch.status AS s
     INNER JOIN ghostwatch._clause AS c

@@ -8,7 +8,7 @@ AS $_doctor_transactions$
 -- Whether signups that are committed late can be missed, and which transactions hold the watermarks back.
 DECLARE
     as_of   constant timestamptz := ghostwatch._clock();
-    is_long constant interval := interval '5 minutes';
+    is_long constant interval := '5 minutes'::interval;
     is_well          boolean := true;
 BEGIN
     -- pg_stat_activity shows the transactions of others only to some.

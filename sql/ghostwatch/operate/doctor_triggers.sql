@@ -53,7 +53,7 @@ BEGIN
         'warning',
         format(
             'In the last day, the arrival of %s of contract %s could not be noted at once, last at %s: %s. The check runs noted it.',
-            ghostwatch._counted(sum(cardinality(f.subject_keys))::bigint, 'subject'),
+            ghostwatch._pluralize(sum(cardinality(f.subject_keys))::bigint, 'subject'),
             c.name,
             max(f.failed_at)::timestamptz(0),
             (array_agg(f.error_message ORDER BY f.failed_at DESC))[1]

@@ -28,8 +28,8 @@ BEGIN
             CASE
                 WHEN c.relkind = 'v' THEN '{SELECT}'
                 WHEN c.relname IN (
-                    'branch_family', 'branch_minute', 'capture_failure', 'channel', 'contract', 'drift_arm',
-                    'drift_baseline', 'invariant', 'judged', 'violation'
+                    'branch_family', 'branch_minute', 'capture_failure', 'channel', 'contract', 'drift_detector',
+                    'drift_baseline', 'invariant', 'checked_ahead', 'violation'
                 ) THEN '{SELECT,INSERT,UPDATE,DELETE}'
                 WHEN c.relname IN ('arrival', 'check_run') THEN '{SELECT,INSERT}'
                 WHEN c.relname IN ('alert', 'check_progress', 'maintenance', 'notification', 'silence')

@@ -23,13 +23,13 @@ BEGIN
                 -- Keys of subjects are for those who may read the subjects.
                 ('arrival', 'contract_id IN ' || own_contracts, 'contract_id IN ' || own_contracts),
                 ('capture_failure', 'contract_id IN ' || own_contracts, 'contract_id IN ' || own_contracts),
-                ('judged', 'invariant_id IN ' || own_invariants, 'invariant_id IN ' || own_invariants),
+                ('checked_ahead', 'invariant_id IN ' || own_invariants, 'invariant_id IN ' || own_invariants),
                 ('violation', 'invariant_id IN ' || own_invariants, 'invariant_id IN ' || own_invariants),
                 ('check_progress', 'true', 'invariant_id IN ' || own_invariants),
                 ('branch_minute', 'true', 'invariant_id IN ' || own_invariants),
                 ('family_rate', 'true', 'invariant_id IN ' || own_invariants),
                 ('drift_baseline', 'true', 'invariant_id IN ' || own_invariants),
-                ('drift_arm', 'true', 'invariant_id IN ' || own_invariants),
+                ('drift_detector', 'true', 'invariant_id IN ' || own_invariants),
                 -- That the checks stopped concerns every contract.
                 ('alert', 'true', 'contract IS NULL OR contract IN ' || own_names),
                 ('silence', 'true', 'contract IN ' || own_names),

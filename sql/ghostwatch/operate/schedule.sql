@@ -19,9 +19,9 @@ DECLARE
 BEGIN
     -- Only regular schedules: whoever watches the checks must know how soon the next one is due.
     period := CASE
-        WHEN every = '* * * * *' THEN interval '1 minute'
-        WHEN every ~ '^\*/([1-9]|[1-5][0-9]) \* \* \* \*$' THEN substring(every FROM '\d+')::integer * interval '1 minute'
-        WHEN every ~ '^([1-9]|[1-5][0-9]) seconds?$' THEN substring(every FROM '\d+')::integer * interval '1 second'
+        WHEN every = '* * * * *' THEN '1 minute'::interval
+        WHEN every ~ '^\*/([1-9]|[1-5][0-9]) \* \* \* \*$' THEN substring(every FROM '\d+')::integer * '1 minute'::interval
+        WHEN every ~ '^([1-9]|[1-5][0-9]) seconds?$' THEN substring(every FROM '\d+')::integer * '1 second'::interval
     END;
 
     IF period IS NULL THEN

@@ -10,7 +10,7 @@ VOLATILE
 PARALLEL UNSAFE
 BEGIN ATOMIC
     -- pgTAP: one clause holds for a subject, due or not.
-    -- Returns a line of TAP. Raises GW007 for an invariant that is not there, what violations_of() raises, and GW078.
+    -- Returns a line of TAP. Raises GW007 for an invariant that is not there, what check_subject() raises, and GW078.
     SELECT
         ghostwatch._assert(
             bool_and(f.satisfied),
@@ -28,4 +28,4 @@ END;
 
 COMMENT ON FUNCTION ghostwatch.clause_holds(text, text, text, text) IS
 'pgTAP: one clause of a contract holds for a subject, due or not.
-Raises GW007 (no such invariant), GW078 (pgTAP is not there) and what ghostwatch.violations_of() raises.';
+Raises GW007 (no such invariant), GW078 (pgTAP is not there) and what ghostwatch.check_subject() raises.';

@@ -9,7 +9,7 @@ VOLATILE
 PARALLEL UNSAFE
 BEGIN ATOMIC
     -- pgTAP: a subject lacks something, and the contract does not hold that against it.
-    -- Returns a line of TAP. Raises what violations_of() raises, and GW078.
+    -- Returns a line of TAP. Raises what check_subject() raises, and GW078.
     SELECT
         ghostwatch._assert(
             coalesce(bool_and(f.state = 'exempt'), false),
@@ -25,4 +25,4 @@ END;
 
 COMMENT ON FUNCTION ghostwatch.contract_exempts(text, text, text) IS
 'pgTAP: a subject lacks something, and the contract exempts it.
-Raises GW078 (pgTAP is not there) and what ghostwatch.violations_of() raises.';
+Raises GW078 (pgTAP is not there) and what ghostwatch.check_subject() raises.';

@@ -15,7 +15,7 @@ PARALLEL UNSAFE
 ROWS 10
 SET search_path = pg_catalog, pg_temp
 AS $_subject_findings$
--- Every clause of a contract for one subject, as ghostwatch.violations_of() sees it, with a line to tell a tester.
+-- Every clause of a contract for one subject, as ghostwatch.check_subject() sees it, with a line to tell a tester.
 -- A subject that is not there is a finding too, since no clause of a contract can hold for it.
 BEGIN
     RETURN QUERY
@@ -25,7 +25,7 @@ BEGIN
         v.state,
         v.due_at <= ghostwatch._clock(),
         format('%s: %s', v.invariant, v.explanation)
-    FROM ghostwatch.violations_of(_subject_findings.contract, _subject_findings.subject_key) AS v;
+    FROM ghostwatch.check_subject(_subject_findings.contract, _subject_findings.subject_key) AS v;
 EXCEPTION
     WHEN SQLSTATE 'GW021' THEN
         RETURN QUERY SELECT NULL::text, false, 'no subject'::text, true, SQLERRM;

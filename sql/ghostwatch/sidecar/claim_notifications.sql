@@ -154,8 +154,8 @@ BEGIN
         reason := ghostwatch._reason_as_heard(claimed.notification);
         alert := ghostwatch._message_facts(claimed.alert_id);
         payload := claimed.payload || claimed.strayed || CASE
-            WHEN claimed.reason IN ('digest', 'recap', 'maintenance')
-                THEN jsonb_build_object('alerts', ghostwatch._told_alerts(claimed.notification_id))
+            WHEN claimed.reason IN ('digest', 'outage_summary', 'maintenance')
+                THEN jsonb_build_object('alerts', ghostwatch._covered_alerts(claimed.notification_id))
             ELSE '{}'
         END;
         edit_message_id := CASE WHEN claimed.reason = 'updated' THEN claimed.incident_message END;

@@ -23,7 +23,7 @@ BEGIN
         ON chat.chat_id = channel.chat_id
     WHERE notification.state IN ('pending', 'claimed')
         AND channel.disabled_at IS NULL
-        -- What is kept for a recap has no time yet.
+        -- What is kept for an outage summary has no time yet.
         AND isfinite(notification.next_attempt_at);
 
     SELECT d.* INTO dispatch FROM ghostwatch.dispatch AS d;

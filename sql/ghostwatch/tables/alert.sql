@@ -4,12 +4,12 @@ CREATE TABLE ghostwatch.alert (
     invariant_id integer REFERENCES ghostwatch.invariant ON DELETE SET NULL,
     contract text,
     invariant text,
-    rule text CHECK (rule IN ('every', 'drift')),
+    rule text CHECK (rule IN ('threshold', 'drift')),
     state text NOT NULL DEFAULT 'firing' CHECK (state IN ('firing', 'resolved')),
     severity text NOT NULL CHECK (severity IN ('warn', 'error')),
     opened_at timestamptz NOT NULL,
     escalated_at timestamptz,
-    quiet_since timestamptz,
+    clear_since timestamptz,
     resolved_at timestamptz,
     reopened_at timestamptz,
     reopened_count integer NOT NULL DEFAULT 0,
@@ -24,7 +24,7 @@ CREATE TABLE ghostwatch.alert (
     branches jsonb NOT NULL DEFAULT '[]',
     evidence jsonb NOT NULL DEFAULT '{}',
     changed_at timestamptz NOT NULL,
-    told_at timestamptz
+    last_notified_at timestamptz
 ) WITH (fillfactor = 70);
 
 -- checks_stopped belongs to no invariant; NULLs would not exclude each other.
@@ -39,7 +39,7 @@ COMMENT ON TABLE ghostwatch.alert IS
 'One incident of one invariant, from firing to resolved.';
 COMMENT ON COLUMN ghostwatch.alert.severity IS
 'The worst since the incident opened or reopened: an error absorbs its own warning.';
-COMMENT ON COLUMN ghostwatch.alert.quiet_since IS
+COMMENT ON COLUMN ghostwatch.alert.clear_since IS
 'Since when a firing alert has seen nothing wrong; it resolves when that has lasted.';
 COMMENT ON COLUMN ghostwatch.alert.silence_id IS
 'The silence that kept its new messages back when it was last looked at.';
@@ -49,5 +49,5 @@ COMMENT ON COLUMN ghostwatch.alert.sample_keys IS
 'Up to five subjects, oldest first, as they were when something was last wrong; likewise branches and evidence.';
 COMMENT ON COLUMN ghostwatch.alert.changed_at IS
 'When its counts were last taken and found to differ.';
-COMMENT ON COLUMN ghostwatch.alert.told_at IS
+COMMENT ON COLUMN ghostwatch.alert.last_notified_at IS
 'When a new message about it was last due, sent or suppressed; repeats count from here.';

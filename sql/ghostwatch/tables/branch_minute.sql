@@ -2,8 +2,8 @@ CREATE TABLE ghostwatch.branch_minute (
     invariant_id integer NOT NULL REFERENCES ghostwatch.invariant ON DELETE CASCADE,
     minute timestamptz NOT NULL,
     branch_family text NOT NULL,
-    matured integer NOT NULL,
-    ghosts integer NOT NULL,
+    due integer NOT NULL,
+    violations integer NOT NULL,
     PRIMARY KEY (invariant_id, minute, branch_family)
 );
 

@@ -14,7 +14,7 @@ CREATE TABLE ghostwatch.contract (
     capture boolean NOT NULL DEFAULT false,
     enforcement text NOT NULL DEFAULT 'observe' CHECK (enforcement IN ('observe', 'warn', 'reject')),
     search_path text NOT NULL,
-    noun text NOT NULL,
+    subject_label text NOT NULL,
     description text
 );
 
@@ -28,5 +28,5 @@ COMMENT ON COLUMN ghostwatch.contract.subject_name IS
 'The name of the subject table when a check run last saw it; by it a table that is created anew is found.';
 COMMENT ON COLUMN ghostwatch.contract.search_path IS
 'The search path of the declaring session: names in expressions mean what they meant when they were declared.';
-COMMENT ON COLUMN ghostwatch.contract.noun IS
+COMMENT ON COLUMN ghostwatch.contract.subject_label IS
 'What a message calls the subjects, in the plural: new users.';

@@ -5,9 +5,9 @@ CREATE TABLE ghostwatch.drift_baseline (
     trials_seen bigint NOT NULL,
     history_from timestamptz NOT NULL,
     history_until timestamptz NOT NULL,
-    matured bigint NOT NULL,
-    ghosts bigint NOT NULL,
-    usual_rate double precision NOT NULL,
+    due bigint NOT NULL,
+    violations bigint NOT NULL,
+    baseline_rate double precision NOT NULL,
     upper_rate double precision NOT NULL,
     hour_deviation double precision NOT NULL,
     worst_hour_excess double precision NOT NULL,
@@ -25,9 +25,9 @@ COMMENT ON TABLE ghostwatch.drift_baseline IS
 'What is usual for an invariant under the rule drift, version by version; alerts name the version that they were decided by.';
 COMMENT ON COLUMN ghostwatch.drift_baseline.trials_seen IS
 'How many trials had been scored in all when this version was made.';
-COMMENT ON COLUMN ghostwatch.drift_baseline.matured IS
-'Trials counted in the history, leaving out minutes inside alerts; ghosts: those of them in violation.';
-COMMENT ON COLUMN ghostwatch.drift_baseline.usual_rate IS
+COMMENT ON COLUMN ghostwatch.drift_baseline.due IS
+'Trials counted in the history, leaving out minutes inside alerts; violations: those of them in violation.';
+COMMENT ON COLUMN ghostwatch.drift_baseline.baseline_rate IS
 'Their rate, shrunk towards the declared expected_rate, which weighs as much as a hundred trials.';
 COMMENT ON COLUMN ghostwatch.drift_baseline.upper_rate IS
 'Wilson''s upper 90 % bound of it: the p0 that new trials are measured by.';
@@ -38,4 +38,4 @@ COMMENT ON COLUMN ghostwatch.drift_baseline.worst_hour_excess IS
 COMMENT ON COLUMN ghostwatch.drift_baseline.signups_by_hour IS
 'Trials expected in each hour of the day (UTC, from midnight).';
 COMMENT ON COLUMN ghostwatch.drift_baseline.threshold IS
-'The h at which an arm alarms, in nats.';
+'The h at which an detector alarms, in nats.';

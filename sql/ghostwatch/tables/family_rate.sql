@@ -1,8 +1,8 @@
 CREATE TYPE ghostwatch._family_rate AS (
     branch_family text,
-    matured bigint,                 -- trials counted, ghosts among them
-    ghosts bigint,
-    usual_rate double precision,
+    due bigint,                 -- trials counted, violations among them
+    violations bigint,
+    baseline_rate double precision,
     upper_rate double precision     -- what it may be for all we know, and what the branch is measured by
 );
 

@@ -10,13 +10,13 @@ CREATE TABLE ghostwatch.invariant (
     warn_after interval CHECK (warn_after >= '0'),
     error_after interval NOT NULL CHECK (error_after >= '0'),
     watch_for interval NOT NULL,
-    rule text NOT NULL DEFAULT 'every' CHECK (rule IN ('every', 'drift')),
+    rule text NOT NULL DEFAULT 'threshold' CHECK (rule IN ('threshold', 'drift')),
     min_count integer NOT NULL DEFAULT 1 CHECK (min_count >= 1),
     min_rate double precision NOT NULL DEFAULT 0 CHECK (min_rate BETWEEN 0 AND 1),
     days_per_false_alarm double precision NOT NULL DEFAULT 90 CHECK (days_per_false_alarm > 0 AND days_per_false_alarm < 'infinity'),
     expected_rate double precision NOT NULL DEFAULT 0.10 CHECK (expected_rate > 0 AND expected_rate < 1),
     branch_ceiling double precision NOT NULL DEFAULT 0.80 CHECK (branch_ceiling > 0 AND branch_ceiling <= 1),
-    noun text NOT NULL,
+    missing_label text NOT NULL,
     runbook_url text,
     description text,
     UNIQUE (contract_id, name),
@@ -29,8 +29,8 @@ COMMENT ON TABLE ghostwatch.invariant IS
 COMMENT ON COLUMN ghostwatch.invariant.related_name IS
 'The name of the related table when a check run last saw it; by it a table that is created anew is found.';
 COMMENT ON COLUMN ghostwatch.invariant.min_count IS
-'An alert of the rule "every" is held back while fewer violations than this are open.';
+'An alert of the rule "threshold" is held back while fewer violations than this are open.';
 COMMENT ON COLUMN ghostwatch.invariant.min_rate IS
-'An alert of the rule "every" is held back while a smaller share of the subjects under watch is in violation.';
-COMMENT ON COLUMN ghostwatch.invariant.noun IS
+'An alert of the rule "threshold" is held back while a smaller share of the subjects under watch is in violation.';
+COMMENT ON COLUMN ghostwatch.invariant.missing_label IS
 'What a message says the subject lacks: a first meme.';

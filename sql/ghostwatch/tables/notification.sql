@@ -4,12 +4,12 @@ CREATE TABLE ghostwatch.notification (
     alert_id bigint REFERENCES ghostwatch.alert ON DELETE CASCADE,
     reason text NOT NULL CHECK (reason IN (
         'opened', 'escalated', 'reopened', 'repeated', 'resolved', 'updated',
-        'events', 'digest', 'recap', 'maintenance', 'silence_ended', 'details', 'channel_closed', 'test'
+        'events', 'digest', 'outage_summary', 'maintenance', 'silence_ended', 'details', 'channel_closed', 'test'
     )),
     payload jsonb NOT NULL DEFAULT '{}',
     state text NOT NULL DEFAULT 'pending' CHECK (state IN ('pending', 'claimed', 'sent', 'failed', 'suppressed', 'superseded')),
     state_reason text,
-    told_by bigint REFERENCES ghostwatch.notification ON DELETE SET NULL,
+    covered_by bigint REFERENCES ghostwatch.notification ON DELETE SET NULL,
     created_at timestamptz NOT NULL,
     next_attempt_at timestamptz NOT NULL,
     attempts integer NOT NULL DEFAULT 0,
@@ -24,8 +24,8 @@ CREATE TABLE ghostwatch.notification (
 CREATE INDEX notification_waiting ON ghostwatch.notification (channel_id, next_attempt_at)
 WHERE state IN ('pending', 'claimed');
 CREATE INDEX notification_alert_id ON ghostwatch.notification (alert_id, channel_id);
-CREATE INDEX notification_told_by ON ghostwatch.notification (told_by)
-WHERE told_by IS NOT NULL;
+CREATE INDEX notification_covered_by ON ghostwatch.notification (covered_by)
+WHERE covered_by IS NOT NULL;
 -- Runs that keep something back for the same morning share one digest.
 CREATE UNIQUE INDEX notification_digest ON ghostwatch.notification (channel_id)
 WHERE reason = 'digest' AND state = 'pending';
@@ -39,5 +39,5 @@ COMMENT ON COLUMN ghostwatch.notification.waits_for IS
 'What the next attempt waits for: that Telegram answers, that it takes the token, or the time that the chat was asked to be left alone; NULL if nothing of it.';
 COMMENT ON COLUMN ghostwatch.notification.unconfirmed_sends IS
 'How often it was sent without an answer, so that it may have arrived; not more than twice.';
-COMMENT ON COLUMN ghostwatch.notification.told_by IS
-'The later notification that tells what this one would have told: of one superseded, or suppressed for a digest or recap.';
+COMMENT ON COLUMN ghostwatch.notification.covered_by IS
+'The later notification that tells what this one would have told: of one superseded, or suppressed for a digest or outage summary.';

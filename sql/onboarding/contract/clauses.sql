@@ -7,7 +7,7 @@ RETURNS TABLE (
     predicate text,
     warn_after interval,
     error_after interval,
-    noun text,
+    missing_label text,
     description text
 )
 LANGUAGE sql

@@ -26,7 +26,7 @@ BEGIN
             'WHERE t.id = s.id)',
         time_zone => _declare_contract.time_zone,
         description => 'What every user who starts the bot must get, by whichever link they come.',
-        noun => 'new users'
+        subject_label => 'new users'
     );
 
     PERFORM ghostwatch.declare_branch_family('onboarding', family.pattern, family.name)
@@ -52,7 +52,7 @@ BEGIN
                 related_at_column => clause.related_at_column,
                 warn_after => clause.warn_after,
                 error_after => coalesce(clause.error_after, _declare_contract.due_after),
-                noun => clause.noun,
+                missing_label => clause.missing_label,
                 description => clause.description
             );
         ELSIF EXISTS (

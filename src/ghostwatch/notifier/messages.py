@@ -120,7 +120,7 @@ def _rendered(environment: jinja2.Environment, name: str, values: Mapping[str, A
 def template_of(notification: Notification) -> str:
     """The name of the template that renders a notification."""
     alert = notification.alert
-    if alert is None or notification.reason in ("digest", "recap", "maintenance", "details"):
+    if alert is None or notification.reason in ("digest", "outage_summary", "maintenance", "details"):
         return f"{notification.reason}.html"
     return f"{alert['rule'] if alert['kind'] == 'violations' else alert['kind']}.html"
 
@@ -272,22 +272,22 @@ def through(branches: Sequence[Mapping[str, Any]]) -> list[str]:
     names, as many as hold four fifths of the violations, at most three. Branches in which everybody is
     lost are always named, up to five more.
     """
-    ghosts = sum(branch["ghosts"] for branch in branches)
+    violations = sum(branch["violations"] for branch in branches)
     named = [branch for branch in branches if branch.get("named")]
     if not named:
         seen = 0
         for branch in branches[:3]:
-            if seen >= 0.8 * ghosts or not branch["ghosts"]:
+            if seen >= 0.8 * violations or not branch["violations"]:
                 break
             named.append(branch)
-            seen += branch["ghosts"]
+            seen += branch["violations"]
     # A branch in which everybody is lost is broken, however few came that way.
-    named += [branch for branch in branches if 0 < branch["ghosts"] == branch["matured"] and branch not in named][:5]
+    named += [branch for branch in branches if 0 < branch["violations"] == branch["due"] and branch not in named][:5]
     others = [branch for branch in branches if branch not in named]
-    told = [f"{family(b['family'])}: {b['ghosts']:,} of {b['matured']:,}" for b in named]
+    told = [f"{family(b['family'])}: {b['violations']:,} of {b['due']:,}" for b in named]
     if others:
-        matured = sum(branch["matured"] for branch in others)
-        told.append(f"all others: {sum(branch['ghosts'] for branch in others):,} of {matured:,}")
+        due = sum(branch["due"] for branch in others)
+        told.append(f"all others: {sum(branch['violations'] for branch in others):,} of {due:,}")
     return told
 
 

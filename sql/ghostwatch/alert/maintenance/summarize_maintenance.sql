@@ -45,7 +45,7 @@ BEGIN
                 'comment', past.comment,
                 'started_at', past.started_at,
                 'ends_at', past.ends_at,
-                'found', ghostwatch._recap(past.started_at)
+                'found', ghostwatch._outage_summary(past.started_at)
             ),
             as_of
         );

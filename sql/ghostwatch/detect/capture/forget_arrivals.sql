@@ -1,7 +1,8 @@
 CREATE FUNCTION ghostwatch._forget_arrivals(
     contract_id integer,
     as_of timestamptz
-) RETURNS void
+)
+RETURNS void
 LANGUAGE sql
 VOLATILE
 PARALLEL UNSAFE

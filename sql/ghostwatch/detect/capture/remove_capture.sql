@@ -1,6 +1,7 @@
 CREATE FUNCTION ghostwatch._remove_capture(
     contract_id integer
-) RETURNS void
+)
+RETURNS void
 LANGUAGE plpgsql
 VOLATILE
 PARALLEL UNSAFE

@@ -23,7 +23,7 @@ BEGIN
         SELECT
             format(
                 'In the last 5 minutes, the arrival of %s in %s could not be noted at once: %s. The check run noted it.',
-                ghostwatch._counted(sum(cardinality(f.subject_keys))::bigint, 'subject'), watched.subject, min(f.error_message)
+                ghostwatch._pluralize(sum(cardinality(f.subject_keys))::bigint, 'subject'), watched.subject, min(f.error_message)
             ) AS finding,
             'SELECT * FROM ghostwatch.capture_failure;' AS advice
         INTO problem

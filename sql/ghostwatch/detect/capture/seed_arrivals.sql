@@ -1,7 +1,8 @@
 CREATE FUNCTION ghostwatch._seed_arrivals(
     clause ghostwatch._clause,
     since timestamptz
-) RETURNS void
+)
+RETURNS void
 LANGUAGE plpgsql
 VOLATILE
 PARALLEL UNSAFE

@@ -1,15 +1,16 @@
-CREATE FUNCTION ghostwatch._check_failing_condition(
+CREATE FUNCTION ghostwatch._check_failing_result(
     invariant_id integer,
     as_of timestamptz
-) RETURNS ghostwatch._condition
+)
+RETURNS ghostwatch._rule_result
 LANGUAGE sql
 STABLE
 PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
-AS $_check_failing_condition$
+AS $_check_failing_result$
     -- Something is wrong while an invariant's check itself fails: a warning at first, and an error once it
     -- was blind for three periods.
-    -- Takes an invariant and the time of the run; returns the condition.
+    -- Takes an invariant and the time of the run; returns the result.
     SELECT
         -- Who waits for a lock waits for somebody's migration most of the time, which is told only if it lasts.
         p.failing_since IS NOT NULL
@@ -33,8 +34,8 @@ AS $_check_failing_condition$
         -- One check that succeeds is proof enough.
         '0'::interval
     FROM ghostwatch.check_progress AS p
-    WHERE p.invariant_id = _check_failing_condition.invariant_id
-$_check_failing_condition$;
+    WHERE p.invariant_id = _check_failing_result.invariant_id
+$_check_failing_result$;
 
-COMMENT ON FUNCTION ghostwatch._check_failing_condition(integer, timestamptz) IS
+COMMENT ON FUNCTION ghostwatch._check_failing_result(integer, timestamptz) IS
 'Whether the check of an invariant fails, since when and with which error.';

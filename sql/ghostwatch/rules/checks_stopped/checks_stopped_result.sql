@@ -1,12 +1,12 @@
-CREATE FUNCTION ghostwatch._checks_stopped_condition(
+CREATE FUNCTION ghostwatch._checks_stopped_result(
     as_of timestamptz
 )
-RETURNS ghostwatch._condition
+RETURNS ghostwatch._rule_result
 LANGUAGE sql
 STABLE
 PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
-AS $_checks_stopped_condition$
+AS $_checks_stopped_result$
     -- The evidence names the contracts concerned where there are others whose checks succeed.
     SELECT
         coalesce(bool_or(s.stopped), false),
@@ -24,7 +24,7 @@ AS $_checks_stopped_condition$
             ELSE '{}'
         END,
         -- Over when the checks are back and have looked at all that happened meanwhile; a backlog that takes
-        -- longer must not keep other alerts waiting for the recap.
+        -- longer must not keep other alerts waiting for the outage summary.
         CASE
             WHEN EXISTS (
                 SELECT FROM ghostwatch.check_progress AS p
@@ -33,7 +33,7 @@ AS $_checks_stopped_condition$
             ELSE '0'
         END
     FROM ghostwatch._stopped_checks(as_of) AS s
-$_checks_stopped_condition$;
+$_checks_stopped_result$;
 
-COMMENT ON FUNCTION ghostwatch._checks_stopped_condition(timestamptz) IS
+COMMENT ON FUNCTION ghostwatch._checks_stopped_result(timestamptz) IS
 'Whether the checks of some contract have not succeeded for three periods.';

@@ -1,9 +1,10 @@
 CREATE FUNCTION ghostwatch._attribute(
     branch_families text[],
-    matured bigint[],
-    ghosts bigint[],
-    usual_rate double precision
-) RETURNS TABLE (
+    due bigint[],
+    violations bigint[],
+    baseline_rate double precision
+)
+RETURNS TABLE (
     branch_family text,
     trials bigint,
     violated bigint,
@@ -17,7 +18,7 @@ PARALLEL SAFE
 ROWS 10
 SET search_path = pg_catalog, pg_temp
 AS $_attribute$
-    -- Which door the ghosts came through.
+    -- Which door the violations came through.
     -- Takes per branch family the trials since the change-point and how many are in violation, and the usual rate.
     -- Returns, the largest excess first: how many more than usual, the chance that a family fares so badly if it is like
     -- the others (after Holm; NULL where it or the others have fewer than five trials), and whether that makes the family worth naming.
@@ -26,11 +27,11 @@ AS $_attribute$
             f.branch_family,
             f.trials,
             f.violated,
-            f.violated - f.trials * usual_rate AS excess,
+            f.violated - f.trials * baseline_rate AS excess,
             sum(f.trials) OVER () - f.trials AS other_trials,
             sum(f.violated) OVER () - f.violated AS other_violated
         FROM ROWS FROM (
-            unnest(_attribute.branch_families), unnest(_attribute.matured), unnest(_attribute.ghosts)
+            unnest(_attribute.branch_families), unnest(_attribute.due), unnest(_attribute.violations)
         ) AS f (branch_family, trials, violated)
     ),
     -- The others' rate is only known as well as their counts tell it, starting from no knowledge at all.

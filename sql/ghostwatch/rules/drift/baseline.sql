@@ -3,7 +3,8 @@ CREATE FUNCTION ghostwatch._baseline(
     history ghostwatch._hour_count[],
     history_from timestamptz,
     history_until timestamptz
-) RETURNS ghostwatch.drift_baseline
+)
+RETURNS ghostwatch.drift_baseline
 LANGUAGE plpgsql
 IMMUTABLE
 PARALLEL SAFE
@@ -15,17 +16,17 @@ AS $_baseline$
 DECLARE
     prior_weight constant double precision := 100.0::double precision;  -- trials that the declared rate, or the other branches', is worth
     lowest_rate  constant double precision := 0.005::double precision;
-    highest_rate constant double precision := 0.9::double precision;  -- leaves the arms something to look for
+    highest_rate constant double precision := 0.9::double precision;  -- leaves the detectors something to look for
     baseline ghostwatch.drift_baseline;
     arrived  bigint;
     days     double precision;
 BEGIN
     SELECT
         coalesce(sum(h.arrived), 0)::bigint,
-        coalesce(sum(h.matured), 0)::bigint,
-        coalesce(sum(h.ghosts), 0)::bigint,
+        coalesce(sum(h.due), 0)::bigint,
+        coalesce(sum(h.violations), 0)::bigint,
         greatest(extract(EPOCH FROM _baseline.history_until - min(h.hour)) / 86400, 1 / 24.0)::double precision
-    INTO arrived, baseline.matured, baseline.ghosts, days
+    INTO arrived, baseline.due, baseline.violations, days
     FROM unnest(history) AS h;
 
     baseline.invariant_id := rule.invariant_id;
@@ -34,41 +35,41 @@ BEGIN
     baseline.expected_rate := rule.expected_rate;
     baseline.days_per_false_alarm := rule.days_per_false_alarm;
     baseline.branch_ceiling := rule.branch_ceiling;
-    baseline.usual_rate := (baseline.ghosts + prior_weight * rule.expected_rate) / (baseline.matured + prior_weight);
+    baseline.baseline_rate := (baseline.violations + prior_weight * rule.expected_rate) / (baseline.due + prior_weight);
     baseline.upper_rate := least(highest_rate, greatest(lowest_rate,
-        ghostwatch._wilson_upper(baseline.ghosts + prior_weight * rule.expected_rate, baseline.matured + prior_weight)));
+        ghostwatch._wilson_upper(baseline.violations + prior_weight * rule.expected_rate, baseline.due + prior_weight)));
     baseline.signups_per_day := arrived / days;
 
-    -- Two streams: all trials, and the branch families, which share them out among themselves. Two arms at most see each.
+    -- Two streams: all trials, and the branch families, which share them out among themselves. Two detectors at most see each.
     baseline.threshold := ghostwatch._alarm_threshold(2, 2, baseline.signups_per_day, rule.days_per_false_alarm);
 
     -- Hours differ by chance too; what counts is how much more they do (by two standard errors of such a variance).
     baseline.hour_deviation := coalesce((
         SELECT sqrt(greatest(0,
-            sum(h.matured * (h.ghosts / h.matured - average.rate) ^ 2) / sum(h.matured)
-            - count(*) * average.rate * (1 - average.rate) / sum(h.matured) * (1 + 2 * sqrt(2.0 / count(*)))
+            sum(h.due * (h.violations / h.due - average.rate) ^ 2) / sum(h.due)
+            - count(*) * average.rate * (1 - average.rate) / sum(h.due) * (1 + 2 * sqrt(2.0 / count(*)))
         ))
         FROM (
-            SELECT sum(h.matured)::double precision AS matured, sum(h.ghosts)::double precision AS ghosts
+            SELECT sum(h.due)::double precision AS due, sum(h.violations)::double precision AS violations
             FROM unnest(history) AS h
             GROUP BY h.hour
-            HAVING sum(h.matured) > 0
+            HAVING sum(h.due) > 0
         ) AS h
-        CROSS JOIN (SELECT baseline.ghosts / nullif(baseline.matured, 0)::double precision AS rate) AS average
+        CROSS JOIN (SELECT baseline.violations / nullif(baseline.due, 0)::double precision AS rate) AS average
         GROUP BY average.rate
     ), 0);
 
     -- The worst hour of the day, drawn towards the average as far as its own count is uncertain.
     baseline.worst_hour_excess := coalesce((
-        SELECT max((h.ghosts / h.matured - average.rate) * baseline.hour_deviation ^ 2
-            / (baseline.hour_deviation ^ 2 + average.rate * (1 - average.rate) / h.matured))
+        SELECT max((h.violations / h.due - average.rate) * baseline.hour_deviation ^ 2
+            / (baseline.hour_deviation ^ 2 + average.rate * (1 - average.rate) / h.due))
         FROM (
-            SELECT sum(h.matured)::double precision AS matured, sum(h.ghosts)::double precision AS ghosts
+            SELECT sum(h.due)::double precision AS due, sum(h.violations)::double precision AS violations
             FROM unnest(history) AS h
             GROUP BY extract(HOUR FROM h.hour AT TIME ZONE 'UTC')
-            HAVING sum(h.matured) > 0
+            HAVING sum(h.due) > 0
         ) AS h
-        CROSS JOIN (SELECT baseline.ghosts / nullif(baseline.matured, 0)::double precision AS rate) AS average
+        CROSS JOIN (SELECT baseline.violations / nullif(baseline.due, 0)::double precision AS rate) AS average
         WHERE baseline.hour_deviation > 0
     ), 0);
 
@@ -90,8 +91,8 @@ BEGIN
     SELECT coalesce(array_agg(
         ROW(
             family.branch_family,
-            family.matured,
-            family.ghosts,
+            family.due,
+            family.violations,
             greatest(pool.rate, least(own.rate, rule.branch_ceiling / 2)),
             least(highest_rate, greatest(lowest_rate, pool.upper_rate, least(own.upper_rate, rule.branch_ceiling / 2)))
         )::ghostwatch._family_rate
@@ -99,24 +100,24 @@ BEGIN
     ), '{}')
     INTO baseline.families
     FROM (
-        SELECT h.branch_family, sum(h.matured) AS matured, sum(h.ghosts) AS ghosts
+        SELECT h.branch_family, sum(h.due) AS due, sum(h.violations) AS violations
         FROM unnest(history) AS h
         GROUP BY h.branch_family
     ) AS family
     CROSS JOIN LATERAL (
         SELECT
-            baseline.ghosts - family.ghosts + prior_weight * rule.expected_rate AS ghosts,
-            baseline.matured - family.matured + prior_weight AS matured
+            baseline.violations - family.violations + prior_weight * rule.expected_rate AS violations,
+            baseline.due - family.due + prior_weight AS due
     ) AS others
     CROSS JOIN LATERAL (
         SELECT
-            others.ghosts / others.matured AS rate,
-            ghostwatch._wilson_upper(others.ghosts, others.matured) AS upper_rate
+            others.violations / others.due AS rate,
+            ghostwatch._wilson_upper(others.violations, others.due) AS upper_rate
     ) AS pool
     CROSS JOIN LATERAL (
         SELECT
-            (family.ghosts + prior_weight * pool.rate) / (family.matured + prior_weight) AS rate,
-            ghostwatch._wilson_upper(family.ghosts + prior_weight * pool.rate, family.matured + prior_weight) AS upper_rate
+            (family.violations + prior_weight * pool.rate) / (family.due + prior_weight) AS rate,
+            ghostwatch._wilson_upper(family.violations + prior_weight * pool.rate, family.due + prior_weight) AS upper_rate
     ) AS own;
 
     RETURN baseline;

@@ -1,31 +1,32 @@
 CREATE FUNCTION ghostwatch._baseline_is_due(
     latest ghostwatch.drift_baseline,
-    arms ghostwatch.drift_arm[],
+    detectors ghostwatch.drift_detector[],
     rule ghostwatch.invariant,
     as_of timestamptz
-) RETURNS boolean
+)
+RETURNS boolean
 LANGUAGE sql
 IMMUTABLE
 PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $_baseline_is_due$
     -- Whether what is usual should be counted anew.
-    -- Takes the latest baseline (NULL if there is none), the arms, the settings and the time.
-    -- What may be a change must not become what is usual: frozen while an arm is raised or half on its way.
+    -- Takes the latest baseline (NULL if there is none), the detectors, the settings and the time.
+    -- What may be a change must not become what is usual: frozen while an detector is raised or half on its way.
     -- Otherwise once a day, sooner while there is little to go by, and at once when the settings have changed.
     SELECT
         (latest).version IS NULL
         OR (
             NOT coalesce(bool_or((a.raised_at IS NOT NULL AND a.recovered_at IS NULL) OR a.score > (latest).threshold / 2), false)
             AND (
-                (latest).made_at <= as_of - interval '1 day'
+                (latest).made_at <= as_of - '1 day'::interval
                 OR coalesce(max(a.trials_seen), 0) >= 2 * (latest).trials_seen + 100
                 OR ((latest).days_per_false_alarm, (latest).branch_ceiling)
                 <> ((rule).days_per_false_alarm, (rule).branch_ceiling)
             )
         )
-    FROM unnest(arms) AS a
+    FROM unnest(detectors) AS a
 $_baseline_is_due$;
 
-COMMENT ON FUNCTION ghostwatch._baseline_is_due(ghostwatch.drift_baseline, ghostwatch.drift_arm[], ghostwatch.invariant, timestamptz) IS
+COMMENT ON FUNCTION ghostwatch._baseline_is_due(ghostwatch.drift_baseline, ghostwatch.drift_detector[], ghostwatch.invariant, timestamptz) IS
 'Whether the baseline of the rule drift should be made anew.';

@@ -3,7 +3,8 @@ CREATE FUNCTION ghostwatch._beta_binomial_upper(
     trials bigint,
     alpha double precision,
     beta double precision
-) RETURNS double precision
+)
+RETURNS double precision
 LANGUAGE plpgsql
 IMMUTABLE
 STRICT

@@ -2,7 +2,8 @@ CREATE FUNCTION ghostwatch._current_baseline(
     invariant_id integer,
     as_of timestamptz,
     history_until timestamptz
-) RETURNS ghostwatch.drift_baseline
+)
+RETURNS ghostwatch.drift_baseline
 LANGUAGE plpgsql
 VOLATILE
 PARALLEL UNSAFE
@@ -13,12 +14,12 @@ AS $_current_baseline$
 -- trials count as history: the birth of the first one that is yet to be scored.
 -- Returns the baseline.
 DECLARE
-    longest_history constant interval := interval '28 days';
+    longest_history constant interval := '28 days'::interval;
     kept_for        constant interval := ghostwatch._setting('keep_branch_minutes')::interval;
     rule        ghostwatch.invariant;
     latest      ghostwatch.drift_baseline;
     baseline    ghostwatch.drift_baseline;
-    arms        ghostwatch.drift_arm[] := ghostwatch._arms(invariant_id);
+    detectors        ghostwatch.drift_detector[] := ghostwatch._detectors(invariant_id);
     start_at    timestamptz;
 BEGIN
     SELECT i.* INTO STRICT rule
@@ -31,7 +32,7 @@ BEGIN
     ORDER BY b.version DESC
     LIMIT 1;
 
-    IF NOT ghostwatch._baseline_is_due(latest, arms, rule, as_of) THEN
+    IF NOT ghostwatch._baseline_is_due(latest, detectors, rule, as_of) THEN
         RETURN latest;
     END IF;
 
@@ -47,7 +48,7 @@ BEGIN
     );
     baseline.version := coalesce(latest.version, 0) + 1;
     baseline.made_at := as_of;
-    baseline.trials_seen := (SELECT coalesce(max(a.trials_seen), 0) FROM unnest(arms) AS a);
+    baseline.trials_seen := (SELECT coalesce(max(a.trials_seen), 0) FROM unnest(detectors) AS a);
 
     INSERT INTO ghostwatch.drift_baseline VALUES (baseline.*);
     DELETE FROM ghostwatch.drift_baseline AS b

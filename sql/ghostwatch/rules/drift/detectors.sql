@@ -1,16 +1,17 @@
-CREATE FUNCTION ghostwatch._arms(
+CREATE FUNCTION ghostwatch._detectors(
     invariant_id integer
-) RETURNS ghostwatch.drift_arm[]
+)
+RETURNS ghostwatch.drift_detector[]
 LANGUAGE sql
 STABLE
 PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
-AS $_arms$
-    -- The arms of an invariant as they stand.
+AS $_detectors$
+    -- The detectors of an invariant as they stand.
     SELECT coalesce(array_agg(a), '{}')
-    FROM ghostwatch.drift_arm AS a
-    WHERE a.invariant_id = _arms.invariant_id
-$_arms$;
+    FROM ghostwatch.drift_detector AS a
+    WHERE a.invariant_id = _detectors.invariant_id
+$_detectors$;
 
-COMMENT ON FUNCTION ghostwatch._arms(integer) IS
-'The arms of an invariant under the rule drift as they stand.';
+COMMENT ON FUNCTION ghostwatch._detectors(integer) IS
+'The detectors of an invariant under the rule drift as they stand.';

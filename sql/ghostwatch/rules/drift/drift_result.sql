@@ -1,129 +1,130 @@
-CREATE FUNCTION ghostwatch._drift_condition(
+CREATE FUNCTION ghostwatch._drift_result(
     invariant_id integer,
     as_of timestamptz
-) RETURNS ghostwatch._condition
+)
+RETURNS ghostwatch._rule_result
 LANGUAGE plpgsql
 STABLE
 PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
-AS $_drift_condition$
--- The rule "drift": something is wrong from the moment that an arm is raised until evidence lets all of them down.
--- Takes an invariant and the time of the run; returns the condition.
+AS $_drift_result$
+-- The rule "drift": something is wrong from the moment that an detector is raised until evidence lets all of them down.
+-- Takes an invariant and the time of the run; returns the result.
 DECLARE
     baseline   ghostwatch.drift_baseline;
-    arm        ghostwatch.drift_arm;
+    detector        ghostwatch.drift_detector;
     rates      record;
-    usual_rate double precision;
+    baseline_rate double precision;
     since      timestamptz;
     counted    record;
-    condition  ghostwatch._condition;
+    result  ghostwatch._rule_result;
 BEGIN
     SELECT
         (count(*) FILTER (WHERE v.state = 'warn'))::integer,
         (count(*) FILTER (WHERE v.state = 'error'))::integer
-    INTO condition.warn_count, condition.error_count
+    INTO result.warn_count, result.error_count
     FROM ghostwatch.violation AS v
-    WHERE v.invariant_id = _drift_condition.invariant_id AND v.closed_at IS NULL AND v.state <> 'exempt';
+    WHERE v.invariant_id = _drift_result.invariant_id AND v.closed_at IS NULL AND v.state <> 'exempt';
 
-    -- The arms that see all trials say more than those of a branch; among equals, the first to be raised.
+    -- The detectors that see all trials say more than those of a branch; among equals, the first to be raised.
     -- One that was raised and let down by the same run, catching up, is told as well.
     SELECT a.*
-    INTO arm
-    FROM ghostwatch.drift_arm AS a
-    WHERE a.invariant_id = _drift_condition.invariant_id
+    INTO detector
+    FROM ghostwatch.drift_detector AS a
+    WHERE a.invariant_id = _drift_result.invariant_id
         AND a.raised_at IS NOT NULL
         AND (a.recovered_at IS NULL OR a.raised_at = as_of)
-    ORDER BY a.branch_family <> '', a.raised_at, a.arm, a.raised_score DESC, a.branch_family
+    ORDER BY a.branch_family <> '', a.raised_at, a.detector, a.raised_score DESC, a.branch_family
     LIMIT 1;
 
     -- Calm is said by evidence, so that no quiet time need be waited for.
-    condition.firing := arm.arm IS NOT NULL;
-    condition.quiet_time := '0';
-    IF NOT condition.firing THEN
-        RETURN condition;
+    result.firing := detector.detector IS NOT NULL;
+    result.clear_for := '0';
+    IF NOT result.firing THEN
+        RETURN result;
     END IF;
 
-    SELECT CASE WHEN bool_or(a.arm <> 'slow') THEN 'error' ELSE 'warn' END
-    INTO condition.severity
-    FROM ghostwatch.drift_arm AS a
-    WHERE a.invariant_id = _drift_condition.invariant_id
+    SELECT CASE WHEN bool_or(a.detector <> 'slow') THEN 'error' ELSE 'warn' END
+    INTO result.severity
+    FROM ghostwatch.drift_detector AS a
+    WHERE a.invariant_id = _drift_result.invariant_id
         AND a.raised_at IS NOT NULL
         AND (a.recovered_at IS NULL OR a.raised_at = as_of);
 
     SELECT b.* INTO baseline
     FROM ghostwatch.drift_baseline AS b
-    WHERE b.invariant_id = _drift_condition.invariant_id
+    WHERE b.invariant_id = _drift_result.invariant_id
     ORDER BY b.version DESC
     LIMIT 1;
 
-    SELECT r.* INTO rates FROM ghostwatch._arm_rates(baseline, arm.arm, arm.branch_family) AS r;
-    usual_rate := coalesce(
-        (SELECT f.usual_rate FROM unnest(baseline.families) AS f WHERE f.branch_family = arm.branch_family),
-        baseline.usual_rate
+    SELECT r.* INTO rates FROM ghostwatch._detector_rates(baseline, detector.detector, detector.branch_family) AS r;
+    baseline_rate := coalesce(
+        (SELECT f.baseline_rate FROM unnest(baseline.families) AS f WHERE f.branch_family = detector.branch_family),
+        baseline.baseline_rate
     );
-    since := date_trunc('minute', arm.raised_since);
+    since := date_trunc('minute', detector.raised_since);
 
     -- Counted from what checks wrote down, so that anybody can count again.
     SELECT
         jsonb_agg(jsonb_strip_nulls(jsonb_build_object(
-            'family', f.branch_family, 'ghosts', f.violated, 'matured', f.trials,
+            'family', f.branch_family, 'violations', f.violated, 'due', f.trials,
             'excess', round(f.excess::numeric, 1), 'p', f.p,
             -- An alarm of a branch's own is about that branch, unless the others turn out to be as bad.
-            'named', f.named OR (arm.arm = 'branch' AND f.branch_family = arm.branch_family AND coalesce(f.p < 0.001, true))
+            'named', f.named OR (detector.detector = 'branch' AND f.branch_family = detector.branch_family AND coalesce(f.p < 0.001, true))
         ))) AS branches,
-        sum(f.trials) FILTER (WHERE arm.branch_family IN ('', f.branch_family)) AS matured,
-        sum(f.violated) FILTER (WHERE arm.branch_family IN ('', f.branch_family)) AS ghosts
+        sum(f.trials) FILTER (WHERE detector.branch_family IN ('', f.branch_family)) AS due,
+        sum(f.violated) FILTER (WHERE detector.branch_family IN ('', f.branch_family)) AS violations
     INTO counted
     FROM (
-        SELECT array_agg(b.branch_family) AS families, array_agg(b.matured) AS matured, array_agg(b.ghosts) AS ghosts
+        SELECT array_agg(b.branch_family) AS families, array_agg(b.due) AS due, array_agg(b.violations) AS violations
         FROM (
-            SELECT b.branch_family, sum(b.matured)::bigint AS matured, sum(b.ghosts)::bigint AS ghosts
+            SELECT b.branch_family, sum(b.due)::bigint AS due, sum(b.violations)::bigint AS violations
             FROM ghostwatch.branch_minute AS b
-            WHERE b.invariant_id = _drift_condition.invariant_id AND b.minute >= since
+            WHERE b.invariant_id = _drift_result.invariant_id AND b.minute >= since
             GROUP BY b.branch_family
         ) AS b
     ) AS b
-    CROSS JOIN LATERAL ghostwatch._attribute(b.families, b.matured, b.ghosts, baseline.usual_rate) AS f;
+    CROSS JOIN LATERAL ghostwatch._attribute(b.families, b.due, b.violations, baseline.baseline_rate) AS f;
 
     SELECT coalesce((array_agg(v.subject_key ORDER BY v.born_at, v.subject_key))[1:5], '{}')
-    INTO condition.sample_keys
+    INTO result.sample_keys
     FROM ghostwatch.violation AS v
-    WHERE v.invariant_id = _drift_condition.invariant_id
+    WHERE v.invariant_id = _drift_result.invariant_id
         AND v.closed_at IS NULL AND v.state <> 'exempt'
-        AND v.born_at >= arm.raised_since
-        AND arm.branch_family IN ('', v.branch_family);
+        AND v.born_at >= detector.raised_since
+        AND detector.branch_family IN ('', v.branch_family);
 
     -- Nothing is counted any more where signups stopped so long ago that their minutes were pruned.
-    condition.branches := coalesce(counted.branches, '[]');
-    condition.evidence := jsonb_strip_nulls(jsonb_build_object(
-        'rate', counted.ghosts::double precision / counted.matured,
-        'usual_rate', usual_rate,
-        -- Of all trials people want to know what the more sensitive arm lets pass.
+    result.branches := coalesce(counted.branches, '[]');
+    result.evidence := jsonb_strip_nulls(jsonb_build_object(
+        'rate', counted.violations::double precision / counted.due,
+        'baseline_rate', baseline_rate,
+        -- Of all trials people want to know what the more sensitive detector lets pass.
         'tolerance', CASE
-            WHEN arm.arm = 'outage' THEN (ghostwatch._arm_rates(baseline, 'slow', '')).tolerance
+            WHEN detector.detector = 'outage' THEN (ghostwatch._detector_rates(baseline, 'slow', '')).tolerance
             ELSE rates.tolerance
         END,
-        'since', arm.raised_since,
-        'matured', counted.matured,
-        'ghosts', counted.ghosts,
+        'since', detector.raised_since,
+        'due', counted.due,
+        'violations', counted.violations,
         'days_per_false_alarm', baseline.days_per_false_alarm,
-        'arm', arm.arm,
-        'family', nullif(arm.branch_family, ''),
+        'detector', detector.detector,
+        'family', nullif(detector.branch_family, ''),
         'p0', rates.usual,
-        'p1', rates.sought,
+        'p1', rates.alternative_rate,
         'h', baseline.threshold,
-        's', arm.raised_score,
+        's', detector.raised_score,
         'baseline', jsonb_build_object(
             'version', baseline.version,
             'from', baseline.history_from,
             'until', baseline.history_until,
-            'matured', baseline.matured,
-            'ghosts', baseline.ghosts
+            'due', baseline.due,
+            'violations', baseline.violations
         ),
         -- Too little history of its own: then the rate that was declared is most of what is known.
-        'expected_rate', CASE WHEN baseline.matured < 100 THEN baseline.expected_rate END,
+        'expected_rate', CASE WHEN baseline.due < 100 THEN baseline.expected_rate END,
         'query', format(
-            E'SELECT b.branch_family, sum(b.matured) AS matured, sum(b.ghosts) AS ghosts\n'
+            E'SELECT b.branch_family, sum(b.due) AS due, sum(b.violations) AS violations\n'
             'FROM ghostwatch.branch_minute AS b\n'
             'WHERE b.invariant_id = %s AND b.minute >= %L\n'
             'GROUP BY ROLLUP (b.branch_family)\n'
@@ -131,9 +132,9 @@ BEGIN
             invariant_id, since
         )
     ));
-    RETURN condition;
+    RETURN result;
 END
-$_drift_condition$;
+$_drift_result$;
 
-COMMENT ON FUNCTION ghostwatch._drift_condition(integer, timestamptz) IS
-'The rule "drift": something is wrong from an alarm of one of its arms until the evidence says that the rate is usual again.';
+COMMENT ON FUNCTION ghostwatch._drift_result(integer, timestamptz) IS
+'The rule "drift": something is wrong from an alarm of one of its detectors until the evidence says that the rate is usual again.';

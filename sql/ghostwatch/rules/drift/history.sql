@@ -2,7 +2,8 @@ CREATE FUNCTION ghostwatch._history(
     invariant_id integer,
     history_from timestamptz,
     history_until timestamptz
-) RETURNS ghostwatch._hour_count[]
+)
+RETURNS ghostwatch._hour_count[]
 LANGUAGE sql
 STABLE
 PARALLEL SAFE
@@ -24,9 +25,9 @@ AS $_history$
         SELECT
             date_trunc('hour', b.minute) AS hour,
             b.branch_family,
-            sum(b.matured) AS arrived,
-            coalesce(sum(b.matured) FILTER (WHERE usual.so), 0) AS matured,
-            coalesce(sum(b.ghosts) FILTER (WHERE usual.so), 0) AS ghosts
+            sum(b.due) AS arrived,
+            coalesce(sum(b.due) FILTER (WHERE usual.so), 0) AS due,
+            coalesce(sum(b.violations) FILTER (WHERE usual.so), 0) AS violations
         FROM ghostwatch.branch_minute AS b
         CROSS JOIN LATERAL (
             SELECT NOT EXISTS (SELECT FROM incident AS i WHERE b.minute >= i.since AND b.minute < i.until) AS so
@@ -37,7 +38,7 @@ AS $_history$
         GROUP BY date_trunc('hour', b.minute), b.branch_family
     )
     SELECT coalesce(array_agg(
-        ROW(h.hour, h.branch_family, h.arrived, h.matured, h.ghosts)::ghostwatch._hour_count
+        ROW(h.hour, h.branch_family, h.arrived, h.due, h.violations)::ghostwatch._hour_count
     ), '{}')
     FROM hour_count AS h
 $_history$;

@@ -1,6 +1,7 @@
 CREATE FUNCTION ghostwatch._holm(
     p double precision[]
-) RETURNS double precision[]
+)
+RETURNS double precision[]
 LANGUAGE sql
 IMMUTABLE
 STRICT

@@ -2,8 +2,8 @@ CREATE TYPE ghostwatch._hour_count AS (
     hour timestamptz,
     branch_family text,
     arrived bigint,     -- trials born in this hour
-    matured bigint,     -- those outside alerts, ghosts among them
-    ghosts bigint
+    due bigint,     -- those outside alerts, violations among them
+    violations bigint
 );
 
 COMMENT ON TYPE ghostwatch._hour_count IS

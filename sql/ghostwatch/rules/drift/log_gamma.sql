@@ -1,6 +1,7 @@
 CREATE FUNCTION ghostwatch._log_gamma(
     x double precision
-) RETURNS double precision
+)
+RETURNS double precision
 LANGUAGE sql
 IMMUTABLE
 STRICT

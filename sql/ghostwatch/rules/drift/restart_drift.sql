@@ -1,7 +1,8 @@
 CREATE FUNCTION ghostwatch._restart_drift(
     invariant_id integer,
     history_from timestamptz
-) RETURNS void
+)
+RETURNS void
 LANGUAGE plpgsql
 VOLATILE
 PARALLEL UNSAFE
@@ -15,7 +16,7 @@ BEGIN
     SET history_from = coalesce(_restart_drift.history_from, p.history_from)
     WHERE p.invariant_id = _restart_drift.invariant_id;
 
-    DELETE FROM ghostwatch.drift_arm AS a WHERE a.invariant_id = _restart_drift.invariant_id;
+    DELETE FROM ghostwatch.drift_detector AS a WHERE a.invariant_id = _restart_drift.invariant_id;
     DELETE FROM ghostwatch.drift_baseline AS b WHERE b.invariant_id = _restart_drift.invariant_id;
 END
 $_restart_drift$;

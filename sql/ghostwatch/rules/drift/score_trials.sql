@@ -4,7 +4,8 @@ CREATE FUNCTION ghostwatch._score_trials(
     born_at timestamptz[],
     violated boolean[],
     branch_family text[]
-) RETURNS void
+)
+RETURNS void
 LANGUAGE plpgsql
 VOLATILE
 PARALLEL UNSAFE
@@ -15,13 +16,13 @@ AS $_score_trials$
 DECLARE
     baseline ghostwatch.drift_baseline := ghostwatch._current_baseline(invariant_id, as_of, born_at[1]);
 BEGIN
-    INSERT INTO ghostwatch.drift_arm AS a
-    SELECT (walk.arm).*
-    FROM ghostwatch._walk_arms(
-        ghostwatch._arms(_score_trials.invariant_id), baseline,
+    INSERT INTO ghostwatch.drift_detector AS a
+    SELECT (walk.detector).*
+    FROM ghostwatch._walk_detectors(
+        ghostwatch._detectors(_score_trials.invariant_id), baseline,
         _score_trials.born_at, _score_trials.violated, _score_trials.branch_family, as_of
     ) AS walk
-    ON CONFLICT ON CONSTRAINT drift_arm_pkey DO UPDATE
+    ON CONFLICT ON CONSTRAINT drift_detector_pkey DO UPDATE
     SET
         trials_seen = excluded.trials_seen,
         score = excluded.score,

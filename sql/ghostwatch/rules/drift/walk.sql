@@ -1,8 +1,8 @@
 CREATE TYPE ghostwatch._walk AS (
-    arm ghostwatch.drift_arm,
+    detector ghostwatch.drift_detector,
     turns timestamptz[],            -- births of the trials at which it was raised and let down, in turn
     change_points timestamptz[]     -- since when, for each of these
 );
 
 COMMENT ON TYPE ghostwatch._walk IS
-'What became of an arm of the rule drift over a batch of trials.';
+'What became of an detector of the rule drift over a batch of trials.';

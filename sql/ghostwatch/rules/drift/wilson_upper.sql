@@ -1,7 +1,8 @@
 CREATE FUNCTION ghostwatch._wilson_upper(
     events double precision,
     trials double precision
-) RETURNS double precision
+)
+RETURNS double precision
 LANGUAGE sql
 IMMUTABLE
 STRICT

@@ -2,7 +2,8 @@ CREATE FUNCTION ghostwatch._longest_gap(
     signups_by_hour double precision[],
     after timestamptz,
     expected double precision
-) RETURNS interval
+)
+RETURNS interval
 LANGUAGE sql
 IMMUTABLE
 PARALLEL SAFE
@@ -14,8 +15,8 @@ AS $_longest_gap$
         SELECT
             greatest(hour.at, after) AS begins_at,
             signups_by_hour[extract(HOUR FROM hour.at AT TIME ZONE 'UTC')::integer + 1] AS per_hour,
-            extract(EPOCH FROM hour.at + interval '1 hour' - greatest(hour.at, after)) / 3600 AS hours
-        FROM generate_series(date_trunc('hour', after), after + interval '30 days', interval '1 hour') AS hour (at)
+            extract(EPOCH FROM hour.at + '1 hour'::interval - greatest(hour.at, after)) / 3600 AS hours
+        FROM generate_series(date_trunc('hour', after), after + '30 days'::interval, '1 hour'::interval) AS hour (at)
     ),
     sum_so_far AS (
         SELECT
@@ -27,13 +28,13 @@ AS $_longest_gap$
     )
     SELECT coalesce(
         (
-            SELECT s.begins_at + (expected - s.by_its_begin) / s.per_hour * interval '1 hour' - after
+            SELECT s.begins_at + (expected - s.by_its_begin) / s.per_hour * '1 hour'::interval - after
             FROM sum_so_far AS s
             WHERE s.by_its_end >= expected
             ORDER BY s.begins_at
             LIMIT 1
         ),
-        interval '30 days'
+        '30 days'::interval
     )
 $_longest_gap$;
 

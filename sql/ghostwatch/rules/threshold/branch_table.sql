@@ -10,7 +10,7 @@ PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $_branch_table$
     -- Takes the number of open violations per family ({"kitchen": 4, ...}), which the caller has counted already.
-    -- Returns [{"family", "ghosts", "matured"}, ...], the family with the largest excess over the common rate first.
+    -- Returns [{"family", "violations", "due"}, ...], the family with the largest excess over the common rate first.
     -- Both numbers are of the same people: those under watch that have reached the first deadline, warnings and errors alike.
     WITH watch AS (
         SELECT
@@ -31,7 +31,7 @@ AS $_branch_table$
         GROUP BY v.branch_family
     ),
     due AS (
-        SELECT b.branch_family, sum(b.matured) AS subjects
+        SELECT b.branch_family, sum(b.due) AS subjects
         FROM ghostwatch.branch_minute AS b
         CROSS JOIN watch AS w
         WHERE b.invariant_id = _branch_table.invariant_id
@@ -41,26 +41,26 @@ AS $_branch_table$
     family AS (
         SELECT
             branch_family AS name,
-            coalesce(o.value::bigint, 0) AS ghosts,
+            coalesce(o.value::bigint, 0) AS violations,
             -- A violation that was recorded at COMMIT is open before a check counts it as due.
-            greatest(d.subjects - coalesce(e.subjects, 0), o.value::bigint) AS matured
+            greatest(d.subjects - coalesce(e.subjects, 0), o.value::bigint) AS due
         FROM due AS d
         LEFT JOIN expired AS e USING (branch_family)
         FULL JOIN jsonb_each_text(open_violations) AS o (branch_family, value) USING (branch_family)
     ),
     pool AS (
-        SELECT sum(f.ghosts) / nullif(sum(f.matured), 0) AS rate FROM family AS f
+        SELECT sum(f.violations) / nullif(sum(f.due), 0) AS rate FROM family AS f
     )
     SELECT coalesce(
         jsonb_agg(
-            jsonb_build_object('family', f.name, 'ghosts', f.ghosts, 'matured', f.matured)
-            ORDER BY f.ghosts - f.matured * p.rate DESC, f.ghosts DESC, f.name
+            jsonb_build_object('family', f.name, 'violations', f.violations, 'due', f.due)
+            ORDER BY f.violations - f.due * p.rate DESC, f.violations DESC, f.name
         ),
         '[]'
     )
     FROM family AS f
     CROSS JOIN pool AS p
-    WHERE f.matured > 0
+    WHERE f.due > 0
 $_branch_table$;
 
 COMMENT ON FUNCTION ghostwatch._branch_table(integer, jsonb, timestamptz) IS

@@ -1,26 +1,27 @@
-CREATE FUNCTION ghostwatch._every_condition(
+CREATE FUNCTION ghostwatch._threshold_result(
     invariant_id integer,
     as_of timestamptz
-) RETURNS ghostwatch._condition
+)
+RETURNS ghostwatch._rule_result
 LANGUAGE plpgsql
 STABLE
 PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
-AS $_every_condition$
--- The rule "every": something is wrong as long as enough violations are open.
--- Takes an invariant and the time of the run; returns the condition. Reads the open violations and, only if
+AS $_threshold_result$
+-- The rule "threshold": something is wrong as long as enough violations are open.
+-- Takes an invariant and the time of the run; returns the result. Reads the open violations and, only if
 -- there are any, the minutes under watch.
 DECLARE
     rule            ghostwatch.invariant;
     catching_up     timestamptz;
     open_violations jsonb;
-    matured         bigint;
-    error_matured   bigint;
-    condition       ghostwatch._condition;
+    due         bigint;
+    error_due   bigint;
+    result       ghostwatch._rule_result;
 BEGIN
     SELECT i.* INTO STRICT rule
     FROM ghostwatch.invariant AS i
-    WHERE i.invariant_id = _every_condition.invariant_id;
+    WHERE i.invariant_id = _threshold_result.invariant_id;
 
     SELECT p.catching_up_since INTO catching_up
     FROM ghostwatch.check_progress AS p
@@ -31,7 +32,7 @@ BEGIN
         coalesce(sum(f.warns), 0)::integer,
         coalesce(sum(f.errors), 0)::integer,
         coalesce(jsonb_object_agg(f.branch_family, f.warns + f.errors), '{}')
-    INTO condition.warn_count, condition.error_count, open_violations
+    INTO result.warn_count, result.error_count, open_violations
     FROM (
         SELECT
             v.branch_family,
@@ -43,34 +44,34 @@ BEGIN
     ) AS f;
 
     -- While a backlog is worked off, oldest first, calm only means that the present was not looked at yet.
-    condition.quiet_time := CASE WHEN catching_up IS NULL THEN ghostwatch._setting('resolve_after')::interval END;
-    condition.firing := false;
-    IF condition.warn_count + condition.error_count < rule.min_count THEN
-        RETURN condition;
+    result.clear_for := CASE WHEN catching_up IS NULL THEN ghostwatch._setting('resolve_after')::interval END;
+    result.firing := false;
+    IF result.warn_count + result.error_count < rule.min_count THEN
+        RETURN result;
     END IF;
 
     SELECT
-        coalesce(sum(b.matured), 0),
-        coalesce(sum(b.matured) FILTER (WHERE b.minute <= as_of - rule.error_after), 0)
-    INTO matured, error_matured
+        coalesce(sum(b.due), 0),
+        coalesce(sum(b.due) FILTER (WHERE b.minute <= as_of - rule.error_after), 0)
+    INTO due, error_due
     FROM ghostwatch.branch_minute AS b
     WHERE b.invariant_id = rule.invariant_id
         AND b.minute >= date_trunc('minute', as_of - rule.watch_for);
 
-    condition.firing := condition.warn_count + condition.error_count >= rule.min_rate * matured;
-    condition.severity := CASE
-        WHEN condition.error_count >= greatest(rule.min_count, rule.min_rate * error_matured) THEN 'error'
+    result.firing := result.warn_count + result.error_count >= rule.min_rate * due;
+    result.severity := CASE
+        WHEN result.error_count >= greatest(rule.min_count, rule.min_rate * error_due) THEN 'error'
         ELSE 'warn'
     END;
-    condition.sample_keys := ARRAY(
+    result.sample_keys := ARRAY(
         SELECT v.subject_key
         FROM ghostwatch.violation AS v
         WHERE v.invariant_id = rule.invariant_id AND v.closed_at IS NULL AND v.state <> 'exempt'
         ORDER BY v.born_at, v.subject_key
         LIMIT 5
     );
-    condition.branches := ghostwatch._branch_table(rule.invariant_id, open_violations, as_of);
-    condition.evidence := jsonb_strip_nulls(jsonb_build_object(
+    result.branches := ghostwatch._branch_table(rule.invariant_id, open_violations, as_of);
+    result.evidence := jsonb_strip_nulls(jsonb_build_object(
         'warn_after', rule.warn_after,
         'error_after', rule.error_after,
         'watch_for', rule.watch_for,
@@ -78,9 +79,9 @@ BEGIN
         'min_rate', rule.min_rate,
         'catching_up_since', catching_up
     ));
-    RETURN condition;
+    RETURN result;
 END
-$_every_condition$;
+$_threshold_result$;
 
-COMMENT ON FUNCTION ghostwatch._every_condition(integer, timestamptz) IS
-'The rule "every": something is wrong while at least min_count violations, and min_rate of the subjects under watch, are open.';
+COMMENT ON FUNCTION ghostwatch._threshold_result(integer, timestamptz) IS
+'The rule "threshold": something is wrong while at least min_count violations, and min_rate of the subjects under watch, are open.';
