@@ -37,7 +37,8 @@ AS $claim_notifications$
 DECLARE
     present   timestamptz;
     dispatch  ghostwatch.dispatch;
-    spacing   constant interval := '1 second'::interval / greatest(ghostwatch._setting('messages_per_second')::integer - 1, 1);
+    -- A tenth is left for messages that overtake each other on the way.
+    spacing   constant interval := '1 second'::interval / greatest(ghostwatch._setting('messages_per_second')::integer * 0.9, 1);
     slot      timestamptz;
     allowance integer;
     ready     record;

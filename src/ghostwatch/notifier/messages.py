@@ -67,6 +67,9 @@ class Renderer:
             else self._built_in
         )
         self._complained: set[str] = set()
+        # Compiled before the first message needs it: that would keep the messages behind it from their pace.
+        for name in built_in.list_templates():
+            self._built_in.get_template(name)
 
     def render(self, notification: Notification) -> Text:
         """The message, with the times that a reader there would see on a clock."""
