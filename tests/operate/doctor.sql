@@ -264,6 +264,8 @@ SELECT results_eq(
     $$ VALUES ('ok', 'To undo: SELECT ghostwatch.reset_setting(''batch_size'');') $$,
     'settings that differ'
 );
+-- Before PostgreSQL 15 everybody may create objects in public, which is a finding of its own.
+REVOKE CREATE ON SCHEMA public FROM public;
 GRANT EXECUTE ON FUNCTION ghostwatch.doctor() TO public;
 GRANT SELECT ON ghostwatch.alert TO public;
 SELECT bag_eq(
