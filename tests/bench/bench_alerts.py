@@ -144,7 +144,7 @@ class Server:
     def named(
         self, due: Sequence[int], violations: Sequence[int], baseline_rate: float, family_of_arm: int
     ) -> set[str]:
-        """The branches that are named for such counts, when an detector of one branch, or of all (-1), has alarmed."""
+        """The branches that are named for such counts, when a detector of one branch, or of all (-1), has alarmed."""
         return {
             family
             for (family,) in self.rows(

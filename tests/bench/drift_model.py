@@ -43,7 +43,7 @@ def wilson_upper(events: float, trials: float) -> float:
 
 @dataclass(frozen=True)
 class Weights:
-    """What an detector makes of a trial."""
+    """What a detector makes of a trial."""
 
     usual: float
     sought: float
@@ -83,7 +83,7 @@ def adjustment(weights: Weights, rate: float) -> float:
 
 
 def sought_rate(detector: str, usual: float, ceiling: float, quiet_below: float) -> float:
-    """The rate that an detector looks for."""
+    """The rate that a detector looks for."""
     sought = {
         "slow": min(0.95, max(2 * usual, usual + 0.15)),
         "outage": max(0.8 if usual < 0.3 else 0.9, (1 + usual) / 2),
@@ -116,7 +116,7 @@ class Baseline:
     ceiling: float
 
     def weights(self, detector: str, family: int) -> Weights:
-        """What an detector, of one branch family or of all (-1), makes of a trial."""
+        """What a detector, of one branch family or of all (-1), makes of a trial."""
         highest_usual, highest_tolerance = (0.75 * self.ceiling, self.ceiling) if detector == "branch" else (0.9, 0.95)
         usual = min(highest_usual, self.family_upper_rates.get(family, self.upper_rate))
         deviation, excess = self.hour_deviation, self.worst_hour_excess

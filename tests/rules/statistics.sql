@@ -30,7 +30,7 @@ SELECT is(
 SELECT is(
     round((ghostwatch._cusum_weights(0.09, ghostwatch._alternative_rate('slow', 0.09, 0.8, 0.2))).tolerance::numeric, 6),
     0.2,
-    'an detector that must stay quiet up to 20 % does'
+    'a detector that must stay quiet up to 20 % does'
 );
 SELECT is(round(ghostwatch._alarm_threshold(3, 2, 480, 90)::numeric, 1), 12.5, 'three streams, 20 signups an hour, one false alarm in 90 days');
 SELECT is(

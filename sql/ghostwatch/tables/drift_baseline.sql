@@ -38,4 +38,4 @@ COMMENT ON COLUMN ghostwatch.drift_baseline.worst_hour_excess IS
 COMMENT ON COLUMN ghostwatch.drift_baseline.signups_by_hour IS
 'Trials expected in each hour of the day (UTC, from midnight).';
 COMMENT ON COLUMN ghostwatch.drift_baseline.threshold IS
-'The h at which an detector alarms, in nats.';
+'The h at which a detector alarms, in nats.';

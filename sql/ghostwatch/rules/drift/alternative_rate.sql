@@ -11,7 +11,7 @@ STRICT
 PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $_alternative_rate$
--- The rate that an detector looks for.
+-- The rate that a detector looks for.
 -- Takes the detector (slow, outage or branch), the usual rate (at most 0.9, of a branch below the ceiling), the ceiling of a branch,
 -- and the rate up to which the detector must stay quiet.
 -- Returns a rate above all of these whose tolerance is at least quiet_below.
@@ -46,4 +46,4 @@ END
 $_alternative_rate$;
 
 COMMENT ON FUNCTION ghostwatch._alternative_rate(text, double precision, double precision, double precision) IS
-'The rate that an detector of the rule drift looks for, given the usual rate, a branch''s ceiling and the rate up to which it must stay quiet.';
+'The rate that a detector of the rule drift looks for, given the usual rate, a branch''s ceiling and the rate up to which it must stay quiet.';

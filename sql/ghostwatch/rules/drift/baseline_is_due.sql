@@ -12,7 +12,7 @@ SET search_path = pg_catalog, pg_temp
 AS $_baseline_is_due$
     -- Whether what is usual should be counted anew.
     -- Takes the latest baseline (NULL if there is none), the detectors, the settings and the time.
-    -- What may be a change must not become what is usual: frozen while an detector is raised or half on its way.
+    -- What may be a change must not become what is usual: frozen while a detector is raised or half on its way.
     -- Otherwise once a day, sooner while there is little to go by, and at once when the settings have changed.
     SELECT
         (latest).version IS NULL

@@ -13,7 +13,7 @@ IMMUTABLE
 PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $_detector_rates$
-    -- What an detector takes to be usual, what it looks for, and what it makes of a trial.
+    -- What a detector takes to be usual, what it looks for, and what it makes of a trial.
     -- Takes the baseline, the detector and its branch family (empty for all; one without a history is measured by all).
     -- Returns the rates p0 and p1, the weight of a trial in violation and of a healthy one, and the tolerance.
     SELECT usual.rate, alternative_rate.rate, scale.factor * weights.ghost, scale.factor * weights.healthy, weights.tolerance
@@ -55,4 +55,4 @@ AS $_detector_rates$
 $_detector_rates$;
 
 COMMENT ON FUNCTION ghostwatch._detector_rates(ghostwatch.drift_baseline, text, text) IS
-'The rates p0 and p1 of an detector under a baseline, the weights of its trials and its tolerance.';
+'The rates p0 and p1 of a detector under a baseline, the weights of its trials and its tolerance.';

@@ -8,7 +8,7 @@ STABLE
 PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $_drift_result$
--- The rule "drift": something is wrong from the moment that an detector is raised until evidence lets all of them down.
+-- The rule "drift": something is wrong from the moment that a detector is raised until evidence lets all of them down.
 -- Takes an invariant and the time of the run; returns the result.
 DECLARE
     baseline   ghostwatch.drift_baseline;

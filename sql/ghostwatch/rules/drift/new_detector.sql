@@ -9,7 +9,7 @@ IMMUTABLE
 PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $_new_detector$
-    -- An detector that has seen nothing yet.
+    -- A detector that has seen nothing yet.
     -- Takes the invariant, the kind of detector and the branch family, empty for all.
     SELECT jsonb_populate_record(
         NULL::ghostwatch.drift_detector,
@@ -21,4 +21,4 @@ AS $_new_detector$
 $_new_detector$;
 
 COMMENT ON FUNCTION ghostwatch._new_detector(integer, text, text) IS
-'An detector of the rule drift that has seen nothing yet.';
+'A detector of the rule drift that has seen nothing yet.';

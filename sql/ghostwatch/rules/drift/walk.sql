@@ -5,4 +5,4 @@ CREATE TYPE ghostwatch._walk AS (
 );
 
 COMMENT ON TYPE ghostwatch._walk IS
-'What became of an detector of the rule drift over a batch of trials.';
+'What became of a detector of the rule drift over a batch of trials.';

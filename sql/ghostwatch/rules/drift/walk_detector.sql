@@ -11,12 +11,12 @@ IMMUTABLE
 PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $_walk_detector$
--- Takes an detector over a batch of trials: up to the threshold while it is down; while it is raised, up to the evidence
+-- Takes a detector over a batch of trials: up to the threshold while it is down; while it is raised, up to the evidence
 -- that lets it down again, and so on.
 -- Takes the detector, the baseline, the trials in order of birth and the time of the run.
 -- Returns the detector as it is then, and where it was raised and let down.
 DECLARE
-    -- By chance an detector is let down once in an hour's signups at most; with hardly any, once in twenty.
+    -- By chance a detector is let down once in an hour's signups at most; with hardly any, once in twenty.
     enough_to_recover constant double precision := ln(greatest(20, baseline.signups_per_day / 24));
     rates    record;
     step     record;
@@ -81,4 +81,4 @@ END
 $_walk_detector$;
 
 COMMENT ON FUNCTION ghostwatch._walk_detector(ghostwatch.drift_detector, ghostwatch.drift_baseline, timestamptz[], boolean[], timestamptz) IS
-'Takes an detector of the rule drift over a batch of trials. Returns it, and where in the batch it was raised and let down, in turn.';
+'Takes a detector of the rule drift over a batch of trials. Returns it, and where in the batch it was raised and let down, in turn.';
