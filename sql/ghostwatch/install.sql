@@ -60,6 +60,7 @@
 \ir kernel/lock_holders.sql
 \ir kernel/execute_locking.sql
 \ir kernel/is_subject.sql
+\ir kernel/is_built_in_column.sql
 \ir kernel/key_text.sql
 \ir kernel/key_equals.sql
 \ir kernel/write_contract_function.sql

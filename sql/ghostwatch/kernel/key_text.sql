@@ -11,17 +11,10 @@ SET search_path = pg_catalog, pg_temp
 AS $_key_text$
     -- A cast of a type that is not built in may be anybody's function; its output function is not.
     SELECT format(
-        CASE WHEN bool_or(b.typnamespace = 'pg_catalog'::regnamespace) THEN '%s.%I::pg_catalog.text' ELSE 'pg_catalog.format(''%%s'', %s.%I)' END,
+        CASE WHEN ghostwatch._is_built_in_column(relation, key_column) THEN '%s.%I::pg_catalog.text' ELSE 'pg_catalog.format(''%%s'', %s.%I)' END,
         row_name,
         key_column
     )
-    FROM pg_attribute AS a
-    INNER JOIN pg_type AS t
-        ON t.oid = a.atttypid
-    INNER JOIN pg_type AS b
-        ON b.oid = CASE t.typtype WHEN 'd' THEN t.typbasetype ELSE t.oid END
-    WHERE a.attrelid = relation
-        AND a.attname = key_column
 $_key_text$;
 
 COMMENT ON FUNCTION ghostwatch._key_text(regclass, text, name) IS
