@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from scripts.cluster import Cluster
+from tests.support.cluster import Cluster
 
 FINDINGS = """
     SELECT p.oid::regprocedure, f.lineno, f.level, f.message, f.detail, f.hint

@@ -24,7 +24,7 @@ from typing import Any, LiteralString, NoReturn, Self
 import psycopg
 
 from scripts.build import build
-from scripts.cluster import Cluster, ClusterError
+from tests.support.cluster import Cluster, ClusterError
 
 BOT = "bot"
 GHOSTWATCH = Path(sys.executable).with_name("ghostwatch")

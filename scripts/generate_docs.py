@@ -9,7 +9,7 @@ import psycopg
 
 from ghostwatch.settings import environment_table
 from scripts.build import ROOT, build
-from scripts.cluster import Cluster
+from tests.support.cluster import Cluster
 
 # The settings of the sidecar, which no query knows.
 ENVIRONMENT: Final[LiteralString] = "environment"

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import sys
 
-from scripts.engine import SUITES, Engine, NoEngineError
 from scripts.suites import end_orderly_on_signals, run_suites
+from tests.support.engine import SUITES, Engine, NoEngineError
 
 
 def main(arguments: list[str]) -> int:

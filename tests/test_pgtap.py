@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from scripts.cluster import Server
-from tests.database import Database, enable_test_clock
+from tests.support.cluster import Server
+from tests.support.database import Database, enable_test_clock
 
 FOLDER = Path(__file__).parent
 FILES = sorted(str(path.relative_to(FOLDER)) for path in FOLDER.glob("*/*.sql"))

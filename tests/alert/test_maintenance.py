@@ -11,8 +11,8 @@ import pytest
 
 from ghostwatch.notifier.messages import Renderer
 from ghostwatch.notifier.messenger import Notification
-from tests.database import Database
 from tests.detect.bot import Bot, minutes
+from tests.support.database import Database
 
 OUTBOX = """
     SELECT reason, state FROM ghostwatch.notification WHERE reason <> 'updated' ORDER BY notification_id

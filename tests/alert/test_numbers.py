@@ -7,8 +7,8 @@ from collections import Counter
 
 import pytest
 
-from tests.database import Database
 from tests.detect.bot import WARN_AFTER, WATCH_FOR, Bot, minutes
+from tests.support.database import Database
 
 BRANCHES = {"kitchen": "kitchen", "s_7": "other", None: "none"}
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import psycopg
 
-from tests.database import Database
 from tests.detect.bot import Bot, minutes
+from tests.support.database import Database
 
 OUTBOX = """
     SELECT reason, state

@@ -27,7 +27,6 @@ import numpy as np
 import psycopg
 
 from scripts.build import build
-from scripts.cluster import Cluster
 from tests.bench.drift_model import (
     DAY,
     HOUR,
@@ -42,6 +41,7 @@ from tests.bench.drift_model import (
     climb,
     replay,
 )
+from tests.support.cluster import Cluster
 
 REPETITIONS = int(os.environ.get("REPETITIONS", "200"))
 SAMPLE = int(os.environ.get("SAMPLE", "2"))

@@ -12,9 +12,9 @@ import tempfile
 from pathlib import Path
 
 from scripts.build import build
-from scripts.cluster import Cluster
 from tests.bench.bench_detection import median, settle
 from tests.bench.crowd import MINUTE, Cost, crowd, crowded_server, sizes
+from tests.support.cluster import Cluster
 
 SECONDS = int(os.environ.get("SECONDS", "5"))
 ROUNDS = int(os.environ.get("ROUNDS", "5"))

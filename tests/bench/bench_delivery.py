@@ -18,10 +18,10 @@ import httpx
 import psycopg
 
 from scripts.build import build
-from scripts.cluster import Cluster
-from tests.database import Database
-from tests.fake_telegram import TOKEN, FakeTelegram
 from tests.sidecar.process import Outbox, Sidecar, environment_for
+from tests.support.cluster import Cluster
+from tests.support.database import Database
+from tests.support.fake_telegram import TOKEN, FakeTelegram
 
 ALERTS = int(os.environ.get("ALERTS", "500"))
 AIM = 3.0

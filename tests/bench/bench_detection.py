@@ -18,8 +18,8 @@ from pathlib import Path
 
 import psycopg
 
-from scripts.cluster import Cluster
 from tests.bench.crowd import MINUTE, Cost, Crowd, crowd, crowded_server, sizes
+from tests.support.cluster import Cluster
 
 BACKLOG = int(os.environ.get("BACKLOG", "20000"))
 ROUNDS = 5

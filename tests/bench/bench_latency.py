@@ -19,9 +19,9 @@ from typing import Any
 import psycopg
 
 from scripts.build import build
-from scripts.cluster import Cluster
-from tests.fake_telegram import FakeTelegram
 from tests.sidecar.process import Sidecar, environment_for
+from tests.support.cluster import Cluster
+from tests.support.fake_telegram import FakeTelegram
 
 SAMPLES = int(os.environ.get("SAMPLES", "20"))
 IDLE_SECONDS = float(os.environ.get("IDLE_SECONDS", "20"))

@@ -21,7 +21,7 @@ from pathlib import Path
 import psycopg
 
 from scripts.build import build
-from scripts.cluster import Cluster
+from tests.support.cluster import Cluster
 
 USERS = int(os.environ.get("USERS", "20000"))
 SECONDS = int(os.environ.get("SECONDS", "3"))

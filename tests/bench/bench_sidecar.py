@@ -13,9 +13,9 @@ import time
 from pathlib import Path
 
 from scripts.build import build
-from scripts.cluster import Cluster
-from tests.fake_telegram import FakeTelegram
 from tests.sidecar.process import Sidecar
+from tests.support.cluster import Cluster
+from tests.support.fake_telegram import FakeTelegram
 
 SECONDS = float(os.environ.get("SECONDS", "60"))
 MEMORY_AIM, CPU_AIM = 60, 0.1

@@ -17,7 +17,7 @@ from typing import Any, LiteralString
 import psycopg
 
 from scripts.build import build
-from scripts.cluster import Cluster
+from tests.support.cluster import Cluster
 
 MINUTE = timedelta(minutes=1)
 START = datetime(2026, 1, 15, 12, 0, tzinfo=UTC)

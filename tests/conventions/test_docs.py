@@ -6,7 +6,7 @@ import pytest
 
 from scripts.build import ROOT
 from scripts.generate_docs import TABLES, render
-from tests.database import Database
+from tests.support.database import Database
 
 
 @pytest.mark.parametrize("document", TABLES)

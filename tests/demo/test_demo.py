@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from scripts.build import ROOT
-from tests.fake_telegram import FakeTelegram
+from tests.support.fake_telegram import FakeTelegram
 
 pytestmark = [pytest.mark.pg_cron, pytest.mark.machine]
 

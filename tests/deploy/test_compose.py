@@ -15,8 +15,8 @@ import pytest
 from psycopg.conninfo import make_conninfo
 
 from scripts.build import ROOT
-from scripts.cluster import free_port
-from tests.fake_telegram import TOKEN, FakeTelegram
+from tests.support.cluster import free_port
+from tests.support.fake_telegram import TOKEN, FakeTelegram
 
 CHAT = -1001234567890
 PASSWORDS = {"postgres_password": "the owner's: $'x y", "sidecar_password": "the sidecar's: @/:?"}

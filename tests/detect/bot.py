@@ -9,7 +9,7 @@ from typing import Any, LiteralString
 import psycopg
 from psycopg import sql
 
-from tests.database import Database
+from tests.support.database import Database
 
 NOON = datetime(2026, 1, 15, 12, 0, tzinfo=UTC)
 WARN_AFTER = timedelta(minutes=1)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.database import Database
 from tests.detect.bot import Bot
+from tests.support.database import Database
 
 
 @pytest.fixture

@@ -7,8 +7,8 @@ from typing import LiteralString
 import psycopg
 import pytest
 
-from tests.database import Database
 from tests.detect.bot import Bot, minutes
+from tests.support.database import Database
 
 
 def test_contract_and_invariant_in_one_statement(database: Database) -> None:

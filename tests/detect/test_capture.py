@@ -7,8 +7,8 @@ from typing import Any, LiteralString
 import psycopg
 import pytest
 
-from tests.database import Database
 from tests.detect.bot import WATCH_FOR, Bot, minutes
+from tests.support.database import Database
 
 
 @pytest.fixture

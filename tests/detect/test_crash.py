@@ -12,9 +12,9 @@ import psycopg
 import pytest
 
 from scripts.build import build
-from tests.database import Database
 from tests.detect.bot import MILLISECOND, NOON, Bot, minutes
-from tests.own_server import OwnServer, own_server
+from tests.support.database import Database
+from tests.support.own_server import OwnServer, own_server
 
 CRASHES = 100
 STEP = timedelta(seconds=5)

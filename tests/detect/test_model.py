@@ -16,8 +16,6 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
-from scripts.cluster import Server
-from tests.database import Database
 from tests.detect.bot import (
     ERROR_AFTER,
     EXEMPT_TYPES,
@@ -28,6 +26,8 @@ from tests.detect.bot import (
     Bot,
     minutes,
 )
+from tests.support.cluster import Server
+from tests.support.database import Database
 
 LATENESS = timedelta(minutes=2)
 

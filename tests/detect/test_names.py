@@ -6,7 +6,7 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from tests.database import Database
+from tests.support.database import Database
 
 # Quotes of every kind, what format() and EXECUTE would replace, a dollar quote of ours, a comment, a line break.
 ODD = "it's \"%s %1$I $1 $body$ \\ {0}\n-- odd"

@@ -10,8 +10,8 @@ from typing import Any
 import psycopg
 import pytest
 
-from tests.database import Database
 from tests.detect.bot import Bot, minutes
+from tests.support.database import Database
 
 USERS = 20_000
 ARRIVALS = 300

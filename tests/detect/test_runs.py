@@ -8,8 +8,8 @@ from typing import LiteralString
 import psycopg
 import pytest
 
-from tests.database import Database
 from tests.detect.bot import Bot, minutes
+from tests.support.database import Database
 
 
 def test_twenty_runs_at_once(bot: Bot) -> None:

@@ -10,7 +10,7 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from tests.database import Database
+from tests.support.database import Database
 
 
 @dataclass

@@ -10,7 +10,7 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from tests.database import Database
+from tests.support.database import Database
 
 TRIGGERS = "SELECT tgrelid::regclass::text FROM pg_trigger WHERE tgname LIKE 'ghostwatch%'"
 FUNCTIONS = "SELECT proname FROM pg_proc WHERE proname LIKE 'ghostwatch\\_enforce%'"

@@ -7,8 +7,8 @@ import time
 import psycopg
 import pytest
 
-from tests.database import Database
 from tests.enforce.conftest import Shop
+from tests.support.database import Database
 
 
 def sign_up_step_by_step(shop: Shop, key: int) -> None:

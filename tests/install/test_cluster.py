@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-from scripts.cluster import Cluster, ServerTree
+from tests.support.cluster import Cluster, ServerTree
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from psycopg.conninfo import conninfo_to_dict
 
 from ghostwatch.settings import Settings
 from scripts.build import DIST, ROOT, version
-from tests.database import Database
+from tests.support.database import Database
 
 COMMAND = Path(sys.executable).with_name("ghostwatch")
 

@@ -8,7 +8,7 @@ import psycopg
 import pytest
 
 from scripts.build import DIST
-from tests.database import PARTS, Database
+from tests.support.database import PARTS, Database
 
 
 def _plain(part: str) -> bytes:

@@ -6,9 +6,9 @@ import psycopg
 import pytest
 
 from scripts.build import ROOT, version
-from scripts.cluster import Server
-from tests.database import PARTS, Database
 from tests.install.inventory import inventory
+from tests.support.cluster import Server
+from tests.support.database import PARTS, Database
 
 
 def test_both_kinds_are_identical(server: Server, templates: dict[str, str]) -> None:

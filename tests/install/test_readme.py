@@ -7,7 +7,7 @@ import re
 import pytest
 
 from scripts.build import ROOT
-from tests.own_server import own_server
+from tests.support.own_server import own_server
 
 
 @pytest.mark.pg_cron

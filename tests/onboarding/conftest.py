@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.database import Database
+from tests.support.database import Database
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import pytest
 
 from ghostwatch.testing import each_branch
 from ghostwatch.testing.plugin import AssertContract
-from tests.database import Database
+from tests.support.database import Database
 
 TABLES = Path(__file__).with_name("existing_bot.psql")
 COLUMNS = """

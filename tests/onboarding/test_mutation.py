@@ -13,8 +13,8 @@ from psycopg import Connection
 
 from ghostwatch.testing import each_branch
 from ghostwatch.testing.plugin import AssertContract
-from scripts.cluster import Server
-from tests.database import Database
+from tests.support.cluster import Server
+from tests.support.database import Database
 
 SIGNATURE = "onboarding.start(bigint, text, text, text, boolean, text, text)"
 

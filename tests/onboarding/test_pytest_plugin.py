@@ -15,7 +15,7 @@ import pytest
 from ghostwatch.testing import BRANCHES
 from ghostwatch.testing.plugin import AssertContract
 from scripts.build import ROOT
-from tests.database import Database
+from tests.support.database import Database
 
 # The bot of the incident: everything is done for somebody new, but not in this branch.
 LEAKY_BOT = """

@@ -8,7 +8,7 @@ from typing import LiteralString
 import psycopg
 import pytest
 
-from tests.database import Database
+from tests.support.database import Database
 
 RULES = """
     SELECT 'branch', pattern FROM onboarding.blocked_branch

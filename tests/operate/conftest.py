@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from scripts.cluster import Server
-from tests.database import Database
+from tests.support.cluster import Server
+from tests.support.database import Database
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 from psycopg import sql
 
-from tests.database import Database
+from tests.support.database import Database
 
 
 def said(database: Database, check_name: str) -> list[tuple[str, str, str | None]]:

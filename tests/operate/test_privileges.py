@@ -13,7 +13,7 @@ from psycopg import sql
 
 from ghostwatch.notifier import queries
 from scripts.build import ROOT
-from tests.database import Database, install
+from tests.support.database import Database, install
 
 # The folder is the grant.
 SIDECAR = {path.stem for path in (ROOT / "sql" / "ghostwatch" / "sidecar").glob("*.sql")}

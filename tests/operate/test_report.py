@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.database import Database
+from tests.support.database import Database
 
 COMMAND = Path(sys.executable).with_name("ghostwatch")
 

@@ -11,8 +11,8 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from tests.database import Database
-from tests.own_server import own_server
+from tests.support.database import Database
+from tests.support.own_server import own_server
 
 COMMAND = "CALL ghostwatch.run_checks()"
 JOBS: LiteralString = "SELECT username, schedule, command, database, active FROM cron.job ORDER BY username"

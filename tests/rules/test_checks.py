@@ -9,7 +9,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from tests.database import Database
+from tests.support.database import Database
 
 BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
 

@@ -12,7 +12,7 @@ import scipy.stats
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.database import Database
+from tests.support.database import Database
 
 # The database is only read, so that examples may share it.
 properties = settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])

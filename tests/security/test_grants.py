@@ -9,8 +9,8 @@ from typing import LiteralString
 import pytest
 from psycopg import sql
 
-from tests.database import Database, install
 from tests.security.conftest import refused
+from tests.support.database import Database, install
 
 FOREIGN: LiteralString = """
     SELECT DISTINCT grantee_name

@@ -13,8 +13,8 @@ import pytest
 from psycopg import sql
 
 from scripts.build import DIST
-from tests.database import Database
 from tests.security.conftest import refused
+from tests.support.database import Database
 
 COMMAND = Path(sys.executable).with_name("ghostwatch")
 

@@ -7,11 +7,11 @@ from contextlib import ExitStack
 
 import pytest
 
-from scripts.cluster import free_port
-from tests.fake_telegram import FakeTelegram
 from tests.sidecar.conftest import outbox, start_sidecar, telegram
 from tests.sidecar.process import Outbox, StartSidecar
 from tests.sidecar.test_service import get
+from tests.support.cluster import free_port
+from tests.support.fake_telegram import FakeTelegram
 
 __all__ = ["outbox", "start_sidecar", "telegram"]
 

@@ -7,8 +7,8 @@ from collections.abc import Callable
 import pytest
 
 from scripts.build import ROOT
-from tests.database import Database
 from tests.security.conftest import refused
+from tests.support.database import Database
 
 
 @pytest.mark.both_kinds

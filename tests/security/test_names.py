@@ -8,7 +8,7 @@ from typing import LiteralString
 import pytest
 from psycopg import sql
 
-from tests.database import Database
+from tests.support.database import Database
 
 pytestmark = pytest.mark.both_kinds
 

@@ -8,8 +8,8 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from tests.database import Database
 from tests.security.conftest import refused
+from tests.support.database import Database
 
 pytestmark = pytest.mark.both_kinds
 

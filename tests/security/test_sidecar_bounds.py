@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.database import Database
+from tests.support.database import Database
 
 
 def test_a_name_of_megabytes_is_cut_where_it_enters(database: Database) -> None:

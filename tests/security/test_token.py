@@ -7,11 +7,11 @@ from urllib.parse import quote
 
 import pytest
 
-from scripts.cluster import free_port
-from tests.fake_telegram import TOKEN, FakeTelegram, Page
 from tests.sidecar.conftest import outbox, start_sidecar, telegram
 from tests.sidecar.process import GHOSTWATCH, Outbox, StartSidecar, environment_for
 from tests.sidecar.test_service import get
+from tests.support.cluster import free_port
+from tests.support.fake_telegram import TOKEN, FakeTelegram, Page
 
 __all__ = ["outbox", "start_sidecar", "telegram"]
 

@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ghostwatch.notifier.telegram import Press, press_of
-from tests.fake_telegram import FakeTelegram
 from tests.sidecar.conftest import outbox, start_sidecar, telegram
 from tests.sidecar.process import Outbox, StartSidecar
+from tests.support.fake_telegram import FakeTelegram
 
 __all__ = ["outbox", "start_sidecar", "telegram"]
 

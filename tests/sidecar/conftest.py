@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.database import Database
-from tests.fake_telegram import FakeTelegram
 from tests.sidecar.process import Outbox, Sidecar, StartSidecar, environment_for
+from tests.support.database import Database
+from tests.support.fake_telegram import FakeTelegram
 
 
 @pytest.fixture

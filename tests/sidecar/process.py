@@ -12,8 +12,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from tests.database import Database
-from tests.fake_telegram import TOKEN, FakeTelegram
+from tests.support.database import Database
+from tests.support.fake_telegram import TOKEN, FakeTelegram
 
 GHOSTWATCH = Path(sys.executable).with_name("ghostwatch")
 

@@ -6,9 +6,9 @@ import shutil
 import time
 from contextlib import AbstractContextManager
 
-from scripts.cluster import Cluster
-from tests.container import container_server
-from tests.own_server import OwnServer
+from tests.support.cluster import Cluster
+from tests.support.container import container_server
+from tests.support.own_server import OwnServer
 
 
 class Standby(Cluster):

@@ -6,8 +6,8 @@ import json
 
 import pytest
 
-from tests.fake_telegram import FakeTelegram, Request, refusal
 from tests.sidecar.process import Outbox, StartSidecar
+from tests.support.fake_telegram import FakeTelegram, Request, refusal
 
 CHAT = -1001
 ANNA, STRANGER = 11, 12

@@ -13,9 +13,9 @@ from multiprocessing.process import BaseProcess
 import pytest
 
 from ghostwatch.settings import Settings
-from tests.database import Database
-from tests.fake_telegram import FakeTelegram
 from tests.sidecar.process import Outbox, environment_for
+from tests.support.database import Database
+from tests.support.fake_telegram import FakeTelegram
 
 KILLS = 200
 CHATS = 25

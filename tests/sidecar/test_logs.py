@@ -10,7 +10,7 @@ import pytest
 
 from ghostwatch.notifier.logs import set_up
 from ghostwatch.settings import Settings
-from tests.fake_telegram import TOKEN
+from tests.support.fake_telegram import TOKEN
 
 
 @pytest.fixture(autouse=True)

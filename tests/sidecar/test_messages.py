@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from ghostwatch.notifier.messages import Renderer, between, clock, duration, percent, singular, through
 from ghostwatch.notifier.messenger import Notification
-from tests.fake_telegram import parse_html
+from tests.support.fake_telegram import parse_html
 
 NOW = datetime(2026, 1, 2, 14, 30, tzinfo=UTC)
 BRANCHES = [

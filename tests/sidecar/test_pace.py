@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from tests.fake_telegram import FakeTelegram
 from tests.sidecar.process import Outbox, StartSidecar
+from tests.support.fake_telegram import FakeTelegram
 
 
 def test_three_sidecars_share_one_allowance(

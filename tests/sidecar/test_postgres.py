@@ -21,12 +21,12 @@ from ghostwatch.notifier import queries
 from ghostwatch.notifier.database import Database as WorkingConnection
 from ghostwatch.notifier.database import DatabaseUnavailable
 from ghostwatch.notifier.listener import Listener
-from tests.database import Database
-from tests.fake_telegram import FakeTelegram, Slow
-from tests.own_server import OwnServer, own_server
 from tests.sidecar.process import Outbox, Sidecar, StartSidecar, environment_for
 from tests.sidecar.proxy import SilentProxy
 from tests.sidecar.standby import standby_of, wait_until_it_has_replayed_all
+from tests.support.database import Database
+from tests.support.fake_telegram import FakeTelegram, Slow
+from tests.support.own_server import OwnServer, own_server
 
 # So rarely that only a wake-up can be the reason for anything.
 RARELY = "10m"

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from tests.database import Database
-from tests.fake_telegram import FakeTelegram
 from tests.sidecar.process import StartSidecar
+from tests.support.database import Database
+from tests.support.fake_telegram import FakeTelegram
 
 
 def test_checks_run_as_the_contracts_owner_while_messages_go_out_as_the_sidecar(

@@ -22,10 +22,10 @@ from ghostwatch.notifier.metrics import Metrics
 from ghostwatch.notifier.service import _supervise
 from ghostwatch.notifier.terminal import Terminal
 from ghostwatch.settings import Settings
-from scripts.cluster import free_port
-from tests.database import Database
-from tests.fake_telegram import TOKEN, FakeTelegram, Slow, refusal
 from tests.sidecar.process import GHOSTWATCH, Outbox, Sidecar, StartSidecar, environment_for
+from tests.support.cluster import free_port
+from tests.support.database import Database
+from tests.support.fake_telegram import TOKEN, FakeTelegram, Slow, refusal
 
 CHAT = -1001
 

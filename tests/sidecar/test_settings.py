@@ -8,7 +8,7 @@ import pytest
 
 from ghostwatch.errors import CommandError
 from ghostwatch.settings import Settings
-from tests.fake_telegram import TOKEN
+from tests.support.fake_telegram import TOKEN
 
 GOOD = {"GHOSTWATCH_TELEGRAM_TOKEN": TOKEN}
 

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from tests.fake_telegram import FakeTelegram, Hang
 from tests.sidecar.process import Outbox, Sidecar, StartSidecar, environment_for
 from tests.sidecar.proxy import SilentProxy
+from tests.support.fake_telegram import FakeTelegram, Hang
 
 CHAT, ANNA = -1001, 11
 

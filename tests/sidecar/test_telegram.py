@@ -8,8 +8,8 @@ import time
 
 import pytest
 
-from tests.fake_telegram import Drop, FakeTelegram, Garbage, Hang, Page, Slow, parse_html, refusal
 from tests.sidecar.process import Outbox, StartSidecar
+from tests.support.fake_telegram import Drop, FakeTelegram, Garbage, Hang, Page, Slow, parse_html, refusal
 
 CHAT = -1001
 

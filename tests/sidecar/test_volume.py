@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.database import Database
-from tests.fake_telegram import FakeTelegram, refusal
 from tests.sidecar.process import Outbox, Sidecar, environment_for
+from tests.support.database import Database
+from tests.support.fake_telegram import FakeTelegram, refusal
 
 CHANNELS = 20
 ALERTS = 500

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.fake_telegram import FakeTelegram, parse_html
-from tests.own_server import OwnServer
 from tests.sidecar.process import Sidecar, environment_for
+from tests.support.fake_telegram import FakeTelegram, parse_html
+from tests.support.own_server import OwnServer
 
 
 @pytest.mark.pg_cron

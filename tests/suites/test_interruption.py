@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from scripts.build import ROOT
-from scripts.engine import Engine
+from tests.support.engine import Engine
 
 pytestmark = pytest.mark.once
 
@@ -27,7 +27,7 @@ sys.exit(run_suites({"first": {}, "second": {}}, sys.argv[1:]))
 """
 START_ENGINE = """
 import signal
-from scripts.engine import Engine
+from tests.support.engine import Engine
 from scripts.suites import end_orderly_on_signals
 end_orderly_on_signals()
 with Engine.at_hand() as engine:

@@ -13,7 +13,7 @@ import psycopg
 from psycopg import sql
 
 from scripts.build import DIST
-from scripts.cluster import Server
+from tests.support.cluster import Server
 
 KINDS = ("extension", "plain")
 PARTS = ("ghostwatch", "ghostwatch_onboarding")

@@ -11,7 +11,7 @@ import psycopg
 from psycopg.conninfo import make_conninfo
 from testcontainers.core.container import DockerContainer
 
-from scripts.cluster import SUPERUSER, THROW_AWAY_SETTINGS, Server, free_port
+from tests.support.cluster import SUPERUSER, THROW_AWAY_SETTINGS, Server, free_port
 
 START_SECONDS = 90
 STOP_SIGNALS = {"fast": "SIGINT", "immediate": "SIGQUIT"}

@@ -14,9 +14,9 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from scripts.cache import cache_directory
+from scripts.build import ROOT
+from tests.support.cache import cache_directory
 
-ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("docker.io", "docker-compose", "debootstrap")
 # Which Debian has which PostgreSQL.
 SUITES = {17: "trixie", 18: "sid"}

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
 
-from scripts.cluster import Cluster
-from tests.container import ContainerServer, container_server
+from tests.support.cluster import Cluster
+from tests.support.container import ContainerServer, container_server
 
 OwnServer = Cluster | ContainerServer
 
