@@ -24,8 +24,9 @@ SET search_path = pg_catalog, pg_temp
 AS $sidecar_heartbeat$
 -- The sidecar says that it lives, and is told how outbox and checks are; both watch each other this way.
 -- Takes its name, version, whether NOTIFY reaches it, what is wrong with it, if anything, and whether that keeps
--- every message. Returns one row: what waits and for how long, what was given up, whether checks succeed in time
--- (else ghostwatch.detect_stopped_checks() has raised an alert), and what keeps alerts from somebody.
+-- every message. Returns one row: what waits and for how long, what was given up, since when and whether the checks
+-- of every contract succeed in time (else ghostwatch.detect_stopped_checks() has raised an alert), and what keeps
+-- alerts from somebody. Checks that never ran so far do not count.
 DECLARE
     as_of     constant timestamptz := ghostwatch._clock();
     its_name  constant text := ghostwatch._one_line(sidecar_heartbeat.worker, 100);
@@ -57,9 +58,12 @@ BEGIN
         cannot_send = excluded.cannot_send;
 
     RETURN QUERY
+    -- The contract that is furthest behind counts: the runs of one role say nothing about the contracts of another.
     WITH checks AS (
-        SELECT max(check_progress.last_success_at) AS succeeded_at
-        FROM ghostwatch.check_progress
+        SELECT
+            min(c.last_success_at) AS succeeded_at,
+            bool_and(NOT c.stopped) AND count(c.last_success_at) > 0 AS fresh
+        FROM ghostwatch._stopped_checks(as_of) AS c
     )
 
     SELECT
@@ -69,7 +73,7 @@ BEGIN
         (SELECT count(*) FROM ghostwatch.notification WHERE notification.state = 'failed'),
         (SELECT count(*) FROM ghostwatch.channel WHERE channel.disabled_at IS NOT NULL),
         checks.succeeded_at,
-        coalesce(checks.succeeded_at > as_of - ghostwatch._overdue_after(), false),
+        coalesce(checks.fresh, false),
         ARRAY(SELECT p FROM ghostwatch._delivery_problems(as_of) AS p)
     FROM checks;
 END

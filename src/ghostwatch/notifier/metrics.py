@@ -19,8 +19,8 @@ OF_THE_DATABASE = {
     "oldest_waiting_seconds": "How long the oldest notification has waited that should have been sent; 0 if none.",
     "notifications_failed": "Notifications that were given up.",
     "channels_disabled": "Channels that nothing can be sent to.",
-    "checks_last_success_timestamp_seconds": "When a check last succeeded.",
-    "checks_fresh": "1 while checks succeed in time.",
+    "checks_last_success_timestamp_seconds": "When checks of the contract that is furthest behind last succeeded.",
+    "checks_fresh": "1 while the checks of every contract succeed in time.",
     "problems": "What keeps alerts from somebody; /readyz names each.",
 }
 
