@@ -312,8 +312,9 @@
 \ir enforce/remove_idle_triggers.sql
 
 -- prove: assertions for the tests of an application, with pgTAP
+\ir prove/explain_future_birth.sql
+\ir prove/prove.sql
 \ir prove/assert.sql
-\ir prove/subject_findings.sql
 \ir prove/contract_holds.sql
 \ir prove/clause_holds.sql
 \ir prove/contract_exempts.sql

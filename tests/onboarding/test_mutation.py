@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from psycopg import Connection
 
-from ghostwatch.testing import each_branch
+from ghostwatch.testing.onboarding import each_branch
 from ghostwatch.testing.plugin import AssertContract
 from tests.support.cluster import Server
 from tests.support.database import Database
@@ -121,7 +121,7 @@ def test_every_mutant_is_caught(
 
     nobody = mutant.step == 2 and not known
     named = f"has no row with the key '{user_id}'" if nobody else f"{mutant.clause}: Broken"
-    with pytest.raises(pytest.fail.Exception, match=named):
+    with pytest.raises(AssertionError, match=named):
         assert_contract("onboarding", user_id, connection=mutants)
 
 
@@ -132,7 +132,7 @@ def test_a_returning_user_who_is_not_made_active_is_caught(
     user_id = start(mutants, INTACT, None, known=False)
     mutants.execute("""UPDATE public."user" SET last_active_at = now() - interval '1 day' WHERE id = %s""", [user_id])
     mutants.execute("SELECT mutant_2.start(%s, 'Anna')", [user_id])
-    with pytest.raises(pytest.fail.Exception, match="active_user: Broken"):
+    with pytest.raises(AssertionError, match="active_user: Broken"):
         assert_contract("onboarding", user_id, connection=mutants)
 
 
@@ -143,5 +143,5 @@ def test_a_user_who_stays_blocked_is_caught(mutants: Connection[Any], assert_con
     mutants.execute(
         """UPDATE public."user" SET type = 'blocked_bot', blocked_bot_at = now() WHERE id = %s""", [user_id]
     )
-    with pytest.raises(pytest.fail.Exception, match=r"languages: .*exempt"):
+    with pytest.raises(AssertionError, match=r"languages: .*exempt"):
         assert_contract("onboarding", user_id, connection=mutants)

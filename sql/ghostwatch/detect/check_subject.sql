@@ -6,6 +6,7 @@ RETURNS TABLE (
     invariant text,
     satisfied boolean,
     state text,
+    born_at timestamptz,
     due_at timestamptz,
     explanation text
 )
@@ -64,6 +65,7 @@ BEGIN
 
         invariant := clause.invariant;
         satisfied := judgement.satisfied;
+        born_at := judgement.born_at;
         due_at := judgement.born_at + clause.deadline;
         state := CASE
             WHEN judgement.satisfied THEN 'holds'
@@ -79,7 +81,7 @@ $check_subject$;
 
 COMMENT ON FUNCTION ghostwatch.check_subject(text, text) IS
 'Every clause of a contract for one subject, as of now, read from the application''s tables.
-satisfied: whether the row is there. state: holds, broken, not due yet, or exempt. due_at: when the row is or was due. explanation: the same in words.
+satisfied: whether the row is there. state: holds, broken, not due yet, or exempt. born_at: its birth, as check runs take it. due_at: when the row is or was due. explanation: the same in words.
 Raises GW001 (no such contract), GW020 (belongs to another role), GW021 (no such subject).';
 
 CREATE FUNCTION ghostwatch.check_subject(
@@ -90,6 +92,7 @@ RETURNS TABLE (
     invariant text,
     satisfied boolean,
     state text,
+    born_at timestamptz,
     due_at timestamptz,
     explanation text
 )

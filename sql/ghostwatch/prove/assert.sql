@@ -10,7 +10,7 @@ VOLATILE
 PARALLEL UNSAFE
 AS $_assert$
 -- One line of TAP through the pgTAP on the search path; ghostwatch installs without pgTAP, so it is looked for when needed.
--- holds: whether the test passes. remarks: what the diagnostics say if it does not. Raises GW078 without pgTAP.
+-- holds: whether the test passes. remarks: the diagnostics, a line each, or NULL for none. Raises GW078 without pgTAP.
 DECLARE
     outcome pg_catalog.text;
     diagnostics pg_catalog.text;
@@ -24,7 +24,7 @@ BEGIN
     END IF;
 
     EXECUTE 'SELECT ok($1, $2)' INTO outcome USING holds, description;
-    IF NOT holds THEN
+    IF remarks IS NOT NULL THEN
         EXECUTE 'SELECT diag($1)' INTO diagnostics USING pg_catalog.array_to_string(remarks, E'\n');
     END IF;
     RETURN pg_catalog.concat_ws(E'\n', outcome, diagnostics);
@@ -32,4 +32,4 @@ END
 $_assert$;
 
 COMMENT ON FUNCTION ghostwatch._assert(boolean, text, text[]) IS
-'One line of TAP, with diagnostics if the test fails. Raises GW078 (pgTAP is not there).';
+'One line of TAP, with diagnostics where there are remarks. Raises GW078 (pgTAP is not there).';

@@ -9,20 +9,20 @@ VOLATILE
 PARALLEL UNSAFE
 BEGIN ATOMIC
     -- pgTAP: a subject lacks something, and the contract does not hold that against it.
-    -- Returns a line of TAP. Raises what check_subject() raises, and GW078.
+    -- Returns a line of TAP. Raises what ghostwatch.prove() raises, and GW078.
     SELECT
         ghostwatch._assert(
-            coalesce(bool_and(f.state = 'exempt'), false),
+            coalesce(bool_and(p.state = 'exempt'), false),
             coalesce(contract_exempts.description, format('contract %s exempts %s', contract_exempts.contract, contract_exempts.subject_key)),
-            coalesce(
-                array_agg(f.remark) FILTER (WHERE f.state <> 'exempt'),
-                ARRAY['Nothing is missing, so nothing shows whether it is exempt.']
-            )
+            CASE
+                WHEN count(*) = 0 THEN ARRAY['Nothing is missing, so nothing shows whether it is exempt.']
+                ELSE array_agg(concat_ws(': ', p.invariant, p.explanation)) FILTER (WHERE p.state <> 'exempt')
+            END
         )
-    FROM ghostwatch._subject_findings(contract_exempts.contract, contract_exempts.subject_key) AS f
-    WHERE NOT f.satisfied;
+    FROM ghostwatch.prove(contract_exempts.contract, contract_exempts.subject_key) AS p
+    WHERE NOT p.holds;
 END;
 
 COMMENT ON FUNCTION ghostwatch.contract_exempts(text, text, text) IS
 'pgTAP: a subject lacks something, and the contract exempts it.
-Raises GW078 (pgTAP is not there) and what ghostwatch.check_subject() raises.';
+Raises GW078 (pgTAP is not there) and what ghostwatch.prove() raises.';

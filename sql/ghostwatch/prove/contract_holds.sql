@@ -1,28 +1,32 @@
 CREATE FUNCTION ghostwatch.contract_holds(
     contract text,
     subject_key text,
-    description text DEFAULT NULL
+    description text DEFAULT NULL,
+    as_of interval DEFAULT NULL,
+    clauses text[] DEFAULT NULL,
+    leave_out text[] DEFAULT NULL
 )
 RETURNS text
 LANGUAGE sql
 VOLATILE
 PARALLEL UNSAFE
 BEGIN ATOMIC
-    -- pgTAP: every clause that is due holds for a subject. A clause that is due and missing fails also where the
-    -- subject is exempt, for a test that proves nothing should not look like one that does.
-    -- Returns a line of TAP; its diagnostics name the broken clauses. Raises what check_subject() raises, and GW078.
+    -- pgTAP: a contract holds for a subject, as ghostwatch.prove() judges it. A clause that is missing fails also where the
+    -- subject is exempt, since then nothing was proved.
+    -- Returns a line of TAP; its diagnostics name the clauses that are broken or were not judged. Raises what
+    -- ghostwatch.prove() raises, and GW078.
     SELECT
         ghostwatch._assert(
-            coalesce(bool_and(f.satisfied OR NOT f.is_due), false),
+            bool_and(p.holds),
             coalesce(contract_holds.description, format('contract %s holds for %s', contract_holds.contract, contract_holds.subject_key)),
-            coalesce(
-                array_agg(f.remark) FILTER (WHERE NOT f.satisfied AND f.is_due),
-                ARRAY['The contract has no clause, so nothing was proved.']
-            )
+            array_agg(concat_ws(': ', p.invariant, p.explanation)) FILTER (WHERE p.holds IS NOT true)
         )
-    FROM ghostwatch._subject_findings(contract_holds.contract, contract_holds.subject_key) AS f;
+    FROM ghostwatch.prove(
+        contract_holds.contract, contract_holds.subject_key, contract_holds.as_of, contract_holds.clauses, contract_holds.leave_out
+    ) AS p;
 END;
 
-COMMENT ON FUNCTION ghostwatch.contract_holds(text, text, text) IS
-'pgTAP: every clause of a contract that is due holds for a subject; the diagnostics name those that do not.
-A missing row fails the test also where the subject is exempt. Raises GW078 (pgTAP is not there) and what ghostwatch.check_subject() raises.';
+COMMENT ON FUNCTION ghostwatch.contract_holds(text, text, text, interval, text[], text[]) IS
+'pgTAP: a contract holds for a subject; every clause counts as if it were due.
+as_of: only what is due this much later than now. clauses: only these; leave_out: all but these. The diagnostics name what is broken or was not judged.
+A missing row fails the test also where the subject is exempt. Raises GW078 (pgTAP is not there) and what ghostwatch.prove() raises.';

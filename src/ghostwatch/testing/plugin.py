@@ -2,42 +2,17 @@
 
 from __future__ import annotations
 
+import inspect
 import os
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import closing
-from typing import Any, Protocol
+from collections.abc import Callable, Coroutine, Generator, Iterator
+from typing import Any
 
-import psycopg
 import pytest
 
-FINDINGS = "SELECT satisfied OR NOT is_due AS holds, remark FROM ghostwatch._subject_findings(%s, %s)"
+from ghostwatch import testing
 
-
-class Cursor(Protocol):
-    """A cursor of any PostgreSQL driver that follows the DB-API."""
-
-    def execute(self, operation: Any, parameters: Any, /) -> Any:
-        """Runs a statement."""
-
-    def fetchall(self) -> Sequence[Any]:
-        """The rows of the last statement."""
-
-    def close(self) -> None:
-        """Ends the cursor."""
-
-
-class Connection(Protocol):
-    """A connection of any PostgreSQL driver that follows the DB-API, psycopg's among them."""
-
-    def cursor(self) -> Cursor:
-        """A new cursor."""
-
-
-class AssertContract(Protocol):
-    """What the fixture assert_contract is."""
-
-    def __call__(self, contract: str, subject_key: object, *, connection: Connection | None = None) -> None:
-        """Fails, naming the clauses, where a clause of the contract that is due does not hold for the subject."""
+AssertContract = Callable[..., Any]
+"""What the fixture assert_contract is: ghostwatch.testing.assert_contract, without its argument dsn."""
 
 
 @pytest.fixture
@@ -50,35 +25,40 @@ def ghostwatch_dsn() -> str:
 
 
 @pytest.fixture
-def assert_contract(request: pytest.FixtureRequest) -> AssertContract:
-    """Asserts that a subject, whatever code created it, has all that a contract asks for by now.
+def assert_contract(request: pytest.FixtureRequest) -> Iterator[AssertContract]:
+    """Asserts that a subject, whatever code created it, has all that a contract asks for.
 
-    It looks through a connection of its own, at what was committed. A test that never commits
-    gives its own connection: assert_contract("onboarding", user_id, connection=connection).
-    A missing row fails the test also where the subject is exempt, since then nothing was proved.
+    It looks at what was committed in the database of ghostwatch_dsn. A test that does not commit gives
+    its own connection: assert_contract("onboarding", user_id, connection=connection). With an
+    asynchronous one it must be awaited; a test that forgets that has proved nothing, and fails.
     """
+    promised: list[_Promise] = []
 
-    def check(contract: str, subject_key: object, *, connection: Connection | None = None) -> None:
+    def check(contract: str, subject_key: object, *, connection: Any = None, **more: Any) -> Any:
         __tracebackhide__ = True
         if connection is None:
-            with psycopg.connect(request.getfixturevalue("ghostwatch_dsn"), client_encoding="utf8") as own_connection:
-                findings = _findings(own_connection.cursor, contract, subject_key)
-        else:
-            findings = _findings(connection.cursor, contract, subject_key)
+            more["dsn"] = request.getfixturevalue("ghostwatch_dsn")
+        result = testing.assert_contract(contract, subject_key, connection=connection, **more)
+        if inspect.iscoroutine(result):
+            result = _Promise(result)
+            promised.append(result)
+        return result
 
-        broken = [remark for holds, remark in findings if not holds]
-        if not findings:
-            broken = ["The contract has no clause, so nothing was proved."]
-        if broken:
-            lines = [f"contract {contract} does not hold for {subject_key}", *broken]
-            pytest.fail("\n  ".join(lines), pytrace=False)
-
-    return check
+    yield check
+    forgotten = [promise for promise in promised if not promise.is_awaited]
+    for promise in forgotten:
+        promise.coroutine.close()
+    if forgotten:
+        pytest.fail("assert_contract was not awaited, so nothing was proved: await it", pytrace=False)
 
 
-def _findings(cursor: Callable[[], Cursor], contract: str, subject_key: object) -> list[tuple[bool, str]]:
-    with closing(cursor()) as opened:
-        opened.execute(FINDINGS, (contract, str(subject_key)))
-        rows = opened.fetchall()
-    # Whose connection it is decides whether rows come as tuples or as dictionaries, which unpack to their keys.
-    return [(row["holds"], row["remark"]) if isinstance(row, Mapping) else tuple(row) for row in rows]
+class _Promise:
+    """A result to await that knows whether somebody did."""
+
+    def __init__(self, coroutine: Coroutine[Any, Any, None]) -> None:
+        self.coroutine = coroutine
+        self.is_awaited = False
+
+    def __await__(self) -> Generator[Any, Any, None]:
+        self.is_awaited = True
+        return self.coroutine.__await__()
