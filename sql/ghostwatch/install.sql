@@ -17,6 +17,7 @@
 \ir tables/family_rate.sql
 \ir tables/drift_baseline.sql
 \ir tables/drift_detector.sql
+\ir tables/drift_history.sql
 \ir tables/check_run.sql
 \ir tables/silence.sql
 \ir tables/maintenance.sql
@@ -45,6 +46,7 @@
 \ir kernel/wake_sidecars.sql
 \ir kernel/relax_commit.sql
 \ir kernel/rule_settings.sql
+\ir kernel/rule_result.sql
 
 -- declare: what must hold
 \ir kernel/contract_id.sql
@@ -117,9 +119,6 @@
 \ir detect/check_invariant.sql
 \ir detect/next_invariant.sql
 \ir kernel/require_runnable.sql
-\ir detect/finish_run.sql
-\ir detect/require_committing.sql
-\ir detect/run_checks.sql
 \ir detect/ghost_summary.sql
 \ir detect/explain_state.sql
 \ir detect/check_subject.sql
@@ -129,7 +128,6 @@
 \ir alert/maintenance/maintenance.sql
 \ir alert/maintenance/end_maintenance.sql
 \ir alert/maintenance/summarize_maintenance.sql
-\ir rules/rule_result.sql
 \ir rules/threshold/branch_table.sql
 \ir rules/threshold/threshold_result.sql
 \ir rules/check_failing/check_failing_result.sql
@@ -150,6 +148,8 @@
 \ir rules/drift/baseline_is_due.sql
 \ir rules/drift/current_baseline.sql
 \ir rules/drift/restart_drift.sql
+\ir rules/drift/drift_follows_invariant.sql
+\ir rules/drift/drift_follows_families.sql
 \ir rules/drift/detector_rates.sql
 \ir rules/drift/new_detector.sql
 \ir rules/drift/walk.sql
@@ -172,11 +172,11 @@
 \ir alert/resolve_alert.sql
 \ir alert/alerts_follow_invariant.sql
 \ir alert/advance_alert.sql
-\ir alert/decide_alerts.sql
-\ir alert/stopped_checks.sql
+\ir rules/decide_alerts.sql
+\ir rules/checks_stopped/stopped_checks.sql
 \ir rules/checks_stopped/checks_stopped_result.sql
-\ir alert/decide_checks_stopped.sql
-\ir alert/decide_checks_stopped_now.sql
+\ir rules/checks_stopped/decide_checks_stopped.sql
+\ir rules/checks_stopped/decide_checks_stopped_now.sql
 \ir alert/require_alert.sql
 \ir alert/acknowledge.sql
 \ir alert/silence.sql
@@ -267,6 +267,9 @@
 \ir operate/cron.sql
 \ir operate/require_cron.sql
 \ir operate/job_name.sql
+\ir operate/finish_run.sql
+\ir operate/require_committing.sql
+\ir operate/run_checks.sql
 \ir operate/schedule.sql
 \ir operate/unschedule.sql
 \ir operate/pause.sql

@@ -85,7 +85,6 @@ SELECT is((pg_temp.alert()).evidence ->> 'detector', 'slow', 'of the slow detect
 
 -- Said to be usual.
 UPDATE ghostwatch.invariant SET expected_rate = 0.2;
-SELECT ghostwatch._restart_drift(pg_temp.invariant_id(), (SELECT c.at FROM clock AS c));
 SELECT pg_temp.judge('tffff');
 SELECT is((pg_temp.alert()).state, 'resolved', 'a rate that was declared to be usual is no alert');
 SELECT is((pg_temp.baseline()).due, 0::bigint, 'what was counted before does not count any more');

@@ -189,6 +189,10 @@ def test_a_closed_branch_can_be_dropped(shop: Database) -> None:
         ("share",),
     ]
 
+    pattern = shop.value("SELECT pattern FROM ghostwatch.branch_family WHERE family = 'share'")
+    shop.execute("SELECT ghostwatch.declare_branch_family('shop', %s, 'shared')", pattern)
+    assert shop.rows("SELECT DISTINCT branch_family FROM ghostwatch.drift_detector ORDER BY 1") == [("",), ("none",)]
+
 
 def test_too_small_a_role_cannot_backtest(shop: Database) -> None:
     """A contract's expressions run with the rights of its owner only."""

@@ -156,11 +156,6 @@ BEGIN
        IS DISTINCT FROM
        (after.related, after.related_key_column, after.predicate, coalesce(after.warn_after, after.error_after), after.watch_for) THEN
         PERFORM ghostwatch._restart_checks(its_invariant_id);
-    -- Another expected rate says that what was counted so far is not what is usual.
-    ELSIF (before.rule, before.expected_rate) <> (after.rule, after.expected_rate) THEN
-        PERFORM ghostwatch._restart_drift(
-            its_invariant_id, CASE WHEN before.expected_rate <> after.expected_rate THEN ghostwatch._clock() END
-        );
     END IF;
 END
 $declare_invariant$;

@@ -32,7 +32,7 @@ BEGIN
                     'drift_baseline', 'invariant', 'checked_ahead', 'violation'
                 ) THEN '{SELECT,INSERT,UPDATE,DELETE}'
                 WHEN c.relname IN ('arrival', 'check_run') THEN '{SELECT,INSERT}'
-                WHEN c.relname IN ('alert', 'check_progress', 'maintenance', 'notification', 'silence')
+                WHEN c.relname IN ('alert', 'check_progress', 'drift_history', 'maintenance', 'notification', 'silence')
                     THEN format('{SELECT,"INSERT (%1$s)","UPDATE (%1$s)"}', k.columns)
                 ELSE '{SELECT}'
             END::text[] AS privileges

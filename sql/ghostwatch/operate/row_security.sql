@@ -29,6 +29,7 @@ BEGIN
                 ('branch_minute', 'true', 'invariant_id IN ' || own_invariants),
                 ('family_rate', 'true', 'invariant_id IN ' || own_invariants),
                 ('drift_baseline', 'true', 'invariant_id IN ' || own_invariants),
+                ('drift_history', 'true', 'invariant_id IN ' || own_invariants),
                 ('drift_detector', 'true', 'invariant_id IN ' || own_invariants),
                 -- That the checks stopped concerns every contract.
                 ('alert', 'true', 'contract IS NULL OR contract IN ' || own_names),

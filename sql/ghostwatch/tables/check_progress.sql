@@ -3,7 +3,6 @@ CREATE TABLE ghostwatch.check_progress (
     watermark timestamptz NOT NULL,
     checked_up_to timestamptz NOT NULL,
     catching_up_since timestamptz,
-    history_from timestamptz NOT NULL DEFAULT '-infinity',
     last_attempt_at timestamptz,
     last_success_at timestamptz,
     failing_since timestamptz,
@@ -21,7 +20,5 @@ COMMENT ON COLUMN ghostwatch.check_progress.checked_up_to IS
 'Subjects born up to this moment have been judged if they were visible; between watermark and checked_up_to, ghostwatch.checked_ahead holds their keys.';
 COMMENT ON COLUMN ghostwatch.check_progress.catching_up_since IS
 'When the checks were last up to date, while a backlog is being worked off; otherwise NULL.';
-COMMENT ON COLUMN ghostwatch.check_progress.history_from IS
-'What was counted of subjects born before this moment was judged by another definition, or declared not to be usual; the rule drift leaves it out.';
 COMMENT ON COLUMN ghostwatch.check_progress.skew IS
 'How far, at least, the birth of a subject lay before the start of its transaction when a check last saw that: a clock that is slow.';

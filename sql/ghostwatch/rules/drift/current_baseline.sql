@@ -36,9 +36,10 @@ BEGIN
         RETURN latest;
     END IF;
 
-    SELECT greatest(p.history_from, as_of - longest_history) INTO start_at
-    FROM ghostwatch.check_progress AS p
-    WHERE p.invariant_id = rule.invariant_id;
+    start_at := greatest(
+        as_of - longest_history,
+        (SELECT h.begins_at FROM ghostwatch.drift_history AS h WHERE h.invariant_id = rule.invariant_id)
+    );
 
     baseline := ghostwatch._baseline(
         rule,

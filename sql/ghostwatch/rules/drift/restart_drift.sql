@@ -8,13 +8,14 @@ VOLATILE
 PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $_restart_drift$
--- Begins the rule drift of an invariant anew.
--- Takes the invariant, and from when on its counts say what is usual; NULL leaves that as it was.
--- Waits for a check of it that is under way.
+-- Waits for a check of the invariant that is under way: it holds rows of the detectors.
 BEGIN
-    UPDATE ghostwatch.check_progress AS p
-    SET history_from = coalesce(_restart_drift.history_from, p.history_from)
-    WHERE p.invariant_id = _restart_drift.invariant_id;
+    IF history_from IS NOT NULL THEN
+        INSERT INTO ghostwatch.drift_history (invariant_id, begins_at)
+        VALUES (invariant_id, history_from)
+        ON CONFLICT ON CONSTRAINT drift_history_pkey DO UPDATE
+        SET begins_at = excluded.begins_at;
+    END IF;
 
     DELETE FROM ghostwatch.drift_detector AS a WHERE a.invariant_id = _restart_drift.invariant_id;
     DELETE FROM ghostwatch.drift_baseline AS b WHERE b.invariant_id = _restart_drift.invariant_id;
@@ -22,4 +23,4 @@ END
 $_restart_drift$;
 
 COMMENT ON FUNCTION ghostwatch._restart_drift(integer, timestamptz) IS
-'Begins the rule drift of an invariant anew, its history from a moment on (NULL: as before).';
+'Starts the rule drift of an invariant anew: without detectors and baselines, its history from history_from on (NULL: as before).';
