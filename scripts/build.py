@@ -13,23 +13,33 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 DIST = ROOT / "dist"
-PACKAGE_DATA = ROOT / "src" / "ghostwatch" / "sql"
-EXTENSIONS = {"ghostwatch": ROOT / "sql" / "ghostwatch", "ghostwatch_onboarding": ROOT / "sql" / "onboarding"}
+SOURCES = {"ghostwatch": "ghostwatch", "ghostwatch_onboarding": "onboarding"}
+EXTENSIONS = {name: ROOT / "sql" / folder for name, folder in SOURCES.items()}
 
-EXTENSION_HEADER = '\\echo Use "CREATE EXTENSION {name}" to load this file. \\quit\n'
-PLAIN_HEADER = (
-    "-- {name} {version} for servers where no extension file can be placed.\n"
-    "-- Run it as the role that is to own it: psql --no-psqlrc --file {name}.sql\n"
-    "\\set ON_ERROR_STOP on\n"
-    "\\encoding UTF8\n"
-    "BEGIN;\n"
-)
-PLAIN_FOOTER = "COMMIT;\n"
+# Everything runs with one search path, which CREATE EXTENSION would otherwise vary by user.
+PROLOGUE = "SET LOCAL search_path = pg_catalog, pg_temp;\n"
+EXTENSION_HEADER = '\\echo Use "{use}" to load this file. \\quit\n'
+# One statement, so that every driver and migration tool can send it, in a transaction of its own or in a longer one.
+# The search path is given back at the end, because SET LOCAL counts until the end of the transaction.
+PLAIN = """\
+-- {title}, for servers where no extension file can be placed.
+-- {advice}: psql --no-psqlrc --set ON_ERROR_STOP=1 --file {file}
+DO ${tag}$
+DECLARE
+    _search_path CONSTANT pg_catalog.text := pg_catalog.current_setting('search_path');
+    _lock_timeout CONSTANT pg_catalog.text := pg_catalog.current_setting('lock_timeout');
+BEGIN
+{body}
+PERFORM pg_catalog.set_config('search_path', _search_path, true);
+PERFORM pg_catalog.set_config('lock_timeout', _lock_timeout, true);
+END
+${tag}$;
+"""
 
 
-def version() -> str:
+def version(root: Path = ROOT) -> str:
     """The version of everything, written once in pyproject.toml."""
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))
     return str(project["project"]["version"])
 
 
@@ -42,35 +52,53 @@ def flatten(script: Path) -> str:
     return "".join(lines)
 
 
-def build() -> list[Path]:
-    """Writes dist/ and the package's copy of the plain scripts; returns what it wrote."""
-    DIST.mkdir(exist_ok=True)
-    PACKAGE_DATA.mkdir(exist_ok=True)
+def plain_script(body: str, *, title: str, advice: str, file: str, tag: str) -> str:
+    """The statements as one DO statement."""
+    assert f"${tag}$" not in body
+    return PLAIN.format(body=body.rstrip(), title=title, advice=advice, file=file, tag=tag)
 
-    current = version()
+
+def scripts_of(name: str, root: Path = ROOT) -> dict[str, str]:
+    """The files of one extension by their names: control file, extension script and plain script."""
+    source = root / "sql" / SOURCES[name]
+    current = version(root)
+    body = PROLOGUE + flatten(source / "install.sql")
+    files = {
+        f"{name}.control": (source / f"{name}.control").read_text(encoding="utf-8"),
+        f"{name}--{current}.sql": EXTENSION_HEADER.format(use=f"CREATE EXTENSION {name}")
+        + body
+        + flatten(source / "extension_only.sql"),
+        f"{name}.sql": plain_script(
+            body,
+            title=f"{name} {current}",
+            advice="Run it as the role that is to own it",
+            file=f"{name}.sql",
+            tag="install",
+        ),
+    }
+    return {file: text.replace("@version@", current) for file, text in files.items()}
+
+
+def build(root: Path = ROOT) -> list[Path]:
+    """Writes dist/ and the package's copy of the plain scripts; returns what it wrote."""
+    dist, package_data = root / "dist", root / "src" / "ghostwatch" / "sql"
     written: list[Path] = []
 
     def write(target: Path, text: str) -> None:
         # Replaced in one go: a demo or test beside this one may be reading it.
+        target.parent.mkdir(exist_ok=True)
         unfinished = target.with_name(f".{target.name}.{os.getpid()}")
-        unfinished.write_text(text.replace("@version@", current), encoding="utf-8")
+        unfinished.write_text(text, encoding="utf-8")
         unfinished.replace(target)
         written.append(target)
 
-    for name, source in EXTENSIONS.items():
-        # Both kinds run with the search path that CREATE EXTENSION would otherwise vary by user.
-        body = "SET LOCAL search_path = pg_catalog, pg_temp;\n" + flatten(source / "install.sql")
-        header = PLAIN_HEADER.format(name=name, version=current)
-        write(DIST / f"{name}.control", (source / f"{name}.control").read_text(encoding="utf-8"))
-        write(
-            DIST / f"{name}--{current}.sql",
-            EXTENSION_HEADER.format(name=name) + body + flatten(source / "extension_only.sql"),
-        )
-        write(DIST / f"{name}.sql", header + body + PLAIN_FOOTER)
-        # `ghostwatch install` opens the transaction itself.
-        write(PACKAGE_DATA / f"{name}.sql", body)
+    for name in SOURCES:
+        for file, text in scripts_of(name, root).items():
+            write(dist / file, text)
+            if file.endswith(".sql") and "--" not in file:
+                write(package_data / file, text)
 
-    for stale in {*DIST.glob("[!.]*"), *PACKAGE_DATA.glob("[!.]*")} - {*written}:
+    for stale in {*dist.glob("[!.]*"), *package_data.glob("[!.]*")} - {*written}:
         stale.unlink(missing_ok=True)
     return written
 

@@ -34,6 +34,7 @@
 
 -- what every room needs: the time, the settings, and the clauses of contracts
 \ir kernel/clock.sql
+\ir kernel/installed_version_is.sql
 \ir kernel/take_task.sql
 \ir kernel/clause.sql
 \ir kernel/setting_defaults.sql

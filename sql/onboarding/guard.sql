@@ -21,7 +21,7 @@ BEGIN
         RAISE EXCEPTION 'ghostwatch is not installed in database %', pg_catalog.current_database()
             USING ERRCODE = 'GW903',
                   DETAIL  = 'ghostwatch_onboarding declares its contract through it.',
-                  HINT    = 'Install ghostwatch first: CREATE EXTENSION ghostwatch; or psql -f ghostwatch.sql';
+                  HINT    = 'Install ghostwatch first: CREATE EXTENSION ghostwatch; or psql -v ON_ERROR_STOP=1 -f ghostwatch.sql';
     END IF;
 
     IF NOT trusted THEN

@@ -20,8 +20,6 @@ def install(dsn: str, *, onboarding: bool = False) -> list[str]:
                 connection.execute(_script("ghostwatch"))
             if onboarding:
                 connection.execute(_script("ghostwatch_onboarding"))
-                # The script's own search path ends here: the contract remembers the one it is declared with.
-                connection.execute("SET LOCAL search_path TO DEFAULT")
                 findings = connection.execute("SELECT object, finding, advice FROM onboarding.adopt()").fetchall()
             else:
                 findings = []

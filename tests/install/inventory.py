@@ -8,36 +8,49 @@ from psycopg import Connection
 
 SCHEMAS = ["ghostwatch", "onboarding"]
 
+# Privileges in an order of their own: that of the catalogs is the order in which they were granted.
+ACL = "(SELECT array_agg(acl::text ORDER BY acl::text) FROM unnest({}) AS acl)"
+
 # Each query takes the schemas and returns rows that are the same wherever the same thing is installed.
+# Columns are counted by their order among those that are left: dropped ones keep a number.
 QUERIES = {
-    "schemas": """
-        SELECT n.nspname, n.nspacl::text, obj_description(n.oid, 'pg_namespace')
+    "schemas": f"""
+        SELECT n.nspname, {ACL.format("n.nspacl")}, n.nspowner::regrole::text, obj_description(n.oid, 'pg_namespace')
         FROM pg_namespace AS n
         WHERE n.nspname = ANY(%s::text[])
     """,
-    "routines": """
-        SELECT p.oid::regprocedure::text, pg_get_functiondef(p.oid), p.proacl::text,
-            obj_description(p.oid, 'pg_proc')
+    "routines": f"""
+        SELECT p.oid::regprocedure::text, pg_get_functiondef(p.oid), {ACL.format("p.proacl")},
+            p.proowner::regrole::text, obj_description(p.oid, 'pg_proc')
         FROM pg_proc AS p
         WHERE p.pronamespace::regnamespace::text = ANY(%s) AND p.prokind <> 'a'
     """,
-    "relations": """
-        SELECT c.oid::regclass::text, c.relkind, c.relacl::text, c.reloptions::text, c.relpersistence,
+    "relations": f"""
+        SELECT c.oid::regclass::text, c.relkind, {ACL.format("c.relacl")}, c.relowner::regrole::text,
+            c.reloptions::text, c.relpersistence, c.relrowsecurity, c.relforcerowsecurity, c.relreplident,
             obj_description(c.oid, 'pg_class'), CASE c.relkind WHEN 'v' THEN pg_get_viewdef(c.oid) END
         FROM pg_class AS c
         WHERE c.relnamespace::regnamespace::text = ANY(%s)
     """,
-    "columns": """
-        SELECT a.attrelid::regclass::text, a.attnum, a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull,
-            a.attidentity, pg_get_expr(d.adbin, d.adrelid), a.attacl::text, col_description(a.attrelid, a.attnum)
+    "columns": f"""
+        SELECT a.attrelid::regclass::text, row_number() OVER (PARTITION BY a.attrelid ORDER BY a.attnum), a.attname,
+            format_type(a.atttypid, a.atttypmod), a.attnotnull, a.attidentity, a.attgenerated, a.attstorage,
+            a.attstattarget, a.attcollation::regcollation::text, a.attoptions::text,
+            pg_get_expr(d.adbin, d.adrelid), {ACL.format("a.attacl")}, col_description(a.attrelid, a.attnum)
         FROM pg_attribute AS a
         JOIN pg_class AS c ON c.oid = a.attrelid
         LEFT JOIN pg_attrdef AS d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
-        WHERE c.relnamespace::regnamespace::text = ANY(%s) AND a.attnum > 0
+        WHERE c.relnamespace::regnamespace::text = ANY(%s) AND a.attnum > 0 AND NOT a.attisdropped
+    """,
+    "types": f"""
+        SELECT t.oid::regtype::text, t.typtype, {ACL.format("t.typacl")}, t.typowner::regrole::text,
+            t.typbasetype::regtype::text, t.typdefault, obj_description(t.oid, 'pg_type')
+        FROM pg_type AS t
+        WHERE t.typnamespace::regnamespace::text = ANY(%s)
     """,
     "constraints": """
-        SELECT c.conrelid::regclass::text, c.conname, pg_get_constraintdef(c.oid),
-            obj_description(c.oid, 'pg_constraint')
+        SELECT coalesce(nullif(c.conrelid, 0)::regclass::text, c.contypid::regtype::text), c.conname,
+            pg_get_constraintdef(c.oid), c.convalidated, obj_description(c.oid, 'pg_constraint')
         FROM pg_constraint AS c
         WHERE c.connamespace::regnamespace::text = ANY(%s)
     """,
@@ -45,12 +58,39 @@ QUERIES = {
         SELECT i.tablename, i.indexname, i.indexdef FROM pg_indexes AS i WHERE i.schemaname = ANY(%s)
     """,
     "triggers": """
-        SELECT t.tgrelid::regclass::text, t.tgname, pg_get_triggerdef(t.oid)
+        SELECT t.tgrelid::regclass::text, t.tgname, t.tgenabled, pg_get_triggerdef(t.oid),
+            obj_description(t.oid, 'pg_trigger')
         FROM pg_trigger AS t
         JOIN pg_class AS c ON c.oid = t.tgrelid
         WHERE c.relnamespace::regnamespace::text = ANY(%s) AND NOT t.tgisinternal
     """,
+    "policies": """
+        SELECT p.schemaname, p.tablename, p.policyname, p.permissive, p.roles::text, p.cmd, p.qual, p.with_check
+        FROM pg_policies AS p
+        WHERE p.schemaname = ANY(%s)
+    """,
+    "sequences": """
+        SELECT s.schemaname, s.sequencename, s.data_type::text, s.start_value, s.min_value, s.max_value,
+            s.increment_by, s.cycle, s.cache_size
+        FROM pg_sequences AS s
+        WHERE s.schemaname = ANY(%s)
+    """,
+    "dumped": """
+        SELECT e.extname, dumped.relation::regclass::text, dumped.condition
+        FROM pg_extension AS e
+        CROSS JOIN unnest(e.extconfig, e.extcondition) AS dumped (relation, condition)
+        WHERE replace(e.extname, 'ghostwatch_', '') = ANY(%s)
+    """,
+    "members": """
+        SELECT e.extname, pg_describe_object(d.classid, d.objid, d.objsubid)
+        FROM pg_depend AS d
+        JOIN pg_extension AS e ON e.oid = d.refobjid
+        WHERE d.refclassid = 'pg_extension'::regclass AND d.deptype = 'e'
+            AND replace(e.extname, 'ghostwatch_', '') = ANY(%s)
+    """,
 }
+# What only an extension has.
+EXTENSION_ONLY = {"dumped", "members"}
 
 
 def inventory(connection: Connection[Any]) -> dict[str, list[tuple[Any, ...]]]:

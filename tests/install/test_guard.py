@@ -12,9 +12,8 @@ from tests.support.database import PARTS, Database
 
 
 def _plain(part: str) -> bytes:
-    """The plain script without what only psql understands."""
-    lines = (DIST / f"{part}.sql").read_text(encoding="utf-8").splitlines(keepends=True)
-    return "".join(line for line in lines if not line.startswith("\\")).encode()
+    """The plain script."""
+    return (DIST / f"{part}.sql").read_bytes()
 
 
 @pytest.mark.both_kinds
@@ -66,7 +65,9 @@ def test_failed_plain_installation_leaves_nothing(empty_database: Database, tmp_
         assert server.psql_file(DIST / f"{earlier}.sql", name).returncode == 0
     broken = tmp_path / "broken.sql"
     broken.write_text(
-        (DIST / f"{part}.sql").read_text(encoding="utf-8").replace("COMMIT;\n", "SELECT 1 / 0;\nCOMMIT;\n"),
+        (DIST / f"{part}.sql")
+        .read_text(encoding="utf-8")
+        .replace("\nEND\n$install$", "\nPERFORM 1 / 0;\nEND\n$install$"),
         encoding="utf-8",
     )
     tmp_path.chmod(0o755)

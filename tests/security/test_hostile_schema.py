@@ -38,9 +38,8 @@ SETUPS: dict[str, LiteralString] = {
 
 
 def plain(part: str) -> bytes:
-    """The plain script without what only psql understands."""
-    lines = (DIST / f"{part}.sql").read_text(encoding="utf-8").splitlines(keepends=True)
-    return "".join(line for line in lines if not line.startswith("\\")).encode()
+    """The plain script."""
+    return (DIST / f"{part}.sql").read_bytes()
 
 
 @pytest.fixture

@@ -166,8 +166,9 @@ class Server:
         return self.run_client("pg_dump", "--no-sync", *options, database=database).stdout
 
     def psql_file(self, script: Path, database: str) -> subprocess.CompletedProcess[str]:
-        """Runs a script as a person would, with psql -f."""
-        return self.run_client("psql", "--no-psqlrc", "--quiet", "--file", str(script), database=database, check=False)
+        """Runs a script as a person would, with psql -f, until the first error."""
+        options = ("--no-psqlrc", "--quiet", "--set", "ON_ERROR_STOP=1", "--file", str(script))
+        return self.run_client("psql", *options, database=database, check=False)
 
 
 class Cluster(Server):

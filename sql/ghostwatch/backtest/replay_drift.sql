@@ -34,7 +34,7 @@ BEGIN
     SELECT array_agg(t.came_at > t.born_at + deadline ORDER BY t.place) INTO violated
     FROM ROWS FROM (unnest(births), unnest(trials.came_at)) WITH ORDINALITY AS t (born_at, came_at, place);
 
-    history := ghostwatch._hour_counts(births[:scored], violated[:scored], families[:scored], incidents);
+    history := ghostwatch._hour_counts(births[1:scored], violated[1:scored], families[1:scored], incidents);
 
     WHILE scored < cardinality(births) LOOP
         first := scored + 1;
@@ -64,7 +64,7 @@ BEGIN
                     t.born_at AS ends_at,
                     greatest(ln(baseline.signups_per_day * rule.days_per_false_alarm), 1) AS expected,
                     (SELECT max(h.signups) FROM unnest(baseline.signups_by_hour) AS h (signups)) AS most_per_hour
-                FROM unnest(births[greatest(first - 1, 1):scored]) AS t (born_at)
+                FROM unnest(births[greatest(first - 1, 1) : scored]) AS t (born_at)
             ) AS g
             WHERE baseline.due >= 100 AND g.ends_at - g.begins_at > g.expected / g.most_per_hour * '1 hour'::interval
         LOOP

@@ -47,7 +47,7 @@ BEGIN
     born_at_type := ghostwatch._column_type(subject, born_at_column);
     PERFORM ghostwatch._require_readable(subject);
     from_item := format('%s AS s', subject);
-    statement := format('SELECT ghostwatch.declare_contract(%L, %L, …)', declare_contract.name, subject);
+    statement := format('SELECT ghostwatch.declare_contract(%L, %L, ...)', declare_contract.name, subject);
 
     SELECT string_agg(quote_ident(p.schema_name), ', ' ORDER BY p.position) || ', pg_temp'
     INTO expression_path

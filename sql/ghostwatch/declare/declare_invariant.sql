@@ -79,7 +79,7 @@ BEGIN
     END;
 
     PERFORM ghostwatch._check_expression(
-        'the predicate', predicate, format('%s AS s, %s AS r', its_contract.subject, related), 'boolean', statement || ', …)',
+        'the predicate', predicate, format('%s AS s, %s AS r', its_contract.subject, related), 'boolean', statement || ', ...)',
         its_contract.search_path
     );
 

@@ -15,7 +15,7 @@ AS $_chat_answered$
 BEGIN
     PERFORM ghostwatch._pace_chat(
         chat.chat_id,
-        chat.recent_sends[:cardinality(chat.recent_sends) - 1] || _chat_answered.as_of,
+        chat.recent_sends[1:cardinality(chat.recent_sends) - 1] || _chat_answered.as_of,
         _chat_answered.as_of + _chat_answered.hold
     )
     FROM ghostwatch.channel

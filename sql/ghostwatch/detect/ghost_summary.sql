@@ -50,5 +50,5 @@ $ghost_summary$;
 COMMENT ON FUNCTION ghostwatch.ghost_summary(text, text) IS
 'Who lacks the row of an invariant right now; reads the application''s tables and writes nothing.
 warn_count: not exempt, without the row, and between warn_after and error_after old (both included; none without warn_after). error_count: older, up to and including watch_for. total: both.
-sample_keys: up to five keys, oldest first. branches: [{"family": text, "violations": n}, …], most first.
+sample_keys: up to five keys, oldest first. branches: [{"family": text, "violations": n}, ...], most first.
 Raises GW001 (no such contract), GW007 (no such invariant), GW020 (belongs to another role).';

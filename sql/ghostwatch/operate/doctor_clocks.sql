@@ -31,7 +31,7 @@ BEGIN
         ORDER BY c.contract
     LOOP
         advice := format(
-            'SELECT ghostwatch.declare_contract(%L, %L, capture => true, …); -- or set the clocks of the application''s servers%s',
+            'SELECT ghostwatch.declare_contract(%L, %L, capture => true, ...); -- or set the clocks of the application''s servers%s',
             clause.contract, clause.subject, ', or the time_zone (now ' || clause.time_zone || ')'
         );
 

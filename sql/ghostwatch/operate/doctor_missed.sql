@@ -62,7 +62,7 @@ BEGIN
                         clause.contract, clause.invariant, missed, clause.subject, clause.lateness
                     ),
                     format(
-                        'SELECT ghostwatch.declare_contract(%L, %L, capture => true, …); -- or a lateness that is longer',
+                        'SELECT ghostwatch.declare_contract(%L, %L, capture => true, ...); -- or a lateness that is longer',
                         clause.contract, clause.subject
                     )
                 )::ghostwatch._finding;

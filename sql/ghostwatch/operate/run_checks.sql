@@ -19,7 +19,7 @@ DECLARE
 BEGIN
     CALL ghostwatch._require_committing();
     PERFORM ghostwatch._require_runnable(contract);
-    IF ghostwatch._setting('paused')::boolean THEN
+    IF NOT ghostwatch._installed_version_is('@version@') OR ghostwatch._setting('paused')::boolean THEN
         RETURN;
     END IF;
 
@@ -34,6 +34,10 @@ BEGIN
     budget_ends_at := pg_catalog.clock_timestamp() OPERATOR(pg_catalog.+) ghostwatch._setting('run_budget')::interval;
 
     LOOP
+        -- An upgrade ends the run: the next one has the new functions from the start.
+        IF NOT ghostwatch._installed_version_is('@version@') THEN
+            RETURN;
+        END IF;
         candidate := ghostwatch._next_invariant(contract, done OPERATOR(pg_catalog.||) waiting);
         IF candidate IS NULL THEN
             EXIT WHEN waiting OPERATOR(pg_catalog.=) '{}' OR pg_catalog.clock_timestamp() OPERATOR(pg_catalog.>) budget_ends_at;
@@ -44,6 +48,9 @@ BEGIN
         PERFORM ghostwatch._relax_commit();
         COMMIT;
 
+        IF NOT ghostwatch._installed_version_is('@version@') THEN
+            RETURN;
+        END IF;
         outcome := ghostwatch._check_invariant(candidate, recheck => candidate OPERATOR(pg_catalog.<>) ALL (rechecked));
         PERFORM ghostwatch._relax_commit();
         COMMIT;

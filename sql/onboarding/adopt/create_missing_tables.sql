@@ -22,7 +22,7 @@ BEGIN
         CREATE INDEX user_created_at ON public."user" (created_at);
         COMMENT ON TABLE public."user" IS 'Everybody who ever started the bot.';
         COMMENT ON COLUMN public."user".id IS 'The Telegram user id.';
-        COMMENT ON COLUMN public."user".type IS 'user, moderator, …; waitlist, banned and blocked_bot get no memes.';
+        COMMENT ON COLUMN public."user".type IS 'user, moderator, ...; waitlist, banned and blocked_bot get no memes.';
         COMMENT ON COLUMN public."user".blocked_bot_at IS 'When the user blocked the bot; NULL while they have not.';
         RETURN NEXT 'user';
     END IF;

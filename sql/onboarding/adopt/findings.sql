@@ -116,7 +116,7 @@ AS $_findings$
     SELECT
         format('database %I', current_database()),
         'does not know its encoding (SQL_ASCII): the rule for Russian letters takes those of any other alphabet for them',
-        'Restore a dump into a database made with: CREATE DATABASE … TEMPLATE template0 ENCODING ''UTF8'';'
+        'Restore a dump into a database made with: CREATE DATABASE ... TEMPLATE template0 ENCODING ''UTF8'';'
     WHERE getdatabaseencoding() = 'SQL_ASCII'
 
     UNION ALL

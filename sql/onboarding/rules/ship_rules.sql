@@ -8,6 +8,7 @@ AS $_ship_rules$
 -- Fills the rule tables with the rules that most bots begin with; takes and returns nothing.
 -- Done when the contract is first adopted and not by the installation: what the owner then changes or
 -- deletes stays so, also through a dump, which carries the tables whole.
+-- (The Russian alphabet stands in bytes, so that the script installs with any client_encoding.)
 BEGIN
     INSERT INTO onboarding.blocked_branch (pattern, reason)
     VALUES
@@ -23,7 +24,7 @@ BEGIN
 
     INSERT INTO onboarding.language_rule (name, name_pattern, in_region, language_code, interface_rank)
     VALUES
-        ('name in Russian letters', '[А-Яа-яЁё]', NULL, 'ru', 1),
+        ('name in Russian letters', convert_from('\x5bd0902dd0afd0b02dd18fd081d1915d', 'UTF8'), NULL, 'ru', 1),
         ('client in the region', NULL, true, 'ru', 1),
         ('client elsewhere', NULL, false, 'en', 2),
         ('the client''s own', NULL, NULL, NULL, NULL)

@@ -107,7 +107,7 @@ BEGIN
     END IF;
 
     -- 7. The languages to begin with, the one for the interface first; whoever has any has chosen them.
-    -- In two conditions: Postgres would plan (created OR NOT EXISTS …) anew in every call.
+    -- In two conditions: Postgres would plan (created OR NOT EXISTS ...) anew in every call.
     IF NOT created THEN
         PERFORM FROM public.user_language AS chosen WHERE chosen.user_id = start.user_id;
     END IF;
