@@ -14,18 +14,24 @@ from typing import TYPE_CHECKING
 
 from ghostwatch.errors import CommandError
 
+# What the extra "sidecar" of the package brings, by the names they are imported under.
+SIDECAR_PACKAGES = ("h11", "httpx", "jinja2", "prometheus_client", "tzdata")
+
 if TYPE_CHECKING:
     Subcommands = argparse._SubParsersAction[argparse.ArgumentParser]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs the command and returns its exit code: 0 done, 1 failed (with one clear line), 2 wrong usage."""
+    """Runs the command and returns its exit code: 0 done, 1 failed (with one clear line), 2 wrong usage.
+
+    ghostwatch check keeps 1 for a contract that does not hold: it returns 2 where it cannot judge.
+    """
     options = _parser().parse_args(arguments)
     try:
         return int(options.run(options))
     except CommandError as error:
         print(f"ghostwatch: {error}", file=sys.stderr)
-        return 1
+        return error.exit_code
     except KeyboardInterrupt:
         return 130
 
@@ -41,6 +47,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_install(commands)
     _add_status(commands)
     _add_doctor(commands)
+    _add_check(commands)
     _add_notify(commands)
     _add_send_test(commands)
     return parser
@@ -130,6 +137,41 @@ def _doctor(options: argparse.Namespace) -> int:
     return doctor(dsn(options.dsn), as_json=options.json)
 
 
+def _add_check(commands: Subcommands) -> None:
+    parser = commands.add_parser(
+        "check",
+        help="test that one subject has all that a contract asks for",
+        description="Judges a contract for one subject, as a test does: every clause counts as if it were due "
+        "(SELECT * FROM ghostwatch.prove(...)). Connect as the contract's owner. Changes nothing.",
+        epilog="exit codes: 0 the contract holds, 1 it does not hold or nothing was proved, 2 it could not be judged",
+    )
+    _add_dsn(parser)
+    parser.add_argument("--contract", required=True, help="name of the contract")
+    parser.add_argument("--key", required=True, help="key of the subject, such as the id of a user")
+    parser.add_argument(
+        "--as-of", metavar="INTERVAL", help="judge only what is due so much later, such as '10 minutes'"
+    )
+    parser.add_argument("--clause", action="append", metavar="NAME", help="judge only this clause; may be repeated")
+    parser.add_argument(
+        "--leave-out", action="append", metavar="NAME", help="do not judge this clause; may be repeated"
+    )
+    _add_json(parser)
+    parser.set_defaults(run=_check)
+
+
+def _check(options: argparse.Namespace) -> int:
+    from ghostwatch.proof import arguments
+    from ghostwatch.report import check
+    from ghostwatch.settings import dsn
+
+    asked = arguments(options.contract, options.key, options.as_of, options.clause, options.leave_out)
+    try:
+        return check(dsn(options.dsn), asked, as_json=options.json)
+    except CommandError as error:
+        error.exit_code = 2
+        raise
+
+
 def _add_notify(commands: Subcommands) -> None:
     from ghostwatch.settings import environment_help
 
@@ -150,11 +192,24 @@ def _add_notify(commands: Subcommands) -> None:
 
 
 def _notify(options: argparse.Namespace) -> int:
+    _require_sidecar_packages()
     from ghostwatch.notifier.service import notify
     from ghostwatch.settings import Settings
 
     settings = Settings.from_environment(os.environ, dsn=options.dsn, needs_token=not options.dry_run)
     return notify(settings, dry_run=options.dry_run)
+
+
+def _require_sidecar_packages() -> None:
+    """The plain package has nothing that speaks HTTP: whoever only tests or installs needs none of it."""
+    from importlib.util import find_spec
+
+    missing = [package for package in SIDECAR_PACKAGES if find_spec(package) is None]
+    if missing:
+        raise CommandError(
+            f"the sidecar needs packages that are not installed ({', '.join(missing)}); install ghostwatch[sidecar], "
+            "in a clone with: pip install '.[sidecar]'"
+        )
 
 
 def _add_send_test(commands: Subcommands) -> None:
@@ -176,6 +231,7 @@ def _add_send_test(commands: Subcommands) -> None:
 
 
 def _send_test(options: argparse.Namespace) -> int:
+    _require_sidecar_packages()
     from ghostwatch.notifier.send_test import send_test
     from ghostwatch.settings import Settings
 

@@ -1,10 +1,11 @@
-"""What `ghostwatch status` and `ghostwatch doctor` print. The database says it; this only lays it out."""
+"""What `ghostwatch status`, `doctor` and `check` print. The database says it; this only lays it out."""
 
 from __future__ import annotations
 
 import json
 import sys
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, LiteralString
 
@@ -14,7 +15,8 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from ghostwatch.errors import CommandError, explain
+from ghostwatch import proof
+from ghostwatch.errors import CommandError, explain, is_not_installed
 
 Row = dict[str, Any]
 
@@ -36,6 +38,8 @@ STYLES: Final = {
     "catching up": "yellow",
     "paused": "yellow",
     "never checked": "yellow",
+    "holds": "green",
+    "not due yet": "yellow",
 }
 # Below this many columns a table of invariants would be mostly line breaks.
 NARROW: Final = 64
@@ -69,6 +73,23 @@ def doctor(dsn: str, *, as_json: bool) -> int:
     return int(any(finding["verdict"] == "error" for finding in findings))
 
 
+def check(dsn: str, asked: dict[str, str | None], *, as_json: bool) -> int:
+    """Prints whether a contract holds for a subject. Returns the exit code: 1 if it does not."""
+    ((answer,),) = _read(dsn, proof.NAMED_QUERY, asked)
+    found = proof.findings(answer)
+    holds = proof.holds(found)
+    contract, key = asked["contract"], asked["subject_key"]
+    if as_json:
+        _print_json({"contract": contract, "key": key, "holds": holds, "findings": [vars(one) for one in found]})
+    else:
+        console = _console()
+        for one in found:
+            console.print(_styled(one.state), one.invariant or "")
+            _print_indented(console, one.explanation)
+        console.print(f"\ncontract {contract} {'holds' if holds else 'does not hold'} for {key}")
+    return 0 if holds else 1
+
+
 @dataclass(frozen=True)
 class Invariant:
     """One line of the status, in words."""
@@ -88,21 +109,23 @@ class Invariant:
         return cls(name, row["state"], str(row["warn_count"]), str(row["error_count"]), behind, checked, row["remark"])
 
 
-def _read(dsn: str, query: LiteralString) -> list[tuple[Any, ...]]:
+def _read(dsn: str, query: LiteralString, values: Mapping[str, Any] | None = None) -> list[tuple[Any, ...]]:
+    database = "this database"
     try:
         with psycopg.connect(dsn, application_name="ghostwatch") as connection:
+            database = f"database {connection.info.dbname}"
             connection.read_only = True
-            return connection.execute(query).fetchall()
-    except (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedFunction, psycopg.errors.InvalidSchemaName):
-        raise CommandError("ghostwatch is not installed in this database; run: ghostwatch install") from None
+            return connection.execute(query, values).fetchall()
     except psycopg.errors.InsufficientPrivilege as error:
         hint = "  Connect as the installer, or as a role given to SELECT ghostwatch.grant_operator('role');"
         raise CommandError(f"{explain(error)}\n{hint}") from error
     except psycopg.Error as error:
+        if is_not_installed(error):
+            raise CommandError(f"ghostwatch is not installed in {database}; run: ghostwatch install") from None
         raise CommandError(explain(error)) from error
 
 
-def _print_json(rows: list[Row]) -> None:
+def _print_json(rows: Row | list[Row]) -> None:
     json.dump(rows, sys.stdout, ensure_ascii=False, indent=2)
     print()
 

@@ -305,6 +305,8 @@ class _Reader:
         from psycopg import ProgrammingError
         from psycopg.conninfo import make_conninfo
 
+        # SQLAlchemy writes the driver beside the scheme, as in postgresql+asyncpg://.
+        text = re.sub(r"\A(postgres(?:ql)?)\+\w+://", r"\1://", text)
         try:
             # A database that does not know its own encoding (SQL_ASCII) would answer in bytes.
             return make_conninfo(text, password=password, client_encoding="utf8")

@@ -116,7 +116,7 @@ def test_version() -> None:
 @pytest.mark.once
 @pytest.mark.timeout(300)
 def test_wheel_is_enough(empty_database: Database, tmp_path: Path) -> None:
-    """In an environment with nothing but the wheel, the command explains itself and installs both parts."""
+    """In an environment with nothing but the wheel all commands work, but those of the sidecar say what they miss."""
     subprocess.run(
         [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", tmp_path, ROOT],
         check=True,
@@ -131,17 +131,38 @@ def test_wheel_is_enough(empty_database: Database, tmp_path: Path) -> None:
         capture_output=True,
     )
 
-    def run(*arguments: str) -> str:
+    def run(*arguments: str, exit_code: int = 0) -> str:
         finished = subprocess.run(
             [home / "bin" / "ghostwatch", *arguments], cwd=tmp_path, capture_output=True, text=True, check=False
         )
-        assert finished.returncode == 0, finished.stderr
-        return finished.stdout
+        assert finished.returncode == exit_code, finished.stderr
+        return finished.stdout + finished.stderr
 
-    for command in ("notify", "install", "status", "doctor", "send-test"):
+    for command in ("notify", "install", "status", "doctor", "check", "send-test"):
         assert command in run("--help")
         assert run(command, "--help").startswith(f"usage: ghostwatch {command} ")
-    assert "contract onboarding" in run("install", "--onboarding", "--dsn", empty_database.dsn)
+    dsn = empty_database.dsn
+    assert "contract onboarding" in run("install", "--onboarding", "--dsn", dsn)
+    assert "onboarding.languages" in run("status", "--dsn", dsn)
+    assert "error check runs" in run("doctor", "--dsn", dsn, exit_code=1)
+    empty_database.execute("SELECT onboarding.start(1, 'Anna')")
+    question = ("check", "--contract", "onboarding", "--key", "1", "--leave-out", "first_meme")
+    assert "contract onboarding holds for 1" in run(*question, "--dsn", dsn)
+
+    # A framework of tests is the application's own choice.
+    assertion = (
+        "from ghostwatch.testing import assert_contract; assert_contract('onboarding', 1, leave_out=['first_meme'])"
+    )
+    subprocess.run(
+        [home / "bin" / "python", "-c", assertion], env=os.environ | {"GHOSTWATCH_DSN": dsn}, cwd=tmp_path, check=True
+    )
+
+    missing = (
+        "ghostwatch: the sidecar needs packages that are not installed (h11, httpx, jinja2, prometheus_client, "
+        "tzdata); install ghostwatch[sidecar], in a clone with: pip install '.[sidecar]'\n"
+    )
+    assert run("notify", "--dry-run", exit_code=1) == missing
+    assert run("send-test", "admins", exit_code=1) == missing
 
 
 def test_password_comes_from_a_file(empty_database: Database, tmp_path: Path) -> None:

@@ -122,7 +122,9 @@ def test_doctor_leaves_statements_whole_on_a_narrow_terminal(watched: Database) 
 def test_a_database_without_ghostwatch_is_one_clear_line(empty_database: Database, command: str) -> None:
     finished = ghostwatch(command, "--dsn", empty_database.dsn)
     assert finished.returncode == 1
-    assert finished.stderr == "ghostwatch: ghostwatch is not installed in this database; run: ghostwatch install\n"
+    assert finished.stderr == (
+        f"ghostwatch: ghostwatch is not installed in database {empty_database.name}; run: ghostwatch install\n"
+    )
 
 
 @pytest.mark.parametrize("command", ["status", "doctor"])
