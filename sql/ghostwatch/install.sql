@@ -2,6 +2,9 @@
 \ir guard.sql
 \ir schema.sql
 
+-- what the tables check
+\ir kernel/rule_problem.sql
+
 -- tables: what is declared, found, decided and still to be sent
 \ir tables/installation.sql
 \ir tables/changed_setting.sql
@@ -129,8 +132,14 @@
 \ir alert/maintenance/maintenance.sql
 \ir alert/maintenance/end_maintenance.sql
 \ir alert/maintenance/summarize_maintenance.sql
+\ir rules/needs_trials.sql
+\ir rules/trials.sql
+\ir rules/firing.sql
+\ir rules/next_run.sql
 \ir rules/threshold/branch_table.sql
+\ir rules/threshold/threshold_severity.sql
 \ir rules/threshold/threshold_result.sql
+\ir rules/threshold/replay_threshold.sql
 \ir rules/check_failing/check_failing_result.sql
 \ir rules/drift/wilson_upper.sql
 \ir rules/drift/log_gamma.sql
@@ -143,6 +152,7 @@
 \ir rules/drift/cusum.sql
 \ir rules/drift/attribute.sql
 \ir rules/drift/hour_count.sql
+\ir rules/drift/hour_counts.sql
 \ir rules/drift/history.sql
 \ir rules/drift/baseline.sql
 \ir rules/drift/detectors.sql
@@ -159,7 +169,9 @@
 \ir rules/drift/score_trials.sql
 \ir rules/drift/drift_result.sql
 \ir rules/no_signups/longest_gap.sql
+\ir rules/no_signups/signups_before_alarm.sql
 \ir rules/no_signups/no_signups_result.sql
+\ir rules/drift/replay_drift.sql
 \ir alert/silence_in_force.sql
 \ir alert/announce.sql
 \ir alert/open_alert.sql
@@ -187,15 +199,9 @@
 \ir alert/alert_history.sql
 
 -- what other rules and settings would have made of the past
-\ir backtest/trials.sql
-\ir backtest/firing.sql
 \ir backtest/incident.sql
-\ir backtest/next_run.sql
 \ir backtest/replayed_rule.sql
 \ir backtest/trials_between.sql
-\ir backtest/replay_threshold.sql
-\ir backtest/hour_counts.sql
-\ir backtest/replay_drift.sql
 \ir backtest/incidents.sql
 \ir backtest/replay.sql
 \ir backtest/backtest.sql

@@ -178,7 +178,8 @@ REPLAYED: LiteralString = """
     ),
     firing AS (
         SELECT f.*
-        FROM rule AS r, trials AS t, LATERAL ghostwatch._replay_drift(r.rule, t.trials, to_timestamp(%(begin)s)) AS f
+        FROM rule AS r, trials AS t,
+            LATERAL ghostwatch._replay_drift(r.rule, t.trials, to_timestamp(%(begin)s), to_timestamp(%(end)s)) AS f
         WHERE %(rule)s = 'drift'
         UNION ALL
         SELECT f.*

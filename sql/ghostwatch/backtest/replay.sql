@@ -23,21 +23,28 @@ AS $_replay$
 -- The alerts that an invariant would have made in a stretch of time.
 -- Takes the invariant with the settings to replay, and the time. Returns the alerts, oldest first.
 -- Raises GW038 and GW039.
+-- The name of a rule is one that was checked: @plpgsql_check_options: security_warnings = false
 DECLARE
     deadline  constant interval := coalesce(rule.warn_after, rule.error_after);
     trials    ghostwatch._trials := ghostwatch._trials_between(
-        rule, begin_at - CASE rule.rule WHEN 'drift' THEN '28 days'::interval ELSE rule.watch_for END, end_at - deadline
+        rule, begin_at - CASE WHEN ghostwatch._needs_trials(rule.rule) THEN '28 days'::interval ELSE rule.watch_for END, end_at - deadline
     );
+    firings   ghostwatch._firing[];
     incidents ghostwatch._incident[];
 BEGIN
-    IF rule.rule = 'drift' THEN
-        incidents := ARRAY(SELECT i FROM ghostwatch._incidents(
-            ARRAY(SELECT f FROM ghostwatch._replay_drift(rule, trials, begin_at) AS f), '0', end_at) AS i);
-    ELSE
-        incidents := ARRAY(SELECT i FROM ghostwatch._incidents(
-            ARRAY(SELECT f FROM ghostwatch._replay_threshold(rule, trials, begin_at, end_at) AS f),
-            ghostwatch._setting('resolve_after')::interval, end_at) AS i);
-    END IF;
+    -- Each rule has a replay of its own that calls what its check calls.
+    EXECUTE format('SELECT array_agg(f) FROM ghostwatch.%I($1, $2, $3, $4) AS f', format('_replay_%s', rule.rule))
+    INTO firings
+    USING rule, trials, begin_at, end_at;
+
+    incidents := ARRAY(
+        SELECT i
+        FROM ghostwatch._incidents(
+            firings,
+            CASE WHEN ghostwatch._needs_trials(rule.rule) THEN '0' ELSE ghostwatch._setting('resolve_after')::interval END,
+            end_at
+        ) AS i
+    );
 
     -- Each alert is about the subjects born from its change-point on, and is attributed as a live one is.
     RETURN QUERY

@@ -23,7 +23,7 @@ BEGIN
     IF jsonb_typeof(settings) IS DISTINCT FROM 'object' THEN
         problem := 'The settings are not a JSON object of names and values.';
     ELSE
-        SELECT format('%s is no setting of a rule.', quote_literal(given.name)) INTO problem
+        SELECT format('%s is not a setting of a rule.', quote_literal(given.name)) INTO problem
         FROM jsonb_object_keys(settings) AS given (name)
         WHERE given.name <> ALL (known)
         LIMIT 1;
@@ -38,12 +38,11 @@ BEGIN
         END;
     END IF;
 
-    IF problem IS NULL AND (
-        rule.rule IN ('threshold', 'drift') AND rule.error_after >= '0' AND coalesce(rule.warn_after >= '0' AND rule.warn_after < rule.error_after, true)
-        AND rule.watch_for > rule.error_after AND rule.watch_for <= '1000 years' AND rule.min_count >= 1 AND rule.min_rate BETWEEN 0 AND 1 AND rule.days_per_false_alarm > 0 AND rule.days_per_false_alarm < 'infinity'
-        AND rule.expected_rate > 0 AND rule.expected_rate < 1 AND rule.branch_ceiling > 0 AND rule.branch_ceiling <= 1
-    ) IS NOT TRUE THEN
-        problem := 'A value is out of its range.';
+    IF problem IS NULL THEN
+        problem := ghostwatch._rule_problem(
+            rule.rule, rule.warn_after, rule.error_after, rule.watch_for, rule.min_count, rule.min_rate,
+            rule.days_per_false_alarm, rule.expected_rate, rule.branch_ceiling
+        );
     END IF;
 
     IF problem IS NOT NULL THEN

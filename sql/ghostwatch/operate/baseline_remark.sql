@@ -43,7 +43,7 @@ AS $_baseline_remark$
         ) AS recent
     ) AS seen
     WHERE i.invariant_id = _baseline_remark.invariant_id
-        AND i.rule = 'drift'
+        AND ghostwatch._needs_trials(i.rule)
 $_baseline_remark$;
 
 COMMENT ON FUNCTION ghostwatch._baseline_remark(integer, timestamptz) IS

@@ -4,7 +4,7 @@ CREATE TABLE ghostwatch.alert (
     invariant_id integer REFERENCES ghostwatch.invariant ON DELETE SET NULL,
     contract text,
     invariant text,
-    rule text CHECK (rule IN ('threshold', 'drift')),
+    rule text,
     state text NOT NULL DEFAULT 'firing' CHECK (state IN ('firing', 'resolved')),
     severity text NOT NULL CHECK (severity IN ('warn', 'error')),
     opened_at timestamptz NOT NULL,

@@ -7,21 +7,24 @@ CREATE TABLE ghostwatch.invariant (
     related_key_column name NOT NULL,
     predicate text,
     related_at_column name,
-    warn_after interval CHECK (warn_after >= '0'),
-    error_after interval NOT NULL CHECK (error_after >= '0'),
+    warn_after interval,
+    error_after interval NOT NULL,
     watch_for interval NOT NULL,
-    rule text NOT NULL DEFAULT 'threshold' CHECK (rule IN ('threshold', 'drift')),
-    min_count integer NOT NULL DEFAULT 1 CHECK (min_count >= 1),
-    min_rate double precision NOT NULL DEFAULT 0 CHECK (min_rate BETWEEN 0 AND 1),
-    days_per_false_alarm double precision NOT NULL DEFAULT 90 CHECK (days_per_false_alarm > 0 AND days_per_false_alarm < 'infinity'),
-    expected_rate double precision NOT NULL DEFAULT 0.10 CHECK (expected_rate > 0 AND expected_rate < 1),
-    branch_ceiling double precision NOT NULL DEFAULT 0.80 CHECK (branch_ceiling > 0 AND branch_ceiling <= 1),
+    rule text NOT NULL DEFAULT 'threshold',
+    min_count integer NOT NULL DEFAULT 1,
+    min_rate double precision NOT NULL DEFAULT 0,
+    days_per_false_alarm double precision NOT NULL DEFAULT 90,
+    expected_rate double precision NOT NULL DEFAULT 0.10,
+    branch_ceiling double precision NOT NULL DEFAULT 0.80,
     missing_label text NOT NULL,
     runbook_url text,
     description text,
     UNIQUE (contract_id, name),
-    CHECK (warn_after < error_after),
-    CHECK (watch_for > error_after)
+    CONSTRAINT invariant_rule CHECK (
+        ghostwatch._rule_problem(
+            rule, warn_after, error_after, watch_for, min_count, min_rate, days_per_false_alarm, expected_rate, branch_ceiling
+        ) IS NULL
+    )
 );
 
 COMMENT ON TABLE ghostwatch.invariant IS

@@ -27,18 +27,18 @@ BEGIN
     SELECT i.* INTO rule
     FROM ghostwatch.invariant AS i
     WHERE i.invariant_id = _no_signups_result.invariant_id
-        AND i.rule = 'drift'
+        AND ghostwatch._needs_trials(i.rule)
         AND NOT EXISTS (
             SELECT FROM ghostwatch.invariant AS earlier
             WHERE earlier.contract_id = i.contract_id
-                AND earlier.rule = 'drift'
+                AND ghostwatch._needs_trials(earlier.rule)
                 AND earlier.invariant_id < i.invariant_id
         );
 
-    -- With hardly any history, nobody knows what a long time is.
     SELECT b.* INTO baseline
     FROM ghostwatch.drift_baseline AS b
-    WHERE b.invariant_id = rule.invariant_id AND b.due >= 100
+    WHERE b.invariant_id = rule.invariant_id
+        AND ghostwatch._signups_before_alarm(b) IS NOT NULL
     ORDER BY b.version DESC
     LIMIT 1;
     IF baseline.version IS NULL THEN
@@ -58,7 +58,7 @@ BEGIN
     longest_gap := ghostwatch._longest_gap(
         baseline.signups_by_hour,
         last_minute + '1 minute'::interval,
-        greatest(ln(baseline.signups_per_day * baseline.days_per_false_alarm), 1)
+        ghostwatch._signups_before_alarm(baseline)
     );
     IF judged_up_to <= last_minute + '1 minute'::interval + longest_gap THEN
         RETURN result;

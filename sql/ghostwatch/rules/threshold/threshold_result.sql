@@ -12,12 +12,12 @@ AS $_threshold_result$
 -- Takes an invariant and the time of the run; returns the result. Reads the open violations and, only if
 -- there are any, the minutes under watch.
 DECLARE
-    rule            ghostwatch.invariant;
-    catching_up     timestamptz;
+    rule ghostwatch.invariant;
+    catching_up timestamptz;
     open_violations jsonb;
-    due         bigint;
-    error_due   bigint;
-    result       ghostwatch._rule_result;
+    due bigint;
+    error_due bigint;
+    result ghostwatch._rule_result;
 BEGIN
     SELECT i.* INTO STRICT rule
     FROM ghostwatch.invariant AS i
@@ -46,7 +46,8 @@ BEGIN
     -- While a backlog is worked off, oldest first, calm only means that the present was not looked at yet.
     result.clear_for := CASE WHEN catching_up IS NULL THEN ghostwatch._setting('resolve_after')::interval END;
     result.firing := false;
-    IF result.warn_count + result.error_count < rule.min_count THEN
+    -- Without a share to compare with, which is counted only where there are enough violations.
+    IF ghostwatch._threshold_severity(rule, result.warn_count + result.error_count, 0, result.error_count, 0) IS NULL THEN
         RETURN result;
     END IF;
 
@@ -58,11 +59,10 @@ BEGIN
     WHERE b.invariant_id = rule.invariant_id
         AND b.minute >= date_trunc('minute', as_of - rule.watch_for);
 
-    result.firing := result.warn_count + result.error_count >= rule.min_rate * due;
-    result.severity := CASE
-        WHEN result.error_count >= greatest(rule.min_count, rule.min_rate * error_due) THEN 'error'
-        ELSE 'warn'
-    END;
+    result.severity := ghostwatch._threshold_severity(
+        rule, result.warn_count + result.error_count, due, result.error_count, error_due
+    );
+    result.firing := result.severity IS NOT NULL;
     result.sample_keys := ARRAY(
         SELECT v.subject_key
         FROM ghostwatch.violation AS v

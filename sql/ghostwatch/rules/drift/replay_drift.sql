@@ -1,7 +1,8 @@
 CREATE FUNCTION ghostwatch._replay_drift(
     rule ghostwatch.invariant,
     trials ghostwatch._trials,
-    begin_at timestamptz
+    begin_at timestamptz,
+    end_at timestamptz
 )
 RETURNS SETOF ghostwatch._firing
 LANGUAGE plpgsql
@@ -10,31 +11,36 @@ PARALLEL SAFE
 ROWS 10
 SET search_path = pg_catalog, pg_temp
 AS $_replay_drift$
--- When the rule "drift" would have found something wrong.
--- Takes the settings, the subjects of the time and of the four weeks before it, and when it begins: what comes before is
--- history only. Walks the same detectors and makes the same baselines as check runs do, but a day at a time.
+-- Subjects born before begin_at are history only. Runs the same detectors and computes the same baselines as check runs do,
+-- but for a day at a time.
+-- Every replay takes when it ends: @plpgsql_check_options: extra_warnings = false
 DECLARE
     deadline   constant interval := coalesce(rule.warn_after, rule.error_after);
     -- Taken out of the record, which would be copied whole at every look into it.
     births     constant timestamptz[] := trials.born_at;
     families   constant text[] := trials.branch_families;
+    ones       constant integer[] := array_fill(1, ARRAY[coalesce(cardinality(trials.born_at), 0)]);
     violated   boolean[];
+    violations integer[];
     history    ghostwatch._hour_count[];
     incidents  tstzrange[] := '{}'::tstzrange[];
     baseline   ghostwatch.drift_baseline;
     detectors       ghostwatch.drift_detector[] := '{}'::ghostwatch.drift_detector[];
     walks      ghostwatch._walk[];
-    arms_up    integer := 0;
+    raised    integer := 0;
     scored     integer := coalesce(width_bucket(begin_at, births), 0);
     first      integer;
     gap        record;
     turn       record;
     firing     ghostwatch._firing;
 BEGIN
-    SELECT array_agg(t.came_at > t.born_at + deadline ORDER BY t.place) INTO violated
+    SELECT
+        array_agg(t.came_at > t.born_at + deadline ORDER BY t.place),
+        array_agg((t.came_at > t.born_at + deadline)::integer ORDER BY t.place)
+    INTO violated, violations
     FROM ROWS FROM (unnest(births), unnest(trials.came_at)) WITH ORDINALITY AS t (born_at, came_at, place);
 
-    history := ghostwatch._hour_counts(births[1:scored], violated[1:scored], families[1:scored], incidents);
+    history := ghostwatch._hour_counts(births[1:scored], ones[1:scored], violations[1:scored], families[1:scored], incidents);
 
     WHILE scored < cardinality(births) LOOP
         first := scored + 1;
@@ -62,11 +68,11 @@ BEGIN
                 SELECT
                     lag(t.born_at) OVER (ORDER BY t.born_at) AS begins_at,
                     t.born_at AS ends_at,
-                    greatest(ln(baseline.signups_per_day * rule.days_per_false_alarm), 1) AS expected,
+                    ghostwatch._signups_before_alarm(baseline) AS expected,
                     (SELECT max(h.signups) FROM unnest(baseline.signups_by_hour) AS h (signups)) AS most_per_hour
                 FROM unnest(births[greatest(first - 1, 1) : scored]) AS t (born_at)
             ) AS g
-            WHERE baseline.due >= 100 AND g.ends_at - g.begins_at > g.expected / g.most_per_hour * '1 hour'::interval
+            WHERE g.ends_at - g.begins_at > g.expected / g.most_per_hour * '1 hour'::interval
         LOOP
             CONTINUE WHEN gap.ends_at <= gap.last_notified_at;
             RETURN NEXT ROW('no_signups', 'error', ghostwatch._next_run(gap.last_notified_at + deadline),
@@ -93,10 +99,10 @@ BEGIN
             CROSS JOIN LATERAL ROWS FROM (unnest(w.turns), unnest(w.change_points)) WITH ORDINALITY AS t (born_at, since, place)
             ORDER BY t.born_at, is_up DESC
         LOOP
-            arms_up := arms_up + CASE WHEN turn.is_up THEN 1 ELSE -1 END;
+            raised := raised + CASE WHEN turn.is_up THEN 1 ELSE -1 END;
             firing.ends_at := ghostwatch._next_run(turn.born_at + deadline);
 
-            IF turn.is_up AND arms_up = 1 THEN
+            IF turn.is_up AND raised = 1 THEN
                 firing := ROW('violations', 'warn', firing.ends_at, NULL, turn.since);
             END IF;
             IF turn.is_up AND turn.detector <> 'slow' AND firing.severity = 'warn' THEN
@@ -105,7 +111,7 @@ BEGIN
                 END IF;
                 firing := ROW('violations', 'error', ghostwatch._next_run(turn.born_at + deadline), NULL, firing.since);
             END IF;
-            IF arms_up = 0 THEN
+            IF raised = 0 THEN
                 RETURN NEXT firing;
                 incidents := incidents || tstzrange(firing.since, turn.born_at, '[]');
                 firing := NULL;
@@ -122,17 +128,17 @@ BEGIN
         ) AS standing (detector);
 
         history := history || ghostwatch._hour_counts(
-            births[first:scored], violated[first:scored], families[first:scored],
-            CASE WHEN arms_up > 0 THEN incidents || tstzrange(firing.since, NULL) ELSE incidents END
+            births[first:scored], ones[first:scored], violations[first:scored], families[first:scored],
+            CASE WHEN raised > 0 THEN incidents || tstzrange(firing.since, NULL) ELSE incidents END
         );
     END LOOP;
 
-    IF arms_up > 0 THEN
+    IF raised > 0 THEN
         firing.ends_at := NULL;
         RETURN NEXT firing;
     END IF;
 END
 $_replay_drift$;
 
-COMMENT ON FUNCTION ghostwatch._replay_drift(ghostwatch.invariant, ghostwatch._trials, timestamptz) IS
+COMMENT ON FUNCTION ghostwatch._replay_drift(ghostwatch.invariant, ghostwatch._trials, timestamptz, timestamptz) IS
 'When the rule "drift", and its watch for silence, would have found something wrong.';

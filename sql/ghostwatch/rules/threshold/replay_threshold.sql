@@ -40,21 +40,17 @@ AS $_replay_threshold$
     total AS (
         SELECT
             c.at,
-            sum(c.violations) OVER so_far AS violations,
-            sum(c.errors) OVER so_far AS errors,
-            sum(c.due) OVER so_far AS due,
-            sum(c.error_due) OVER so_far AS error_due
+            (sum(c.violations) OVER so_far)::bigint AS violations,
+            (sum(c.errors) OVER so_far)::bigint AS errors,
+            (sum(c.due) OVER so_far)::bigint AS due,
+            (sum(c.error_due) OVER so_far)::bigint AS error_due
         FROM change AS c
         WINDOW so_far AS (ORDER BY c.at)
     ),
     condition AS (
         SELECT
             greatest(t.at, begin_at) AS at,
-            CASE
-                WHEN t.violations < greatest((rule).min_count, (rule).min_rate * t.due) THEN 'none'
-                WHEN t.errors >= greatest((rule).min_count, (rule).min_rate * t.error_due) THEN 'error'
-                ELSE 'warn'
-            END AS severity,
+            ghostwatch._threshold_severity(rule, t.violations, t.due, t.errors, t.error_due) AS severity,
             t.at AS ordering
         FROM total AS t
     ),
@@ -70,7 +66,7 @@ AS $_replay_threshold$
     SELECT
         'violations', s.severity, s.begins_at, s.ends_at, s.begins_at - coalesce((rule).warn_after, (rule).error_after) - '1 minute'::interval
     FROM stretch AS s
-    WHERE s.severity <> 'none' AND s.begins_at IS DISTINCT FROM s.ends_at
+    WHERE s.severity IS NOT NULL AND s.begins_at IS DISTINCT FROM s.ends_at
     ORDER BY s.begins_at
 $_replay_threshold$;
 

@@ -1,0 +1,16 @@
+CREATE FUNCTION ghostwatch._signups_before_alarm(
+    baseline ghostwatch.drift_baseline
+)
+RETURNS double precision
+LANGUAGE sql
+IMMUTABLE
+PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $_signups_before_alarm$
+    -- A gap in which n signups were to be expected follows a signup by chance with a probability of e^-n.
+    SELECT greatest(ln((baseline).signups_per_day * (baseline).days_per_false_alarm), 1)
+    WHERE (baseline).due >= 100
+$_signups_before_alarm$;
+
+COMMENT ON FUNCTION ghostwatch._signups_before_alarm(ghostwatch.drift_baseline) IS
+'How many signups must fail to come before their absence is an alarm; NULL while there is too little history to expect any.';
