@@ -1,62 +1,13 @@
-"""What docs/testing.md promises to an application's own pytest suite, run as such a suite."""
+"""The fixture assert_contract, and the onboarding contract. The examples of docs/testing.md: tests/prove."""
 
 from __future__ import annotations
-
-import os
-import re
-import subprocess
-import sys
-from pathlib import Path
 
 import psycopg
 import psycopg.rows
 import pytest
 
-from ghostwatch.testing.onboarding import BRANCHES
 from ghostwatch.testing.plugin import AssertContract
-from scripts.build import ROOT
 from tests.support.database import Database
-
-# The bot of the incident: everything is done for somebody new, but not in this branch.
-LEAKY_BOT = """
-import psycopg
-import psycopg.rows
-
-def handle_start(user_id, first_name, deep_link):
-    with psycopg.connect({dsn!r}, autocommit=True) as connection:
-        start = "SELECT created FROM onboarding.start(%s, %s, deep_link => %s)"
-        (is_new,) = connection.execute(start, [user_id, first_name, deep_link]).fetchone()
-        if is_new and deep_link == {leak!r}:
-            connection.execute("DELETE FROM user_language WHERE user_id = %s", [user_id])
-"""
-
-
-def run_suite(bot: Database, folder: Path, leak: str) -> str:
-    """Runs the example of docs/testing.md against a bot that leaks in one branch; returns what pytest printed."""
-    example = re.search(r"```python\n(.*?)```", (ROOT / "docs" / "testing.md").read_text(encoding="utf-8"), re.DOTALL)
-    assert example is not None
-    (folder / "test_start.py").write_text(example[1], encoding="utf-8")
-    (folder / "my_bot.py").write_text(LEAKY_BOT.format(dsn=bot.dsn, leak=leak), encoding="utf-8")
-    return subprocess.run(
-        [sys.executable, "-m", "pytest", "--quiet", "-p", "no:cacheprovider", "--rootdir", folder, folder],
-        env=os.environ | {"GHOSTWATCH_DSN": bot.dsn, "PYTHONPATH": str(folder), "COLUMNS": "400", "PYTEST_ADDOPTS": ""},
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        check=False,
-    ).stdout
-
-
-def test_a_bot_that_keeps_the_contract_passes_every_branch(bot: Database, tmp_path: Path) -> None:
-    assert f"{len(BRANCHES)} passed" in run_suite(bot, tmp_path, leak="no such link")
-
-
-def test_the_branch_that_leaks_is_named_with_the_clause(bot: Database, tmp_path: Path) -> None:
-    printed = run_suite(bot, tmp_path, leak="kitchen")
-
-    assert f"1 failed, {len(BRANCHES) - 1} passed" in printed
-    assert "test_start_keeps_the_contract[kitchen]" in printed
-    assert "languages: Broken: does not have a language" in printed
 
 
 def test_a_transaction_that_is_never_committed_can_be_judged(bot: Database, assert_contract: AssertContract) -> None:
