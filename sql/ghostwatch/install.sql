@@ -38,6 +38,8 @@
 -- what every room needs: the time, the settings, and the clauses of contracts
 \ir kernel/clock.sql
 \ir kernel/installed_version_is.sql
+\ir kernel/enter_search_path.sql
+\ir kernel/leave_search_path.sql
 \ir kernel/take_task.sql
 \ir kernel/clause.sql
 \ir kernel/setting_defaults.sql
@@ -75,6 +77,7 @@
 \ir kernel/column_type.sql
 \ir declare/require_readable.sql
 \ir kernel/key_cast.sql
+\ir kernel/key_is_among.sql
 \ir declare/check_expression.sql
 \ir declare/fixed_length.sql
 \ir declare/declare_contract.sql
@@ -90,11 +93,7 @@
 \ir detect/clock_changes.sql
 \ir detect/due_up_to.sql
 \ir detect/written_birth.sql
-\ir detect/born_at_expression.sql
-\ir detect/birth_column.sql
 \ir detect/born_between.sql
-\ir detect/subjects_born.sql
-\ir detect/subject_by_key.sql
 \ir detect/capture/capture_body.sql
 \ir detect/capture/install_capture.sql
 \ir detect/capture/delete_arrivals.sql
@@ -106,13 +105,20 @@
 \ir detect/capture/require_triggers.sql
 \ir detect/family_expression.sql
 \ir detect/judgement.sql
+\ir detect/related_rows.sql
 \ir detect/related_query.sql
+\ir detect/came_at.sql
+\ir detect/written_together.sql
+\ir detect/subject_condition.sql
 \ir detect/subject_query.sql
+\ir detect/evaluate.sql
+\ir detect/judge_keys.sql
+\ir detect/judge_born.sql
 \ir detect/life_state.sql
 \ir detect/record_violation.sql
 \ir detect/settled_up_to.sql
 \ir detect/batch.sql
-\ir detect/judge_batch.sql
+\ir detect/record_judgements.sql
 \ir detect/note_skew.sql
 \ir detect/judge_arrivals.sql
 \ir detect/follow_moved_keys.sql
@@ -316,7 +322,6 @@
 \ir enforce/install_enforcement.sql
 \ir enforce/enforcement_follows_contract.sql
 \ir enforce/enforcement_follows_invariant.sql
-\ir enforce/written_together.sql
 \ir enforce/preview.sql
 \ir enforce/enforce.sql
 \ir enforce/remove_idle_triggers.sql

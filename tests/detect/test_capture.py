@@ -123,6 +123,16 @@ def test_names_of_strangers_are_not_used(bot: Bot) -> None:
     assert bot.database.value("SELECT arrived_at FROM ghostwatch.arrival") is not None
 
 
+def test_a_backtest_reads_the_birth_times_that_the_rows_carry(bot: Bot) -> None:
+    """Arrivals are forgotten too soon for it."""
+    bot.declare(capture=True, related_at_column="reacted_at")
+    bot.sign_up(1, minutes(30))
+    bot.pass_time(minutes(30))
+    assert bot.database.rows(
+        "SELECT severity, violations, due FROM ghostwatch.backtest('onboarding', 'first_meme')"
+    ) == [("error", 1, 1)]
+
+
 def test_late_commit(bot: Bot) -> None:
     """Who was noted early and committed late is found."""
     bot.now = bot.database.value("SELECT clock_timestamp()")

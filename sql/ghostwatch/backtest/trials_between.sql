@@ -19,7 +19,6 @@ AS $_trials_between$
 -- and it gives a ghostwatch._trials, which no static check can tell: @plpgsql_check_options: other_warnings = false
 DECLARE
     clause     ghostwatch._clause;
-    related_at text;
     trials     ghostwatch._trials;
 BEGIN
     SELECT c.* INTO STRICT clause
@@ -49,40 +48,18 @@ BEGIN
             AND b.minute > after
             AND b.minute <= up_to;
     ELSE
-        related_at := CASE ghostwatch._column_type(clause.related, rule.related_at_column)
-            WHEN 'timestamp without time zone' THEN format('r.%I AT TIME ZONE %L', rule.related_at_column, coalesce(clause.time_zone, 'UTC'))
-            ELSE format('r.%I', rule.related_at_column)
-        END;
-
-        PERFORM set_config('search_path', clause.search_path, true);
+        PERFORM ghostwatch._enter_search_path(clause.search_path);
         EXECUTE format(
-            'SELECT array_agg(q.born_at ORDER BY q.born_at), array_agg(q.came_at ORDER BY q.born_at), array_agg(q.branch_family ORDER BY q.born_at)
-            FROM (
-                SELECT %1$s AS born_at, %2$s AS branch_family,
-                    coalesce((SELECT min(%3$s) FROM %4$s AS r WHERE r.%5$I = s.%6$I AND (%7$s)), ''infinity'') AS came_at
-                FROM %8$s AS s
-                CROSS JOIN LATERAL (SELECT (%9$s)::text AS _value OFFSET 0) AS _branch
-                WHERE %10$s
-                    AND NOT coalesce(_branch._value LIKE ANY (%11$L::text[]), false)
-                    AND NOT coalesce((%12$s), false)
-                LIMIT %13$s
-            ) AS q',
-            ghostwatch._born_at_expression(clause),
-            ghostwatch._family_expression(clause.contract_id, '_branch._value'),
-            related_at,
-            clause.related,
-            clause.related_key_column,
-            clause.key_column,
-            coalesce(clause.predicate, 'true'),
-            clause.subject,
-            coalesce(clause.branch_expression, 'NULL'),
-            ghostwatch._born_between(clause, after, up_to),
-            clause.exempt_branches,
-            coalesce(clause.exempt_predicate, 'false'),
-            most + 1
+            'SELECT
+                array_agg(q.born_at ORDER BY q.born_at),
+                array_agg(coalesce(q.came_at, ''infinity'') ORDER BY q.born_at),
+                array_agg(q.branch_family ORDER BY q.born_at)
+            FROM (%s) AS q
+            WHERE NOT (q.exempt_by_branch OR q.exempt_by_predicate)',
+            ghostwatch._subject_query(clause, 'born', after, up_to, most + 1, 'came_at')
         )
         INTO trials;
-        PERFORM set_config('search_path', 'pg_catalog, pg_temp', true);
+        PERFORM ghostwatch._leave_search_path();
     END IF;
 
     IF cardinality(trials.born_at) > most THEN

@@ -12,4 +12,4 @@ CREATE TYPE ghostwatch._batch AS (
 );
 
 COMMENT ON TYPE ghostwatch._batch IS
-'What ghostwatch._judge_arrivals() learns from one batch of subjects.';
+'What ghostwatch._record_judgements() returns of one batch of subjects.';

@@ -16,10 +16,8 @@ PARALLEL RESTRICTED
 ROWS 10
 SET search_path = pg_catalog, pg_temp
 AS $check_subject$
--- Every clause of a contract for one subject, as of now, read from the application's own tables.
--- Raises GW001, GW020 and GW021.
--- The name of a type is put into a query, from the catalog: @plpgsql_check_options: security_warnings = false
--- The query gives a ghostwatch._judgement, which no static check can tell: @plpgsql_check_options: other_warnings = false
+-- Read from the application's own tables, not from what the checks wrote down.
+-- The condition on the key is put into a query, from the catalog: @plpgsql_check_options: security_warnings = false
 DECLARE
     as_of constant timestamptz := ghostwatch._clock();
     its_contract_id constant integer := ghostwatch._contract_id(contract);
@@ -34,13 +32,11 @@ BEGIN
     -- Asked for by itself, so that an error of a declared expression is not taken for a key that cannot be.
     BEGIN
         EXECUTE format(
-            'SELECT EXISTS (SELECT FROM %s AS s WHERE s.%I = $1::%s)',
-            its_contract.subject,
-            its_contract.key_column,
-            ghostwatch._column_type(its_contract.subject, its_contract.key_column)
+            'SELECT EXISTS (SELECT FROM %s AS s WHERE %s)',
+            its_contract.subject, ghostwatch._key_is_among(its_contract.subject, its_contract.key_column)
         )
         INTO is_there
-        USING check_subject.subject_key;
+        USING ARRAY[check_subject.subject_key];
     EXCEPTION WHEN data_exception THEN
         is_there := false;
     END;
@@ -52,16 +48,19 @@ BEGIN
     END IF;
 
     FOR clause IN SELECT c.* FROM ghostwatch._clause AS c WHERE c.contract_id = its_contract_id ORDER BY c.invariant_id LOOP
-        PERFORM set_config('search_path', clause.search_path, true);
-        EXECUTE ghostwatch._subject_query(clause, format('(%s) AS s', ghostwatch._subject_by_key(
-            clause,
-            quote_nullable(check_subject.subject_key),
-            -- An arrival is forgotten once nobody judges it any more.
-            format('coalesce((SELECT max(a.arrived_at) FROM ghostwatch.arrival AS a WHERE a.contract_id = %s AND a.subject_key = s.%I::text), %s)',
-                   clause.contract_id, clause.key_column, ghostwatch._written_birth(clause))
-        )))
-        INTO judgement;
-        PERFORM set_config('search_path', 'pg_catalog, pg_temp', true);
+        SELECT j.* INTO judgement FROM unnest(ghostwatch._judge_keys(clause, ARRAY[check_subject.subject_key])) AS j LIMIT 1;
+        -- An arrival is forgotten once nobody judges it any more.
+        IF clause.capture THEN
+            judgement.born_at := coalesce(
+                (
+                    SELECT max(a.arrived_at)
+                    FROM ghostwatch.arrival AS a
+                    WHERE a.contract_id = clause.contract_id
+                        AND a.subject_key = judgement.subject_key
+                ),
+                judgement.born_at
+            );
+        END IF;
 
         invariant := clause.invariant;
         satisfied := judgement.satisfied;

@@ -11,27 +11,33 @@ SET search_path = pg_catalog, pg_temp
 AS $_follow_moved_keys$
 -- A subject that is gone may only have changed its key: then one born at the same moment lacks the row, and would be
 -- missed, for the watermark has passed it. It gets a violation under its new key; counted it is already.
--- (Under capture nothing is found: an arrival is noted under the key that it came with.)
--- Declared SQL runs here, with the rights of who declared it: @plpgsql_check_options: security_warnings = false
+DECLARE
+    judgements ghostwatch._judgement[];
 BEGIN
-    PERFORM set_config('search_path', clause.search_path, true);
-    EXECUTE format($query$
-        INSERT INTO ghostwatch.violation (invariant_id, subject_key, born_at, branch_family, state, opened_at, escalated_at)
-        SELECT $1, q.subject_key, q.born_at, q.branch_family, life.state, $2, CASE WHEN life.state = 'error' THEN $2 END
-        FROM (%s) AS q
-        CROSS JOIN LATERAL (SELECT ghostwatch._life_state(false, $2 - q.born_at, $3, $4) AS state) AS life
-        WHERE NOT q.satisfied AND NOT q.exempt_by_branch AND NOT q.exempt_by_predicate AND life.state <> 'expired'
-        ON CONFLICT (invariant_id, subject_key) DO NOTHING
-        $query$,
-        ghostwatch._subject_query(clause, format(
-            '(SELECT s.*%s FROM %s AS s WHERE s.%I = ANY (ARRAY(SELECT b%s FROM unnest($5) AS b))) AS s',
-            CASE WHEN clause.capture THEN ', NULL::timestamptz AS _arrived_at' END,
-            clause.subject,
-            clause.born_at_column,
-            ' AT TIME ZONE ' || quote_literal(clause.time_zone)
-        )))
-    USING clause.invariant_id, as_of, clause.error_after, clause.watch_for, births_of_the_gone;
-    PERFORM set_config('search_path', 'pg_catalog, pg_temp', true);
+    -- An arrival is noted under the key that it came with.
+    IF clause.capture THEN
+        RETURN;
+    END IF;
+
+    judgements := ghostwatch._evaluate(
+        clause, ghostwatch._subject_query(clause, 'births'), NULL, births_of_the_gone, only_violated => true
+    );
+
+    INSERT INTO ghostwatch.violation (invariant_id, subject_key, born_at, branch_family, state, opened_at, escalated_at)
+    SELECT
+        clause.invariant_id,
+        j.subject_key,
+        j.born_at,
+        j.branch_family,
+        life.state,
+        as_of,
+        CASE WHEN life.state = 'error' THEN as_of END
+    FROM unnest(judgements) AS j
+    CROSS JOIN LATERAL (
+        SELECT ghostwatch._life_state(false, as_of - j.born_at, clause.error_after, clause.watch_for) AS state
+    ) AS life
+    WHERE life.state <> 'expired'
+    ON CONFLICT ON CONSTRAINT violation_pkey DO NOTHING;
 END
 $_follow_moved_keys$;
 

@@ -12,8 +12,7 @@ STABLE
 PARALLEL RESTRICTED
 SET search_path = pg_catalog, pg_temp
 AS $ghost_summary$
--- Who lacks the row right now, read from the application's own tables, not from what the checks wrote down.
--- Raises GW001, GW007 and GW020.
+-- Read from the application's own tables, not from what the checks wrote down.
 DECLARE
     as_of constant timestamptz := ghostwatch._clock();
     its_invariant_id constant integer := ghostwatch._invariant_id(contract, invariant);
@@ -22,28 +21,32 @@ BEGIN
     SELECT c.* INTO clause FROM ghostwatch._clause AS c WHERE c.invariant_id = its_invariant_id;
     PERFORM ghostwatch._require_runnable(contract);
 
-    PERFORM set_config('search_path', clause.search_path, true);
-    EXECUTE format($query$
-        WITH ghost AS MATERIALIZED (
-            SELECT q.subject_key, q.born_at, q.branch_family, $1 - q.born_at > $2 AS is_error
-            FROM (%s) AS q
-            WHERE NOT q.satisfied AND NOT q.exempt_by_branch AND NOT q.exempt_by_predicate
+    WITH ghost AS (
+        SELECT
+            j.*,
+            as_of - j.born_at > clause.error_after AS is_error
+        FROM unnest(ghostwatch._judge_born(
+            clause,
+            as_of - clause.watch_for - '1 microsecond'::interval,
+            ghostwatch._due_up_to(clause, as_of),
+            only_violated => true
+        )) AS j
+    )
+
+    SELECT
+        count(*) FILTER (WHERE NOT g.is_error),
+        count(*) FILTER (WHERE g.is_error),
+        count(*),
+        coalesce((array_agg(g.subject_key ORDER BY g.born_at, g.subject_key))[:5], '{}'),
+        coalesce(
+            (
+                SELECT jsonb_agg(jsonb_build_object('family', f.branch_family, 'violations', f.violations) ORDER BY f.violations DESC, f.branch_family)
+                FROM (SELECT b.branch_family, count(*) AS violations FROM ghost AS b GROUP BY b.branch_family) AS f
+            ),
+            '[]'
         )
-        SELECT count(*) FILTER (WHERE NOT g.is_error), count(*) FILTER (WHERE g.is_error), count(*),
-            coalesce((SELECT array_agg(o.subject_key ORDER BY o.born_at, o.subject_key)
-                      FROM (SELECT o.subject_key, o.born_at FROM ghost AS o ORDER BY o.born_at, o.subject_key LIMIT 5) AS o), '{}'),
-            coalesce((SELECT jsonb_agg(jsonb_build_object('family', f.branch_family, 'violations', f.violations)
-                                       ORDER BY f.violations DESC, f.branch_family)
-                      FROM (SELECT b.branch_family, count(*) AS violations FROM ghost AS b GROUP BY b.branch_family) AS f), '[]')
-        FROM ghost AS g
-        $query$,
-        ghostwatch._subject_query(clause, format(
-            '(%s) AS s',
-            ghostwatch._subjects_born(clause, as_of - clause.watch_for - '1 microsecond'::interval, ghostwatch._due_up_to(clause, as_of))
-        )))
     INTO warn_count, error_count, total, sample_keys, branches
-    USING as_of, clause.error_after;
-    PERFORM set_config('search_path', 'pg_catalog, pg_temp', true);
+    FROM ghost AS g;
 END
 $ghost_summary$;
 

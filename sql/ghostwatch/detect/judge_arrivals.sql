@@ -19,7 +19,8 @@ DECLARE
     settled_up_to timestamptz;
     judged_up_to timestamptz;
     new_watermark timestamptz;
-    arrivals text;
+    seen_keys text[];
+    seen_births timestamptz[];
     batch ghostwatch._batch;
 BEGIN
     SELECT p.* INTO progress FROM ghostwatch.check_progress AS p WHERE p.invariant_id = clause.invariant_id;
@@ -27,22 +28,20 @@ BEGIN
     -- Asked before the subjects are read: whoever ends in between is seen below.
     settled_up_to := ghostwatch._settled_up_to(clause, as_of);
 
-    arrivals := ghostwatch._subjects_born(clause, progress.watermark, due_up_to);
-    IF EXISTS (SELECT FROM ghostwatch.checked_ahead AS j WHERE j.invariant_id = clause.invariant_id) THEN
-        -- Arrivals are sorted out before their subjects are looked up.
-        arrivals := arrivals || format(
-            E'\n    AND (%s) NOT IN (\n'
-            '        SELECT k.subject_key::%s, k.born_at FROM ghostwatch.checked_ahead AS j\n'
-            '        CROSS JOIN unnest(j.subject_keys, j.births) AS k (subject_key, born_at) WHERE j.invariant_id = %s)',
-            CASE
-                WHEN clause.capture THEN 'a.subject_key, a.arrived_at'
-                ELSE format('s.%I, %s', clause.key_column, ghostwatch._born_at_expression(clause))
-            END,
-            CASE WHEN clause.capture THEN 'text' ELSE ghostwatch._column_type(clause.subject, clause.key_column) END,
-            clause.invariant_id
-        );
-    END IF;
-    batch := ghostwatch._judge_batch(clause, as_of, arrivals, batch_size, greatest(progress.watermark, settled_up_to));
+    SELECT
+        array_agg(k.subject_key),
+        array_agg(k.born_at)
+    INTO seen_keys, seen_births
+    FROM ghostwatch.checked_ahead AS j
+    CROSS JOIN LATERAL unnest(j.subject_keys, j.births) AS k (subject_key, born_at)
+    WHERE j.invariant_id = clause.invariant_id;
+
+    batch := ghostwatch._record_judgements(
+        clause,
+        as_of,
+        ghostwatch._judge_born(clause, progress.watermark, due_up_to, batch_size, seen_keys, seen_births),
+        greatest(progress.watermark, settled_up_to)
+    );
 
     judged := batch.judged;
     opened := batch.opened;

@@ -4,7 +4,8 @@ CREATE TYPE ghostwatch._judgement AS (
     branch_family text,
     exempt_by_branch boolean,
     exempt_by_predicate boolean,
-    satisfied boolean
+    satisfied boolean,
+    violated boolean              -- neither satisfied nor exempt
 );
 
 COMMENT ON TYPE ghostwatch._judgement IS

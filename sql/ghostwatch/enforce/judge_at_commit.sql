@@ -11,7 +11,6 @@ AS $_judge_at_commit$
 -- Runs with the rights of the contract's owner, and only where something is missing or could not be judged at once.
 -- A clause that cannot be evaluated, say because a table that it names was renamed, keeps nobody from signing up and
 -- does not protect the other clauses from being enforced; its check run reports the same error as an alert.
--- The query gives a ghostwatch._judgement, which no static check can tell: @plpgsql_check_options: other_warnings = false
 DECLARE
     as_of timestamptz := ghostwatch._clock();
     enforced ghostwatch.contract;
@@ -28,24 +27,25 @@ BEGIN
         SELECT c.* FROM ghostwatch._enforced_clauses(_judge_at_commit.contract_id) AS c
     LOOP
         BEGIN
-            PERFORM set_config('search_path', clause.search_path, true);
-            -- Under capture the arrival was noted in this very transaction.
-            EXECUTE ghostwatch._subject_query(clause, format('(%s) AS s', ghostwatch._subject_by_key(
-                clause,
-                quote_literal(_judge_at_commit.subject_key),
-                format(
-                    '(SELECT coalesce(max(a.arrived_at), %3$L) FROM ghostwatch.arrival AS a '
-                    'WHERE a.contract_id = %1$s AND a.subject_key = %2$L AND a.arrived_at >= %4$L)',
-                    clause.contract_id, _judge_at_commit.subject_key, as_of, least(as_of, transaction_timestamp())
-                )
-            )))
-            INTO found;
-            PERFORM set_config('search_path', 'pg_catalog, pg_temp', true);
+            SELECT j.*
+            INTO found
+            FROM unnest(ghostwatch._judge_keys(clause, ARRAY[_judge_at_commit.subject_key])) AS j
+            LIMIT 1;
 
-            CONTINUE WHEN found.subject_key IS NULL OR found.satisfied OR found.exempt_by_branch OR found.exempt_by_predicate;
+            CONTINUE WHEN found.violated IS NOT TRUE;
             missing := array_append(missing, clause.invariant);
 
             IF enforced.enforcement = 'warn' THEN
+                -- Under capture the arrival was noted in this very transaction.
+                IF clause.capture THEN
+                    found.born_at := (
+                        SELECT coalesce(max(a.arrived_at), as_of)
+                        FROM ghostwatch.arrival AS a
+                        WHERE a.contract_id = clause.contract_id
+                            AND a.subject_key = _judge_at_commit.subject_key
+                            AND a.arrived_at >= least(as_of, transaction_timestamp())
+                    );
+                END IF;
                 PERFORM ghostwatch._record_violation(
                     clause.invariant_id, _judge_at_commit.subject_key, found.born_at, found.branch_family, as_of
                 );

@@ -31,21 +31,12 @@ BEGIN
     SELECT
         string_agg(
             format(
-                E'SELECT %1$L::text AS invariant, %2$s AS place, %8$L::boolean AS is_elsewhere, q.subject_key, q.satisfied, w.written\n'
-                'FROM (%3$s) AS q\n'
-                'LEFT JOIN (SELECT s.%4$I::text AS subject_key, (%5$s) AS written FROM %6$s AS s WHERE %7$s) AS w ON w.subject_key = q.subject_key\n'
-                'WHERE NOT (q.exempt_by_branch OR q.exempt_by_predicate)',
+                'SELECT %L::text AS invariant, %s AS place, %L::boolean AS is_elsewhere, q.subject_key, q.satisfied, q.written '
+                'FROM (%s) AS q WHERE NOT (q.exempt_by_branch OR q.exempt_by_predicate)',
                 c.invariant,
                 c.invariant_id,
-                ghostwatch._subject_query(c, format(
-                    '(SELECT s.*, %s AS _arrived_at FROM %s AS s WHERE %s) AS s',
-                    ghostwatch._written_birth(c), c.subject, ghostwatch._born_between(c, as_of - '1 day'::interval, as_of)
-                )),
-                c.key_column,
-                ghostwatch._written_together(c),
-                c.subject,
-                ghostwatch._born_between(c, as_of - '1 day'::interval, as_of),
-                c.related <> c.subject
+                c.related <> c.subject,
+                ghostwatch._subject_query(c, 'born', as_of - '1 day'::interval, as_of, detail => 'written')
             ),
             E'\nUNION ALL\n'
         ),
@@ -53,7 +44,7 @@ BEGIN
     INTO queries, path
     FROM ghostwatch._enforced_clauses(contract_id) AS c;
 
-    PERFORM set_config('search_path', path, true);
+    PERFORM ghostwatch._enter_search_path(path);
     RETURN QUERY EXECUTE format(
         $query$
         SELECT
@@ -79,7 +70,7 @@ BEGIN
         $query$,
         queries
     );
-    PERFORM set_config('search_path', 'pg_catalog, pg_temp', true);
+    PERFORM ghostwatch._leave_search_path();
 END
 $_preview$;
 

@@ -18,6 +18,7 @@ SELECT
     i.related,
     i.related_key_column,
     i.predicate,
+    i.related_at_column,
     i.warn_after,
     i.error_after,
     i.watch_for,

@@ -10,13 +10,16 @@ AS $_require_runnable$
 -- Refuses to check one contract that belongs to another role: its expressions were written by that role.
 -- Raises GW001 and GW020.
 DECLARE
+    its_contract_id integer;
     its_owner regrole;
 BEGIN
     IF contract IS NULL THEN
         RETURN;
     END IF;
 
-    SELECT c.owner INTO its_owner FROM ghostwatch.contract AS c WHERE c.contract_id = ghostwatch._contract_id(contract);
+    -- As an assignment: in a condition, it would be called while the query is planned, with an older snapshot.
+    its_contract_id := ghostwatch._contract_id(contract);
+    SELECT c.owner INTO its_owner FROM ghostwatch.contract AS c WHERE c.contract_id = its_contract_id;
     IF its_owner <> quote_ident(current_user)::regrole THEN
         RAISE EXCEPTION 'contract % belongs to role % and is checked by that role only', quote_literal(contract), its_owner
             USING ERRCODE = 'GW020',

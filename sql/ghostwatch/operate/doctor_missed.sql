@@ -8,7 +8,6 @@ SET lock_timeout = '100ms'
 AS $_doctor_missed$
 -- Whether somebody was missed: lacks the row, is due, and no check has seen it. Under capture nobody can be.
 -- Looks only at contracts of this role, whose expressions it runs, and only where an index leads to the last ones.
--- Declared SQL runs here, with the rights of who declared it: @plpgsql_check_options: security_warnings = false
 DECLARE
     as_of   constant timestamptz := ghostwatch._clock();
     clause  ghostwatch._clause;
@@ -28,29 +27,19 @@ BEGIN
         ORDER BY c.contract, c.invariant
     LOOP
         BEGIN
-            PERFORM set_config('search_path', clause.search_path, true);
-            EXECUTE format(
-                'SELECT count(*)
-                FROM (%s) AS q
-                WHERE NOT q.satisfied
-                    AND NOT q.exempt_by_branch
-                    AND NOT q.exempt_by_predicate
-                    AND NOT EXISTS (
-                        SELECT FROM ghostwatch.violation AS v
-                        WHERE v.invariant_id = $1 AND v.subject_key = q.subject_key
-                    )',
-                ghostwatch._subject_query(clause, format(
-                    '(%s) AS s',
-                    ghostwatch._subjects_born(
-                        clause,
-                        as_of - clause.watch_for,
-                        (SELECT p.watermark FROM ghostwatch.check_progress AS p WHERE p.invariant_id = clause.invariant_id)
-                    )
-                ))
-            )
+            SELECT count(*)
             INTO missed
-            USING clause.invariant_id;
-            PERFORM set_config('search_path', 'pg_catalog, pg_temp', true);
+            FROM unnest(ghostwatch._judge_born(
+                clause,
+                as_of - clause.watch_for,
+                (SELECT p.watermark FROM ghostwatch.check_progress AS p WHERE p.invariant_id = clause.invariant_id),
+                only_violated => true
+            )) AS j
+            WHERE NOT EXISTS (
+                SELECT FROM ghostwatch.violation AS v
+                WHERE v.invariant_id = clause.invariant_id
+                    AND v.subject_key = j.subject_key
+            );
 
             IF missed > 0 THEN
                 is_well := false;

@@ -10,8 +10,8 @@ AS $_written_together$
     -- Only tables have xmin. A savepoint has a transaction identifier of its own, and a row that was updated that of the
     -- last update: there, equal times of DEFAULT now() decide.
     SELECT format(
-        E'SELECT CASE WHEN pg_catalog.bool_or(%1$s) THEN ''together'' WHEN pg_catalog.bool_and(%2$s) THEN %8$L ELSE ''unknown'' END '
-        'FROM %3$s AS r WHERE r.%4$I = s.%5$I%6$s AND (\n%7$s\n)',
+        E'SELECT CASE WHEN pg_catalog.bool_or(%1$s) THEN ''together'' WHEN pg_catalog.bool_and(%2$s) THEN %4$L ELSE ''unknown'' END '
+        'FROM %3$s',
         concat_ws(
             ' OR ',
             CASE WHEN k.is_table THEN 'r.xmin::pg_catalog.text OPERATOR(pg_catalog.=) s.xmin::pg_catalog.text' END,
@@ -40,11 +40,7 @@ AS $_written_together$
             WHEN i.related_at_column IS NOT NULL THEN 'true'
             ELSE 'false'
         END,
-        (clause).related,
-        (clause).related_key_column,
-        (clause).key_column,
-        ghostwatch._key_cast((clause).subject, (clause).key_column, (clause).related, (clause).related_key_column),
-        coalesce((clause).predicate, 'true'),
+        ghostwatch._related_rows(clause),
         CASE WHEN k.is_updated THEN 'updated' ELSE 'separate' END
     )
     FROM ghostwatch.invariant AS i
