@@ -1,0 +1,143 @@
+"""Every recipe of docs/recipes.md, with a subject that keeps the contract and one that does not."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, LiteralString
+
+import pytest
+
+from tests.support.database import Database
+from tests.support.documents import examples
+
+DOCUMENT: Final = examples("docs/recipes.md", "sql")
+
+
+@dataclass(frozen=True)
+class Case:
+    """What the application writes, of which one clause must find the second subject alone."""
+
+    recipe: str
+    rows: LiteralString
+    contract: str
+    clause: str
+    whole: str = "1"
+    lost: str = "2"
+    # When check runs come.
+    later: str = "11 minutes"
+
+
+CASES: Final = [
+    Case(
+        "A chain",
+        """
+        INSERT INTO payment VALUES (1), (2);
+        INSERT INTO receipt VALUES (10, 1);
+        INSERT INTO receipt_mail VALUES (10);
+        """,
+        contract="paid",
+        clause="receipt",
+    ),
+    Case(
+        "A chain",
+        """
+        INSERT INTO payment VALUES (1), (2);
+        INSERT INTO receipt VALUES (10, 1), (20, 2);
+        INSERT INTO receipt_mail VALUES (10);
+        """,
+        contract="receipts",
+        clause="mail",
+        whole="10",
+        lost="20",
+    ),
+    Case(
+        "A change of state",
+        """
+        INSERT INTO purchase VALUES (1), (2), (3), (4);
+        UPDATE purchase SET state = 'paid', paid_at = now() WHERE id IN (1, 2, 3);
+        UPDATE purchase SET state = 'refunded' WHERE id = 3;
+        INSERT INTO shipment VALUES (1);
+        """,
+        contract="paid_purchases",
+        clause="shipment",
+        later="50 hours",
+    ),
+    Case(
+        "Tenants in one table",
+        """
+        INSERT INTO member VALUES (1, 'acme'), (2, 'globex'), (3, 'test_globex');
+        INSERT INTO welcome_mail VALUES (1);
+        """,
+        contract="members",
+        clause="welcome",
+    ),
+    Case(
+        "A schema for each tenant",
+        """
+        INSERT INTO acme.member VALUES (1), (2);
+        INSERT INTO globex.member VALUES (2);
+        INSERT INTO acme.welcome_mail VALUES (1);
+        INSERT INTO globex.welcome_mail VALUES (2);
+        """,
+        contract="members of acme",
+        clause="welcome",
+    ),
+    Case(
+        "A bot that keeps its cache in Redis",
+        """
+        SELECT onboarding.start(1, 'Anna');
+        SELECT onboarding.start(2, 'Bob');
+        INSERT INTO public.user_meme_reaction (user_id, meme_id) VALUES (1, 1), (2, 1);
+        INSERT INTO user_cached VALUES (1);
+        """,
+        contract="onboarding",
+        clause="cached",
+    ),
+    Case(
+        "An application that keeps its own /start",
+        """
+        INSERT INTO public."user" (id, type, created_at, last_active_at)
+        VALUES (1, 'user', now(), now()), (2, 'user', now(), now());
+        INSERT INTO public.user_tg (id, first_name, deep_link) VALUES (1, 'Anna', 'kitchen'), (2, 'Bob', 'kitchen');
+        INSERT INTO public.user_deep_link_log (user_id, deep_link) VALUES (1, 'kitchen'), (2, 'kitchen');
+        INSERT INTO public.user_language (user_id, language_code) VALUES (1, 'en');
+        INSERT INTO public.user_meme_reaction (user_id, meme_id) VALUES (1, 1), (2, 1);
+        """,
+        contract="onboarding",
+        clause="languages",
+    ),
+]
+
+
+def test_every_recipe_has_a_case() -> None:
+    assert {case.recipe for case in CASES} == set(DOCUMENT)
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.recipe}, {case.clause}")
+def test_recipe(database: Database, case: Case) -> None:
+    """A test finds the lost subject at once, and check runs find it alone when it is due."""
+    *tables, declaration = DOCUMENT[case.recipe]
+    for statements in (*tables, declaration, declaration):
+        database.connection.execute(statements.encode())
+    database.execute(case.rows)
+
+    def broken(key: str) -> list[str]:
+        query = "SELECT invariant FROM ghostwatch.prove(%s, %s) WHERE NOT holds"
+        return [invariant for (invariant,) in database.rows(query, case.contract, key)]
+
+    assert broken(case.whole) == []
+    assert broken(case.lost) == [case.clause]
+
+    now = database.value("SELECT now() + %s::interval", case.later)
+    database.set_clock(now)
+    database.execute("CALL ghostwatch.run_checks()")
+    assert database.rows("SELECT last_error FROM ghostwatch.check_progress WHERE last_error IS NOT NULL") == []
+    assert database.rows(
+        """
+        SELECT c.name, i.name, v.subject_key, v.state
+        FROM ghostwatch.violation AS v
+        JOIN ghostwatch.invariant AS i ON i.invariant_id = v.invariant_id
+        JOIN ghostwatch.contract AS c ON c.contract_id = i.contract_id
+        WHERE v.closed_at IS NULL AND v.state <> 'exempt'
+        """
+    ) == [(case.contract, case.clause, case.lost, "error")]
