@@ -27,16 +27,16 @@ SELECT results_eq(
     $$SELECT kind, opened_at, resolved_at, lasted, severity, branch, messages
       FROM ghostwatch.backtest('shop', 'first_order', '2026-01-10 00:00+00', '2026-01-10 01:00+00')$$,
     $$VALUES ('violations', timestamptz '2026-01-10 00:00+00', NULL::timestamptz, interval '1 hour', 'error', NULL::text, 7)$$,
-    'every: an ordinary hour is opened, escalated, resolved and reopened'
+    'threshold: an ordinary hour is opened, escalated, resolved and reopened'
 );
 SELECT is(
     (SELECT sum(b.messages) FROM ghostwatch.backtest('shop', 'first_order') AS b) > 1000, true,
-    'every: an ordinary month is over a thousand messages'
+    'threshold: an ordinary month is over a thousand messages'
 );
 SELECT results_eq(
     $$SELECT opened_at, severity, branch FROM ghostwatch.backtest('shop', 'first_order', settings => '{"min_count": 3}')$$,
     $$VALUES (timestamptz '2026-01-25 12:10+00', 'error', 'kitchen')$$,
-    'every: held back below three, only the leak is left'
+    'threshold: held back below three, only the leak is left'
 );
 SELECT results_eq(
     $$SELECT kind, opened_at, severity, branch, messages FROM ghostwatch.backtest('shop', 'first_order', settings => '{"rule": "drift"}')$$,

@@ -12,7 +12,7 @@ HOURS = 4
 
 
 @pytest.mark.parametrize("signups_per_hour", [4, 12])
-def test_the_rule_every_is_replayed_as_it_was_lived(bot: Bot, signups_per_hour: int) -> None:
+def test_the_rule_threshold_is_replayed_as_it_was_lived(bot: Bot, signups_per_hour: int) -> None:
     """The same alerts, at the same times, told in as many messages; edits are none."""
     database = bot.database
     bot.declare_invariant(related_at_column="reacted_at")

@@ -1,0 +1,3 @@
+"""The bot whose past is replayed."""
+
+from tests.alert.conftest import bot as bot
