@@ -53,6 +53,7 @@
 \ir kernel/relax_commit.sql
 \ir kernel/rule_settings.sql
 \ir kernel/rule_result.sql
+\ir kernel/apply_declaration.sql
 
 -- declare: what must hold
 \ir kernel/contract_id.sql
@@ -212,7 +213,6 @@
 \ir backtest/replay.sql
 \ir backtest/backtest.sql
 \ir backtest/replay_total.sql
-\ir backtest/declaration.sql
 
 -- deliver: what is to be told, to whom, and how it went
 \ir deliver/quiet_until.sql

@@ -113,17 +113,17 @@ SELECT throws_ok(
 );
 SELECT throws_ok(
     $$ SELECT ghostwatch.declare_invariant('c', 'i', 'public.greeting', 'account_id', warn_after => '5 minutes', error_after => '5 minutes') $$,
-    'GW012', NULL,
+    'GW015', NULL,
     'a warning that is no earlier than the error'
 );
 SELECT throws_ok(
     $$ SELECT ghostwatch.declare_invariant('c', 'i', 'public.greeting', 'account_id', error_after => '5 minutes', watch_for => '5 minutes') $$,
-    'GW013', NULL,
+    'GW015', NULL,
     'a watch that ends with the deadline'
 );
 SELECT throws_ok(
     $$ SELECT ghostwatch.declare_invariant('c', 'i', 'public.greeting', 'account_id', watch_for => '10000 years') $$,
-    'GW013', NULL,
+    'GW015', NULL,
     'a watch that never ends'
 );
 SELECT throws_ok(
@@ -131,7 +131,7 @@ SELECT throws_ok(
     'GW015', NULL,
     'a patience that is no number'
 );
-SELECT throws_ok($$ SELECT ghostwatch.declare_invariant('c', 'i', 'public.greeting', 'account_id', rule => 'often') $$, 'GW014', NULL, 'a rule that is none');
+SELECT throws_ok($$ SELECT ghostwatch.declare_invariant('c', 'i', 'public.greeting', 'account_id', rule => 'often') $$, 'GW015', NULL, 'a rule that is none');
 SELECT throws_ok($$ SELECT ghostwatch.declare_invariant('c', 'i', 'public.greeting', 'account_id', min_rate => 2) $$, 'GW015', NULL, 'a rate above one');
 SELECT lives_ok($$ SELECT ghostwatch.declare_invariant('c', 'i', 'public.greeting', 'account_id') $$, 'an invariant without mistake');
 

@@ -34,7 +34,7 @@ SELECT ghostwatch.add_channel('admins', -1001, events => NULL, quiet_errors => N
 SELECT results_eq(
     'SELECT events, quiet_errors, button_user_ids FROM ghostwatch.channel',
     $$VALUES (true, false, '{}'::bigint[])$$,
-    'where NULL is given, the default holds'
+    'where NULL is given, what was declared is kept'
 );
 UPDATE ghostwatch.channel SET disabled_at = now(), disabled_reason = 'kicked', topic_lost_at = now();
 SELECT ghostwatch.add_channel('admins', -1001, 7, 'error', false, '{shop}', '22:00', '08:00', 'Europe/Berlin', true, '{42}');

@@ -163,8 +163,10 @@ INVARIANT: dict[str, Any] = {
 
 
 def call(connection: psycopg.Connection[Any], function: LiteralString, arguments: dict[str, Any]) -> None:
-    """Calls a function of ghostwatch by named arguments."""
+    """Calls a function of ghostwatch by named arguments; those that are None are set to their defaults."""
+    given = {name: value for name, value in arguments.items() if value is not None}
+    given["reset"] = [name for name, value in arguments.items() if value is None]
     named = sql.SQL(", ").join(
-        sql.SQL("{} => {}").format(sql.Identifier(name), sql.Placeholder(name)) for name in arguments
+        sql.SQL("{} => {}").format(sql.Identifier(name), sql.Placeholder(name)) for name in given
     )
-    connection.execute(sql.SQL("SELECT {}({})").format(sql.Identifier("ghostwatch", function), named), arguments)
+    connection.execute(sql.SQL("SELECT {}({})").format(sql.Identifier("ghostwatch", function), named), given)

@@ -155,7 +155,7 @@ CREATE TABLE public.customer (number uuid PRIMARY KEY, created_at timestamp NOT 
 CREATE TABLE public.letter (customer uuid NOT NULL);
 SELECT ghostwatch.drop_invariant('welcome', 'first_visit');
 SELECT ghostwatch.drop_invariant('welcome', 'setting');
-SELECT ghostwatch.declare_contract('welcome', 'public.customer', key_column => 'number', time_zone => 'UTC');
+SELECT ghostwatch.declare_contract('welcome', 'public.customer', key_column => 'number', time_zone => 'UTC', reset => '{branch_expression,exempt_predicate,exempt_branches}');
 SELECT ghostwatch.declare_invariant('welcome', 'letter', 'public.letter', 'customer', error_after => '0');
 SELECT is(pg_temp.refusal('INSERT INTO public.account VALUES (43)'), NULL, 'when the contract moves to another table, the old one is free');
 SELECT matches(

@@ -103,7 +103,7 @@ SELECT bag_eq(
     $$ SELECT pg_temp.said('indexes') $$,
     $$ VALUES
         ('warning | app."Account" has no index on "born At". Every check reads all of it. | CREATE INDEX CONCURRENTLY ON app."Account" ("born At"); '
-         '-- or let the database note arrivals: SELECT ghostwatch.declare_contract(''welcome'', ''app."Account"'', capture => true, ...);'),
+         '-- or let the database note arrivals: SELECT ghostwatch.declare_contract(''welcome'', capture => true);'),
         ('warning | app.greeting has no index on account_id. Every new subject reads all of it. | CREATE INDEX CONCURRENTLY ON app.greeting (account_id);') $$,
     'missing indexes, with the statements that make them'
 );
@@ -151,7 +151,7 @@ SELECT results_eq(
     $$ SELECT pg_temp.said('clocks') $$,
     $$ VALUES (
         'warning | The youngest row of app."Account" was born 00:02:00 from now. It is judged when that comes. | '
-        'SELECT ghostwatch.declare_contract(''welcome'', ''app."Account"'', capture => true, ...); -- or set the clocks of the application''s servers'
+        'SELECT ghostwatch.declare_contract(''welcome'', capture => true); -- or set the clocks of the application''s servers'
     ) $$,
     'a birth in the future'
 );
@@ -184,7 +184,7 @@ SELECT bag_eq(
         ('error | app.member_N has a disabled trigger ghostwatch_enforce_N_key, which contract members needs: not every commit is checked there. | '
          'ALTER TABLE app.member_N ENABLE TRIGGER ghostwatch_enforce_N_key;'),
         ('error | app.member_N has no trigger ghostwatch_capture_N, which contract members needs: no arrival is noted there. | '
-         'SELECT ghostwatch.declare_contract(''members'', ''app.member'', capture => true);') $$,
+         'SELECT ghostwatch.declare_contract(''members'', capture => true);') $$,
     'a partition that came later, and one whose triggers were switched off'
 );
 ALTER TABLE app.member_1 ENABLE TRIGGER USER;

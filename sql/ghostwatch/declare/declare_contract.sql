@@ -1,17 +1,18 @@
 CREATE FUNCTION ghostwatch.declare_contract(
     name text,
-    subject regclass,
-    key_column name DEFAULT 'id',
-    born_at_column name DEFAULT 'created_at',
+    subject regclass DEFAULT NULL,
+    key_column name DEFAULT NULL,
+    born_at_column name DEFAULT NULL,
     branch_expression text DEFAULT NULL,
     exempt_predicate text DEFAULT NULL,
-    exempt_branches text[] DEFAULT '{}',
+    exempt_branches text[] DEFAULT NULL,
     time_zone text DEFAULT NULL,
-    lateness interval DEFAULT '2 minutes',
+    lateness interval DEFAULT NULL,
     description text DEFAULT NULL,
     subject_label text DEFAULT NULL,
-    capture boolean DEFAULT false,
-    look_up_in name[] DEFAULT current_schemas(false)
+    capture boolean DEFAULT NULL,
+    look_up_in name[] DEFAULT NULL::name || current_schemas(false),
+    reset text[] DEFAULT '{}'
 )
 RETURNS void
 LANGUAGE plpgsql
@@ -20,101 +21,125 @@ PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $declare_contract$
 -- Declares what every row of a table must come to have, or changes such a declaration; idempotent.
--- The search path of the calling session is kept with the contract, so that names in its expressions keep their meaning;
--- it comes as a default, which is evaluated before this function's own path is set.
--- Raises GW002 to GW006, GW008 to GW012, GW016 and GW017.
+-- The search path of the session that first declares is kept with the contract, so that names in its expressions keep
+-- their meaning. It comes as a default, which is evaluated before this function's own path is set; a NULL at its
+-- beginning distinguishes it from schemas that were given.
+-- Raises GW002 to GW006, GW008 to GW012 and GW016 to GW018.
 DECLARE
     before ghostwatch.contract;
     after ghostwatch.contract;
-    its_contract_id integer;
     key_type text;
     born_at_type text;
     from_item text;
     statement text;
-    expression_path text;
 BEGIN
     IF coalesce(declare_contract.name, '') = '' THEN
         RAISE EXCEPTION 'a contract needs a name'
             USING ERRCODE = 'GW016',
-                  HINT = format('SELECT ghostwatch.declare_contract(''onboarding'', %L)', subject);
+                  HINT = format('SELECT ghostwatch.declare_contract(''my_contract'', %L)', coalesce(subject::text, 'your_table'));
     END IF;
 
     -- Asked before the row is locked: row security hides the contracts of others from whoever would lock them.
     PERFORM ghostwatch._require_contract_owner(c.contract_id, declaring => true) FROM ghostwatch.contract AS c WHERE c.name = declare_contract.name;
     SELECT c.* INTO before FROM ghostwatch.contract AS c WHERE c.name = declare_contract.name FOR UPDATE;
 
-    key_type := ghostwatch._column_type(subject, key_column);
-    born_at_type := ghostwatch._column_type(subject, born_at_column);
-    PERFORM ghostwatch._require_readable(subject);
-    from_item := format('%s AS s', subject);
-    statement := format('SELECT ghostwatch.declare_contract(%L, %L, ...)', declare_contract.name, subject);
+    after := ghostwatch._apply_declaration(
+        before,
+        jsonb_build_object(
+            'subject', subject,
+            'key_column', key_column,
+            'born_at_column', born_at_column,
+            'branch_expression', branch_expression,
+            'exempt_predicate', exempt_predicate,
+            'exempt_branches', exempt_branches,
+            'time_zone', time_zone,
+            'lateness', lateness,
+            'description', description,
+            'subject_label', subject_label,
+            'capture', capture
+        ),
+        array_remove(reset, 'look_up_in')
+    );
 
-    SELECT string_agg(quote_ident(p.schema_name), ', ' ORDER BY p.position) || ', pg_temp'
-    INTO expression_path
-    FROM unnest('pg_catalog'::name || look_up_in) WITH ORDINALITY AS p (schema_name, position)
-    WHERE p.schema_name NOT LIKE 'pg\_temp%';
+    key_type := ghostwatch._column_type(after.subject, after.key_column);
+    born_at_type := ghostwatch._column_type(after.subject, after.born_at_column);
+    PERFORM ghostwatch._require_readable(after.subject);
+    from_item := format('%s AS s', after.subject);
+    statement := CASE
+        WHEN before IS NULL THEN format('SELECT ghostwatch.declare_contract(%L, %L', declare_contract.name, after.subject)
+        ELSE format('SELECT ghostwatch.declare_contract(%L', declare_contract.name)
+    END;
+
+    IF before.search_path IS NULL OR look_up_in[1] IS NOT NULL OR 'look_up_in' = ANY (reset) THEN
+        SELECT string_agg(quote_ident(p.schema_name), ', ' ORDER BY p.position) || ', pg_temp'
+        INTO after.search_path
+        FROM unnest('pg_catalog'::name || array_remove(look_up_in, NULL)) WITH ORDINALITY AS p (schema_name, position)
+        WHERE p.schema_name NOT LIKE 'pg\_temp%';
+    END IF;
 
     -- Keys are stored as text, looked up by their own type, and compared.
     BEGIN
-        PERFORM set_config('search_path', expression_path, true);
-        EXECUTE format('SELECT FROM %s WHERE s.%I = s.%I LIMIT 0', from_item, key_column, key_column);
+        PERFORM set_config('search_path', after.search_path, true);
+        EXECUTE format('SELECT FROM %s WHERE s.%I = s.%I LIMIT 0', from_item, after.key_column, after.key_column);
         PERFORM set_config('search_path', 'pg_catalog, pg_temp', true);
     EXCEPTION WHEN undefined_function THEN
-        RAISE EXCEPTION 'column % of % cannot be a key: values of type % cannot be compared', quote_ident(key_column), subject, key_type
+        RAISE EXCEPTION 'column % of % cannot be a key: values of type % cannot be compared', quote_ident(after.key_column), after.subject, key_type
             USING ERRCODE = 'GW009',
-                  HINT = format('SELECT ghostwatch.declare_contract(%L, %L, key_column => ''its_primary_key'')', declare_contract.name, subject);
+                  HINT = statement || ', key_column => ''its_primary_key'')';
     END;
 
     IF born_at_type NOT IN ('timestamp with time zone', 'timestamp without time zone') THEN
-        RAISE EXCEPTION 'column % of % is no time of birth: it is of type %', quote_ident(born_at_column), subject, born_at_type
+        RAISE EXCEPTION 'column % of % is no time of birth: it is of type %', quote_ident(after.born_at_column), after.subject, born_at_type
             USING ERRCODE = 'GW010',
                   DETAIL = 'A birth time is a timestamp with or without time zone.',
-                  HINT = format('SELECT ghostwatch.declare_contract(%L, %L, born_at_column => ''created_at'')', declare_contract.name, subject);
+                  HINT = statement || ', born_at_column => ''created_at'')';
     END IF;
 
     -- A timestamp without time zone means nothing until somebody says in which zone it was written.
     IF born_at_type = 'timestamp with time zone' THEN
-        time_zone := NULL;
-    ELSIF time_zone IS NULL THEN
-        time_zone := coalesce(before.time_zone, current_setting('TimeZone'));
-        RAISE NOTICE 'column % of % has no time zone; it is read as %', quote_ident(born_at_column), subject, time_zone
-            USING HINT = format('If it is written in another zone, declare again, for instance with time_zone => %L.', 'Europe/Berlin');
+        after.time_zone := NULL;
+    ELSIF after.time_zone IS NULL THEN
+        after.time_zone := current_setting('TimeZone');
+        RAISE NOTICE 'column % of % has no time zone; it is read as %', quote_ident(after.born_at_column), after.subject, after.time_zone
+            USING HINT = format('If it is written in another zone: SELECT ghostwatch.declare_contract(%L, time_zone => %L)', declare_contract.name, 'Europe/Berlin');
     ELSE
         BEGIN
-            PERFORM now() AT TIME ZONE time_zone;
+            PERFORM now() AT TIME ZONE after.time_zone;
         EXCEPTION WHEN invalid_parameter_value THEN
-            RAISE EXCEPTION 'there is no time zone %', quote_literal(time_zone)
+            RAISE EXCEPTION 'there is no time zone %', quote_literal(after.time_zone)
                 USING ERRCODE = 'GW011',
                       HINT = 'SELECT name FROM pg_timezone_names lists those that this server knows.';
         END;
     END IF;
 
-    IF (lateness >= '0' AND lateness <= '1000 years') IS NOT TRUE THEN
-        RAISE EXCEPTION 'the lateness of contract % is %, not a length of time', quote_literal(declare_contract.name), coalesce(lateness::text, 'NULL')
+    IF (after.lateness >= '0' AND after.lateness <= '1000 years') IS NOT TRUE THEN
+        RAISE EXCEPTION 'the lateness of contract % is %, not a length of time', quote_literal(declare_contract.name), after.lateness
             USING ERRCODE = 'GW012',
-                  HINT = format('SELECT ghostwatch.declare_contract(%L, %L, lateness => ''2 minutes'')', declare_contract.name, subject);
+                  HINT = statement || ', lateness => ''2 minutes'')';
     END IF;
 
-    IF EXISTS (SELECT FROM unnest(exempt_branches) AS p (pattern) WHERE (p.pattern ~ '^([^\\]|\\.)*$') IS NOT TRUE) THEN
+    IF EXISTS (SELECT FROM unnest(after.exempt_branches) AS p (pattern) WHERE (p.pattern ~ '^([^\\]|\\.)*$') IS NOT TRUE) THEN
         RAISE EXCEPTION 'the exempt branches of contract % are not all patterns', quote_literal(declare_contract.name)
             USING ERRCODE = 'GW016',
-                  DETAIL = format('They are %s. A backslash in a pattern stands before the character that it quotes.', exempt_branches),
-                  HINT = format('SELECT ghostwatch.declare_contract(%L, %L, exempt_branches => ''{giveaway\\_%%}'')', declare_contract.name, subject);
+                  DETAIL = format('They are %s. A backslash in a pattern stands before the character that it quotes.', after.exempt_branches),
+                  HINT = statement || ', exempt_branches => ''{giveaway\\_%}'')';
     END IF;
 
-    PERFORM ghostwatch._check_expression('the branch expression', branch_expression, from_item, NULL, statement, expression_path);
-    PERFORM ghostwatch._check_expression('the exempt predicate', exempt_predicate, from_item, 'boolean', statement, expression_path);
+    PERFORM ghostwatch._check_expression('the branch expression', after.branch_expression, from_item, NULL, statement || ', branch_expression => ...)', after.search_path);
+    PERFORM ghostwatch._check_expression('the exempt predicate', after.exempt_predicate, from_item, 'boolean', statement || ', exempt_predicate => ...)', after.search_path);
+
+    after.lateness := ghostwatch._fixed_length(after.lateness);
+    IF after.subject_label IN ('', 'new rows of ' || before.subject_name) THEN
+        after.subject_label := 'new rows of ' || after.subject;
+    END IF;
 
     INSERT INTO ghostwatch.contract AS c (
         name, subject, key_column, born_at_column, branch_expression, exempt_predicate, exempt_branches,
         time_zone, lateness, capture, search_path, subject_label, description
     )
     VALUES (
-        declare_contract.name, declare_contract.subject, declare_contract.key_column, declare_contract.born_at_column,
-        declare_contract.branch_expression, declare_contract.exempt_predicate, coalesce(declare_contract.exempt_branches, '{}'),
-        declare_contract.time_zone, ghostwatch._fixed_length(declare_contract.lateness), coalesce(declare_contract.capture, false),
-        expression_path,
-        coalesce(nullif(declare_contract.subject_label, ''), 'new rows of ' || declare_contract.subject), declare_contract.description
+        declare_contract.name, after.subject, after.key_column, after.born_at_column, after.branch_expression, after.exempt_predicate,
+        after.exempt_branches, after.time_zone, after.lateness, after.capture, after.search_path, after.subject_label, after.description
     )
     ON CONFLICT ON CONSTRAINT contract_name_key DO UPDATE
     SET subject = excluded.subject,
@@ -129,14 +154,13 @@ BEGIN
         search_path = excluded.search_path,
         subject_label = excluded.subject_label,
         description = excluded.description
-    RETURNING c.contract_id INTO its_contract_id;
+    RETURNING c.* INTO after;
 
-    SELECT c.* INTO after FROM ghostwatch.contract AS c WHERE c.contract_id = its_contract_id;
     IF before.capture AND (NOT after.capture OR (before.subject, before.key_column) <> (after.subject, after.key_column)) THEN
-        PERFORM ghostwatch._remove_capture(its_contract_id);
+        PERFORM ghostwatch._remove_capture(after.contract_id);
     END IF;
     IF after.capture THEN
-        PERFORM ghostwatch._install_capture(its_contract_id);
+        PERFORM ghostwatch._install_capture(after.contract_id);
     END IF;
 
     -- Where other rows are read, or are read or judged otherwise, what was found before means nothing.
@@ -147,17 +171,18 @@ BEGIN
         after.exempt_predicate, after.exempt_branches) THEN
         PERFORM ghostwatch._restart_checks(i.invariant_id)
         FROM ghostwatch.invariant AS i
-        WHERE i.contract_id = its_contract_id;
+        WHERE i.contract_id = after.contract_id;
     END IF;
 END
 $declare_contract$;
 
-COMMENT ON FUNCTION ghostwatch.declare_contract(text, regclass, name, name, text, text, text[], text, interval, text, text, boolean, name[]) IS
-'Declares what every row of a subject table must come to have; declaring again changes it.
-name: of the contract. subject: the table whose rows are watched. key_column: its key. born_at_column: its time of birth, timestamptz or timestamp.
+COMMENT ON FUNCTION ghostwatch.declare_contract(text, regclass, name, name, text, text, text[], text, interval, text, text, boolean, name[], text[]) IS
+'Declares what every row of a subject table must come to have; declaring again changes what is given and keeps the rest.
+name: of the contract. subject: the table whose rows are watched. key_column: its key (default: id). born_at_column: its time of birth, timestamptz or timestamp (default: created_at).
 branch_expression: SQL over the alias s giving the path the subject came by. exempt_predicate: boolean SQL over s; such subjects are not judged.
 exempt_branches: LIKE patterns of branches that are not judged. time_zone: in which a timestamp without time zone is read (default: this session''s).
-lateness: how far a birth time may lie before the start of its transaction (clocks that differ). subject_label: what messages call the subjects, in the plural.
-capture: a trigger notes arrivals by the database''s clock, so that neither an index on the birth time nor the application''s clocks matter.
-look_up_in: the schemas in which names in the expressions are looked up (default: the search path of this session).
-Raises GW002 (not a table), GW003 (no such column), GW004 to GW006 (an expression is not valid, or the table not readable), GW008 (belongs to another role), GW009 (key cannot be compared), GW010 (no time of birth), GW011 (no such time zone), GW012 (lateness), GW016 (no name, or an exempt branch that is no pattern), GW017 (capture on what is no table).';
+lateness: how far a birth time may lie before the start of its transaction, where clocks differ (default: 2 minutes). subject_label: what messages call the subjects, in the plural.
+capture: a trigger notes arrivals by the database''s clock, so that neither an index on the birth time nor the application''s clocks matter (default: false).
+look_up_in: the schemas in which names in the expressions are looked up (default: the search path of the session that first declares).
+reset: names of arguments to set back to their defaults.
+Raises GW002 (not a table), GW003 (no such column), GW004 to GW006 (an expression is not valid, or the table not readable), GW008 (belongs to another role), GW009 (key cannot be compared), GW010 (no time of birth), GW011 (no such time zone), GW012 (lateness), GW016 (no name, or an exempt branch that is no pattern), GW017 (capture on what is no table), GW018 (an argument that cannot be reset).';

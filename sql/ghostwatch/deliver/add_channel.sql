@@ -1,15 +1,16 @@
 CREATE FUNCTION ghostwatch.add_channel(
     name text,
-    chat_id bigint,
+    chat_id bigint DEFAULT NULL,
     thread_id integer DEFAULT NULL,
-    min_severity text DEFAULT 'warn',
-    events boolean DEFAULT true,
+    min_severity text DEFAULT NULL,
+    events boolean DEFAULT NULL,
     contracts text[] DEFAULT NULL,
     quiet_from time DEFAULT NULL,
     quiet_until time DEFAULT NULL,
-    quiet_time_zone text DEFAULT 'UTC',
-    quiet_errors boolean DEFAULT false,
-    button_user_ids bigint[] DEFAULT '{}'
+    quiet_time_zone text DEFAULT NULL,
+    quiet_errors boolean DEFAULT NULL,
+    button_user_ids bigint[] DEFAULT NULL,
+    reset text[] DEFAULT '{}'
 )
 RETURNS void
 LANGUAGE plpgsql
@@ -17,34 +18,50 @@ VOLATILE
 PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $add_channel$
--- Adds a Telegram chat, or a topic in one, that is told about alerts and events; adding a name again changes it.
--- Takes what it is called here, the chat and topic, the least severity of its alerts, whether it gets events,
--- the only contracts it hears of (NULL: all), its quiet hours (warnings wait for their end, errors too with
--- quiet_errors), and who may press buttons there. A chat that can now hear of a firing alert is told it.
--- Raises GW044 to GW048.
+-- Adds a Telegram chat, or a topic in one, that gets alerts and events, or changes what is given of one; idempotent.
+-- A chat that begins to get a firing alert is sent it at once.
+-- Raises GW018 and GW044 to GW048.
 DECLARE
-    moves   constant boolean := EXISTS (
-        SELECT FROM ghostwatch.channel AS c
-        WHERE c.name = add_channel.name AND c.chat_id <> add_channel.chat_id
-    );
-    channel ghostwatch.channel;
+    before ghostwatch.channel;
+    after  ghostwatch.channel;
+    moves  boolean;
 BEGIN
-    PERFORM ghostwatch._check_channel(
-        name, chat_id, min_severity, contracts, quiet_from, quiet_until, quiet_time_zone
-    );
-    PERFORM ghostwatch._require_own_channel(name, contracts, coalesce(events, true));
-    PERFORM ghostwatch._require_own_channel(c.name, c.contracts, c.events)
-    FROM ghostwatch.channel AS c
-    WHERE c.name = add_channel.name;
+    SELECT c.* INTO before FROM ghostwatch.channel AS c WHERE c.name = add_channel.name;
 
+    after := ghostwatch._apply_declaration(
+        before,
+        jsonb_build_object(
+            'chat_id', chat_id,
+            'thread_id', thread_id,
+            'min_severity', min_severity,
+            'events', events,
+            'contracts', contracts,
+            'quiet_from', quiet_from,
+            'quiet_until', quiet_until,
+            'quiet_time_zone', quiet_time_zone,
+            'quiet_errors', quiet_errors,
+            'button_user_ids', button_user_ids
+        ),
+        reset
+    );
+    after.name := add_channel.name;
     -- Topic 1 is General, which the Bot API knows only as "no topic".
+    after.thread_id := nullif(after.thread_id, 1);
+    moves := before.chat_id <> after.chat_id;
+
+    PERFORM ghostwatch._check_channel(after);
+    PERFORM ghostwatch._require_own_channel(after.name, after.contracts, after.events);
+    IF NOT (before IS NULL) THEN
+        PERFORM ghostwatch._require_own_channel(before.name, before.contracts, before.events);
+    END IF;
+
     INSERT INTO ghostwatch.channel AS c (
         name, chat_id, thread_id, min_severity, events, contracts,
         quiet_from, quiet_until, quiet_time_zone, quiet_errors, button_user_ids
     )
     VALUES (
-        name, chat_id, nullif(thread_id, 1), min_severity, coalesce(events, true), contracts,
-        quiet_from, quiet_until, quiet_time_zone, coalesce(quiet_errors, false), coalesce(button_user_ids, '{}')
+        after.name, after.chat_id, after.thread_id, after.min_severity, after.events, after.contracts,
+        after.quiet_from, after.quiet_until, after.quiet_time_zone, after.quiet_errors, after.button_user_ids
     )
     ON CONFLICT ON CONSTRAINT channel_name_key DO UPDATE
     SET
@@ -67,16 +84,20 @@ BEGIN
         END,
         migrated_at = CASE WHEN c.chat_id = excluded.chat_id THEN c.migrated_at END,
         migrated_from = CASE WHEN c.chat_id = excluded.chat_id THEN c.migrated_from END
-    RETURNING c.* INTO channel;
+    RETURNING c.* INTO after;
 
     IF moves THEN
-        PERFORM ghostwatch._forget_messages(channel.channel_id);
+        PERFORM ghostwatch._forget_messages(after.channel_id);
     END IF;
 
-    PERFORM ghostwatch._enqueue_firing(channel.channel_id, moves, ghostwatch._clock());
+    PERFORM ghostwatch._enqueue_firing(after.channel_id, coalesce(moves, false), ghostwatch._clock());
 END
 $add_channel$;
 
-COMMENT ON FUNCTION ghostwatch.add_channel(text, bigint, integer, text, boolean, text[], time, time, text, boolean, bigint[]) IS
-'Adds a Telegram chat, or a topic in one, that is told about alerts and events; adding a name again changes it.
-Raises GW045 (no name or no chat), GW046 (not a severity), GW047 (no such contract), GW048 (quiet hours that make no sense).';
+COMMENT ON FUNCTION ghostwatch.add_channel(text, bigint, integer, text, boolean, text[], time, time, text, boolean, bigint[], text[]) IS
+'Adds a Telegram chat, or a topic in one, that gets alerts and events; adding a name again changes what is given and keeps the rest.
+name: what the channel is called here. chat_id, thread_id: the chat, and the topic in it (default: none). min_severity: of its alerts, warn (the default) or error.
+events: whether it gets events (default: true). contracts: only alerts of these (default: of all). quiet_from, quiet_until, quiet_time_zone (default: UTC): hours in which warnings wait.
+quiet_errors: whether errors wait too (default: false). button_user_ids: the Telegram users who may press buttons there (default: nobody).
+reset: names of arguments to set back to their defaults.
+Raises GW018 (an argument that cannot be reset), GW044 (alerts of others, or events), GW045 (no name or no chat), GW046 (not a severity), GW047 (no such contract), GW048 (invalid quiet hours).';

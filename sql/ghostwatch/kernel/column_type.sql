@@ -49,7 +49,7 @@ BEGIN
         FROM pg_attribute AS a
         WHERE a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped;
 
-        RAISE EXCEPTION 'column % of % does not exist', quote_ident(column_name), relation
+        RAISE EXCEPTION '%', coalesce('column ' || quote_ident(column_name) || format(' of %s does not exist', relation), format('no column of %s is named', relation))
             USING ERRCODE = 'GW003',
                   DETAIL = format('%s has the columns %s.', relation, column_list),
                   HINT = 'Declare again with the name of one of these columns.';

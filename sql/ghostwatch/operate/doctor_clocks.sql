@@ -31,8 +31,8 @@ BEGIN
         ORDER BY c.contract
     LOOP
         advice := format(
-            'SELECT ghostwatch.declare_contract(%L, %L, capture => true, ...); -- or set the clocks of the application''s servers%s',
-            clause.contract, clause.subject, ', or the time_zone (now ' || clause.time_zone || ')'
+            'SELECT ghostwatch.declare_contract(%L, capture => true); -- or set the clocks of the application''s servers%s',
+            clause.contract, ', or the time_zone (now ' || clause.time_zone || ')'
         );
 
         BEGIN

@@ -59,7 +59,7 @@ BEGIN
         END,
         CASE
             WHEN c.disabled_at IS NULL AND c.topic_lost_at IS NOT NULL
-                THEN format('Give it a topic that exists: SELECT ghostwatch.add_channel(%L, %s, thread_id => ...);', c.name, c.chat_id)
+                THEN format('Give it the thread_id of a topic that exists, or none: SELECT ghostwatch.add_channel(%L, reset => ''{thread_id}'');', c.name)
             WHEN c.disabled_at IS NOT NULL THEN format('Try it with: ghostwatch send-test %s; when it is put right: SELECT ghostwatch.enable_channel(%L);', c.name, c.name)
         END
     FROM ghostwatch.channel AS c

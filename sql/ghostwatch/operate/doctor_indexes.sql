@@ -33,7 +33,7 @@ BEGIN
             ARRAY['btree']::name[],
             false,
             'Every check reads all of it.',
-            format('-- or let the database note arrivals: SELECT ghostwatch.declare_contract(%L, %L, capture => true, ...);', c.name, c.subject)
+            format('-- or let the database note arrivals: SELECT ghostwatch.declare_contract(%L, capture => true);', c.name)
         FROM ghostwatch.contract AS c
         WHERE NOT c.capture
     )

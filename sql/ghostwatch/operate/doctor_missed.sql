@@ -51,8 +51,8 @@ BEGIN
                         clause.contract, clause.invariant, missed, clause.subject, clause.lateness
                     ),
                     format(
-                        'SELECT ghostwatch.declare_contract(%L, %L, capture => true, ...); -- or a lateness that is longer',
-                        clause.contract, clause.subject
+                        'SELECT ghostwatch.declare_contract(%L, capture => true); -- or a longer lateness',
+                        clause.contract
                     )
                 )::ghostwatch._finding;
             END IF;

@@ -50,7 +50,7 @@ BEGIN
                 'The alert of %s/%s has been firing for %s %% of the last 7 days: some always drop off. %s',
                 weary.contract, rule.name, round((weary.share * 100)::numeric), replayed
             ),
-            ghostwatch._declaration(rule)
+            format('SELECT ghostwatch.declare_invariant(%L, %L, rule => ''drift'');', weary.contract, rule.name)
         )::ghostwatch._finding;
     END LOOP;
 END

@@ -71,7 +71,7 @@ BEGIN
                 format('GRANT SELECT ON %s, %s TO %s; or whatever the message names.', c.subject, c.related, c.owner)
             WHEN p.last_error_state = 'GW002' THEN
                 format('Declare it again, or: SELECT ghostwatch.drop_invariant(%L, %L);', c.contract, c.invariant)
-            ELSE format('Correct the data or declare it again: SELECT ghostwatch.declare_invariant(%L, %L, ...);', c.contract, c.invariant)
+            ELSE format('Correct the data or the declaration; this says whether it is valid: SELECT ghostwatch.declare_invariant(%L, %L);', c.contract, c.invariant)
         END
     FROM ghostwatch.check_progress AS p
     INNER JOIN ghostwatch._clause AS c

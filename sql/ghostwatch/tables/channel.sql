@@ -20,7 +20,7 @@ CREATE TABLE ghostwatch.channel (
 );
 
 COMMENT ON TABLE ghostwatch.channel IS
-'Where messages go: a Telegram chat, optionally a topic in it; written by ghostwatch.add_channel().';
+'Where messages go: a Telegram chat, optionally a topic in it; written by ghostwatch.add_channel(). The defaults of the columns are those of its arguments.';
 COMMENT ON COLUMN ghostwatch.channel.contracts IS
 'Only alerts of these contracts; NULL for all.';
 COMMENT ON COLUMN ghostwatch.channel.disabled_reason IS

@@ -4,8 +4,8 @@ CREATE TABLE ghostwatch.contract (
     owner regrole NOT NULL DEFAULT quote_ident(current_user)::regrole,
     subject regclass NOT NULL,
     subject_name text NOT NULL,
-    key_column name NOT NULL,
-    born_at_column name NOT NULL,
+    key_column name NOT NULL DEFAULT 'id',
+    born_at_column name NOT NULL DEFAULT 'created_at',
     branch_expression text,
     exempt_predicate text,
     exempt_branches text[] NOT NULL DEFAULT '{}',
@@ -14,12 +14,12 @@ CREATE TABLE ghostwatch.contract (
     capture boolean NOT NULL DEFAULT false,
     enforcement text NOT NULL DEFAULT 'observe' CHECK (enforcement IN ('observe', 'warn', 'reject')),
     search_path text NOT NULL,
-    subject_label text NOT NULL,
+    subject_label text NOT NULL DEFAULT '',
     description text
 );
 
 COMMENT ON TABLE ghostwatch.contract IS
-'What every row of a subject table must come to have; written by ghostwatch.declare_contract().';
+'What every row of a subject table must come to have; written by ghostwatch.declare_contract(). The defaults of the columns are those of its arguments.';
 COMMENT ON COLUMN ghostwatch.contract.owner IS
 'The role that declared the contract. Its expressions are run with this role''s rights and no others.';
 COMMENT ON COLUMN ghostwatch.contract.lateness IS

@@ -8,15 +8,15 @@ CREATE TABLE ghostwatch.invariant (
     predicate text,
     related_at_column name,
     warn_after interval,
-    error_after interval NOT NULL,
-    watch_for interval NOT NULL,
+    error_after interval NOT NULL DEFAULT '5 minutes',
+    watch_for interval NOT NULL DEFAULT '25 minutes',
     rule text NOT NULL DEFAULT 'threshold',
     min_count integer NOT NULL DEFAULT 1,
     min_rate double precision NOT NULL DEFAULT 0,
     days_per_false_alarm double precision NOT NULL DEFAULT 90,
     expected_rate double precision NOT NULL DEFAULT 0.10,
     branch_ceiling double precision NOT NULL DEFAULT 0.80,
-    missing_label text NOT NULL,
+    missing_label text NOT NULL DEFAULT '',
     runbook_url text,
     description text,
     UNIQUE (contract_id, name),
@@ -28,7 +28,8 @@ CREATE TABLE ghostwatch.invariant (
 );
 
 COMMENT ON TABLE ghostwatch.invariant IS
-'One clause of a contract: a related row with the subject''s key exists within a deadline; written by ghostwatch.declare_invariant().';
+'One clause of a contract: a related row with the subject''s key exists within a deadline; written by ghostwatch.declare_invariant().
+The defaults of the columns are those of its arguments.';
 COMMENT ON COLUMN ghostwatch.invariant.related_name IS
 'The name of the related table when a check run last saw it; by it a table that is created anew is found.';
 COMMENT ON COLUMN ghostwatch.invariant.min_count IS
