@@ -22,8 +22,8 @@ class Stretch:
 
 
 FOUND = st.sampled_from([None, None, "warn", "error"])
-STRETCHES = st.lists(st.builds(Stretch, FOUND, st.integers(1, 12)), min_size=1, max_size=12)
-LENGTHS = st.integers(1, 15)
+STRETCHES = st.lists(st.builds(Stretch, FOUND, st.integers(1, 5)), min_size=3, max_size=15)
+LENGTHS = st.integers(1, 5)
 
 
 def lived(bot: Bot, found: list[str | None], clear_for: timedelta) -> list[tuple[object, ...]]:
@@ -86,7 +86,7 @@ def replayed(bot: Bot, found: list[str | None], clear_for: timedelta) -> list[tu
 def test_any_findings_make_the_same_alerts(bot: Bot, rule: str) -> None:
     """threshold: resolved after resolve_after without a violation. drift: as soon as the rule says so."""
 
-    @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
     @given(STRETCHES, LENGTHS, LENGTHS, LENGTHS)
     def holds(stretches: list[Stretch], resolve_after: int, reopen_within: int, repeat_interval: int) -> None:
         found = [stretch.severity for stretch in stretches for _ in range(stretch.runs)]
