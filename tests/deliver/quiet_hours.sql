@@ -1,6 +1,6 @@
 BEGIN;
 \ir ../alert/fixture.psql
-SELECT plan(25);
+SELECT plan(26);
 
 SELECT ghostwatch.add_channel('admins', -1001, quiet_from => '22:00', quiet_until => '08:00', quiet_time_zone => 'Europe/Berlin');
 CREATE FUNCTION pg_temp.quiet_until(at timestamptz) RETURNS timestamptz
@@ -53,6 +53,16 @@ SELECT results_eq(
     $$VALUES ('quiet hours until 2026-01-02 07:00:00+00', 'digest', 'pending', timestamptz '2026-01-02 07:00+00')$$,
     'for the digest of the morning'
 );
+-- Events do not wait, but make no sound; errors do.
+SELECT ghostwatch.post_event('user_started', '1', '{"new": true}');
+SELECT set_config('ghostwatch.clock', '2026-01-01 22:00:10+00', true);
+SELECT results_eq(
+    $$SELECT c.channel, c.reason, c.silent FROM ghostwatch.claim_notifications('w') AS c ORDER BY c.channel$$,
+    $$VALUES ('admins', 'events', true), ('awake', 'opened', false)$$,
+    'events come at night without a sound'
+);
+SELECT ghostwatch.notification_sent(n.notification_id, 'w', 1) FROM ghostwatch.notification AS n WHERE n.state = 'claimed';
+SELECT ghostwatch.set_setting('chat_interval', '0');
 SELECT pg_temp.heal('22:01');
 SELECT pg_temp.run('22:01');
 SELECT pg_temp.run('22:06');

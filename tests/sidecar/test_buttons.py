@@ -42,6 +42,11 @@ def test_acknowledge(with_buttons: Outbox, telegram: FakeTelegram, start_sidecar
     assert telegram.answers() == ["It is yours: no repeats from now on.", "@anna is on it already."]
     assert buttons_of(telegram.edited()[-1]) != []
 
+    # A reply is not edited when the alert is over, so it has no buttons that would stay.
+    with_buttons.tell(alert_id, "escalated")
+    _, reply = telegram.wait_for_messages(2)
+    assert buttons_of(reply) == []
+
     with_buttons.resolve(alert_id)
     telegram.wait_for(lambda: "RESOLVED" in telegram.text_of(CHAT, message.message_id))
     assert buttons_of(telegram.edited()[-1]) == []

@@ -75,6 +75,7 @@ def row(
         buttons=False,
         as_of=NOW,
         time_zone=time_zone,
+        silent=False,
         wait=0.0,
     )
 

@@ -392,3 +392,19 @@ def test_messages_of_one_chat_keep_the_pace_over_three_sidecars(
         outbox.open_alert(f"invariant_{number}")
     times = [request.at for request in telegram.wait_for_messages(10)]
     assert min(later - earlier for earlier, later in itertools.pairwise(times)) >= 0.2
+
+
+def test_events_make_no_sound_in_quiet_hours(
+    outbox: Outbox, telegram: FakeTelegram, start_sidecar: StartSidecar
+) -> None:
+    """An error does."""
+    outbox.database.execute(
+        "SELECT ghostwatch.add_channel('admins', %s, quiet_from => '00:00', quiet_until => '24:00')", CHAT
+    )
+    start_sidecar()
+    outbox.database.execute("SELECT ghostwatch.post_event('user_started', '42', '{}')")
+    (event,) = telegram.wait_for_messages(1)
+    assert event.fields["disable_notification"] == "true"
+    outbox.open_alert()
+    _, alert = telegram.wait_for_messages(2)
+    assert "disable_notification" not in alert.fields

@@ -26,12 +26,15 @@ BEGIN
     -- What waited for the channel waits for nothing else, and what was given up there gets another chance.
     UPDATE ghostwatch.notification AS n
     SET
-        state = 'pending',
         next_attempt_at = ghostwatch._clock(),
         waits_for = NULL,
         unconfirmed_sends = 0
     WHERE n.channel_id = its_channel_id
-        AND (n.state = 'failed' OR (n.state = 'pending' AND n.attempts > 0 AND isfinite(n.next_attempt_at)));
+        AND n.state = 'pending'
+        AND n.attempts > 0
+        AND isfinite(n.next_attempt_at);
+
+    PERFORM ghostwatch._send_again(its_channel_id, ghostwatch._clock());
 
     UPDATE ghostwatch.chat AS held
     SET

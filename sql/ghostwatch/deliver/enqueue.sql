@@ -25,7 +25,11 @@ BEGIN
         FROM ghostwatch.channel AS c
         WHERE (only_channel_id IS NULL OR c.channel_id = only_channel_id)
             AND (c.contracts IS NULL OR told.contract IS NULL OR told.contract = ANY (c.contracts))
-            AND (c.min_severity = 'warn' OR told.severity = 'error')
+            AND (
+                c.min_severity = 'warn'
+                OR told.severity = 'error'
+                OR ghostwatch._is_following(told.alert_id, c.channel_id)
+            )
         ORDER BY c.channel_id
     LOOP
         IF reason <> 'updated' THEN

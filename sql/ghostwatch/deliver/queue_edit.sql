@@ -20,7 +20,7 @@ DECLARE
     used_edit        bigint;
 BEGIN
     SELECT
-        bool_or(n.state IN ('sent', 'claimed') AND n.reason <> 'updated'),
+        bool_or(n.state IN ('sent', 'claimed') AND n.reason NOT IN ('updated', 'details')),
         bool_or(n.state = 'pending' AND n.reason = 'updated'),
         max(CASE n.state WHEN 'claimed' THEN as_of ELSE n.sent_at END),
         max(n.notification_id) FILTER (WHERE n.state IN ('sent', 'failed') AND n.reason = 'updated')

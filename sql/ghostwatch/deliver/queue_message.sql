@@ -38,7 +38,7 @@ BEGIN
             )
             AND n.channel_id = channel.channel_id
             AND n.state = 'pending'
-            AND n.reason <> 'updated'
+            AND n.reason NOT IN ('updated', 'details')
             AND n.notification_id <> entered.notification_id
         RETURNING n.notification_id, n.alert_id, n.reason
     )

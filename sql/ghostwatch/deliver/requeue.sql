@@ -10,24 +10,11 @@ VOLATILE
 PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $_requeue$
--- Puts a claimed notification back among the waiting ones.
+-- Puts a notification back among the waiting ones, unless a later one has taken its place.
 -- Takes it, what went wrong, when to try again, and how many attempts count by now.
 DECLARE
-    later bigint;
+    later constant bigint := ghostwatch._later_message(claimed);
 BEGIN
-    -- What came up while it was in a sidecar's hands tells it too: then it need not wait any more.
-    SELECT max(other.notification_id)
-    INTO later
-    FROM ghostwatch.notification AS other
-    WHERE other.channel_id = claimed.channel_id
-        AND other.state = 'pending'
-        AND claimed.reason <> 'updated'
-        AND other.reason <> 'updated'
-        AND (
-            (other.alert_id = claimed.alert_id AND other.notification_id > claimed.notification_id)
-            OR (claimed.reason = 'digest' AND other.reason = 'digest')
-        );
-
     -- A digest hands on what was kept back for it.
     UPDATE ghostwatch.notification
     SET covered_by = later

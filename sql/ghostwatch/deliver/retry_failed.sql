@@ -7,7 +7,7 @@ VOLATILE
 PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $retry_failed$
--- Sends once more what was given up, of one channel or of all.
+-- Sends once more what was given up, of one channel or of all, except where a later message has said it since.
 -- Takes the channel's name, or NULL for all. Returns how many notifications wait again. Raises GW049.
 DECLARE
     its_channel_id constant integer := CASE
@@ -15,17 +15,7 @@ DECLARE
     END;
     retried        bigint;
 BEGIN
-    UPDATE ghostwatch.notification AS n
-    SET
-        state = 'pending',
-        next_attempt_at = ghostwatch._clock(),
-        attempts = 0,
-        waits_for = NULL,
-        unconfirmed_sends = 0
-    WHERE n.state = 'failed'
-        AND (its_channel_id IS NULL OR n.channel_id = its_channel_id);
-
-    GET DIAGNOSTICS retried = ROW_COUNT;
+    retried := ghostwatch._send_again(its_channel_id, ghostwatch._clock());
 
     IF retried > 0 THEN
         PERFORM ghostwatch._wake_sidecars();

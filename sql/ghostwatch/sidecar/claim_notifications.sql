@@ -17,6 +17,7 @@ RETURNS TABLE (
     buttons boolean,
     as_of timestamptz,
     time_zone text,
+    silent boolean,
     wait double precision
 )
 LANGUAGE plpgsql
@@ -28,9 +29,9 @@ SET search_path = pg_catalog, pg_temp
 AS $claim_notifications$
 -- Hands a sidecar what it may send now, at most one notification per chat.
 -- Takes the sidecar's name, how many it wants, and how long it may take: whatever it has neither reported nor
--- renewed by then, another sidecar gets. Returns where to, what, which message to edit or reply to, whether
--- anybody there may press buttons, the present time, the channel's time zone, and for how many seconds to wait
--- before it is sent.
+-- renewed by then, another sidecar gets. Returns where to, what, which message to edit or reply to, whether there
+-- are buttons under it, the present time, the channel's time zone, whether it is to make no sound, and for how many
+-- seconds to wait before it is sent.
 -- One row is locked meanwhile, so that all sidecars together keep the bot's pace.
 -- Raises GW040 for a nameless sidecar, or for a count or lease out of bounds.
 #variable_conflict use_column
@@ -67,17 +68,7 @@ BEGIN
 
     PERFORM ghostwatch._gather_events(present);
 
-    -- Claims of sidecars that died, or that lost the database: what came up since then tells it too.
-    PERFORM ghostwatch._requeue(expired, 'its sidecar did not report', present, expired.attempts)
-    FROM (
-        SELECT lost.*
-        FROM ghostwatch.notification AS lost
-        WHERE lost.state = 'claimed'
-            AND lost.lease_until <= present
-        ORDER BY lost.notification_id
-        LIMIT 1000
-        FOR UPDATE
-    ) AS expired;
+    PERFORM ghostwatch._reclaim(present);
 
     IF dispatch.held_until > present THEN
         RETURN;
@@ -122,6 +113,7 @@ BEGIN
             state = 'claimed',
             claimed_by = worker,
             lease_until = present + lease,
+            rendered_at = present,
             waits_for = NULL
         FROM ghostwatch._next_notification(ready.chat_id, present) AS head
         INNER JOIN ghostwatch.channel AS target
@@ -134,15 +126,41 @@ BEGIN
             target.chat_id,
             target.button_user_ids <> '{}' AS has_buttons,
             target.quiet_time_zone AS time_zone,
+            target.quiet_errors,
+            ghostwatch._quiet_until(target, present) IS NOT NULL AS is_quiet,
             CASE WHEN target.topic_lost_at IS NULL THEN target.thread_id END AS thread_id,
             CASE
                 WHEN target.topic_lost_at IS NOT NULL
                     THEN jsonb_build_object('strayed', jsonb_build_object('thread_id', target.thread_id, 'state', target.topic_state))
                 ELSE '{}'
             END AS strayed,
-            ghostwatch._incident_message(taken.alert_id, taken.channel_id) AS incident_message
+            ghostwatch._incident_message(taken.alert_id, taken.channel_id) AS incident_message,
+            EXISTS (
+                SELECT
+                FROM ghostwatch.notification AS told
+                WHERE told.alert_id = taken.alert_id
+                    AND told.channel_id = taken.channel_id
+                    AND told.state = 'sent'
+            ) AS is_told
         INTO claimed;
         CONTINUE WHEN NOT FOUND;
+
+        -- What was to be edited was taken back: an edit must not become the first message about an alert.
+        IF claimed.reason = 'updated' AND claimed.incident_message IS NULL AND NOT claimed.is_told THEN
+            UPDATE ghostwatch.notification AS idle
+            SET
+                state = 'superseded',
+                state_reason = 'there is no message to edit',
+                claimed_by = NULL,
+                lease_until = NULL,
+                rendered_at = NULL
+            WHERE idle.notification_id = claimed.notification_id;
+            CONTINUE;
+        END IF;
+
+        IF claimed.reason = 'digest' THEN
+            PERFORM ghostwatch._told_by_digest(claimed.notification_id, claimed.channel_id);
+        END IF;
 
         PERFORM ghostwatch._pace_chat(ready.chat_id, used.recent_sends || slot)
         FROM ghostwatch.chat AS used
@@ -152,7 +170,7 @@ BEGIN
         channel := claimed.channel_name;
         chat_id := claimed.chat_id;
         thread_id := claimed.thread_id;
-        reason := ghostwatch._reason_as_heard(claimed.notification);
+        reason := ghostwatch._reason_for_channel(claimed.notification);
         alert := ghostwatch._message_facts(claimed.alert_id);
         payload := claimed.payload || claimed.strayed || CASE
             WHEN claimed.reason IN ('digest', 'outage_summary', 'maintenance')
@@ -162,7 +180,14 @@ BEGIN
         edit_message_id := CASE WHEN claimed.reason = 'updated' THEN claimed.incident_message END;
         reply_to_message_id := CASE WHEN claimed.reason <> 'updated' THEN claimed.incident_message END;
         attempts := claimed.attempts;
-        buttons := claimed.has_buttons AND coalesce(alert ->> 'state' = 'firing', false);
+        -- Only the message that is edited later can lose its buttons when the alert is over.
+        buttons := claimed.has_buttons
+            AND coalesce(alert ->> 'state' = 'firing', false)
+            AND (claimed.incident_message IS NULL OR claimed.reason = 'updated')
+            AND claimed.reason <> 'details';
+        -- Events and whatever else is no error comes without a sound in quiet hours.
+        silent := claimed.reason = 'updated'
+            OR claimed.is_quiet AND (claimed.quiet_errors OR coalesce(alert ->> 'severity' <> 'error', true));
         as_of := present;
         time_zone := claimed.time_zone;
         wait := extract(EPOCH FROM slot - present);

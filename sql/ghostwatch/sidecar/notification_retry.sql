@@ -62,6 +62,12 @@ BEGIN
             AND n.state = 'pending';
     END IF;
 
+    IF notification_retry.unconfirmed THEN
+        UPDATE ghostwatch.notification AS n
+        SET unconfirmed_at = coalesce(n.unconfirmed_at, n.rendered_at)
+        WHERE n.notification_id = claimed.notification_id;
+    END IF;
+
     PERFORM ghostwatch._chat_answered(claimed.channel_id, as_of);
 
     IF asked IS NOT NULL THEN

@@ -14,7 +14,8 @@ AS $notification_sent$
 -- Records that a notification reached its chat.
 -- Takes the notification, who sent it, and the message it became. Returns whether this was news.
 -- What waited because Telegram did not answer is due now.
--- It counts even after the lease has ended: the message is there, whoever holds the claim by now.
+-- It counts even after the lease has ended: the message is there, whoever holds the claim by now, and even if a later
+-- one was to take its place.
 DECLARE
     as_of  constant timestamptz := ghostwatch._clock();
     target integer;
@@ -23,13 +24,15 @@ BEGIN
     SET
         state = 'sent',
         state_reason = NULL,
+        covered_by = NULL,
         claimed_by = notification_sent.worker,
         lease_until = NULL,
         waits_for = NULL,
         message_id = notification_sent.message_id,
         sent_at = as_of
     WHERE notification.notification_id = notification_sent.notification_id
-        AND notification.state IN ('pending', 'claimed')
+        AND notification.state IN ('pending', 'claimed', 'superseded')
+        AND notification.rendered_at IS NOT NULL
     RETURNING notification.channel_id
     INTO target;
 

@@ -15,8 +15,10 @@ CREATE TABLE ghostwatch.notification (
     attempts integer NOT NULL DEFAULT 0,
     waits_for text CHECK (waits_for IN ('messenger', 'token', 'chat')),
     unconfirmed_sends integer NOT NULL DEFAULT 0,
+    unconfirmed_at timestamptz,
     claimed_by text,
     lease_until timestamptz,
+    rendered_at timestamptz,
     message_id bigint,
     sent_at timestamptz
 ) WITH (fillfactor = 70);
@@ -39,5 +41,9 @@ COMMENT ON COLUMN ghostwatch.notification.waits_for IS
 'What the next attempt waits for: that Telegram answers, that it takes the token, or the time that the chat was asked to be left alone; NULL if nothing of it.';
 COMMENT ON COLUMN ghostwatch.notification.unconfirmed_sends IS
 'How often it was sent without an answer, so that it may have arrived; not more than twice.';
+COMMENT ON COLUMN ghostwatch.notification.unconfirmed_at IS
+'When it was first claimed and may have arrived although no sidecar reported that it did; NULL if that never happened.';
+COMMENT ON COLUMN ghostwatch.notification.rendered_at IS
+'When it was last claimed: it says, or would have said, what was true at that time.';
 COMMENT ON COLUMN ghostwatch.notification.covered_by IS
 'The later notification that tells what this one would have told: of one superseded, or suppressed for a digest or outage summary.';

@@ -150,13 +150,14 @@ class Delivery:
         room = MOST_IN_FLIGHT - len(self._in_flight)
         if room == 0:
             return self._settings.poll_every
+        asked_at = time.monotonic()
         claimed = await self._database.call(
             queries.CLAIM,
             {"worker": self._settings.worker, "max_rows": room, "lease": self._settings.lease},
         )
         for row in claimed:
             notification = Notification(**row)
-            task = asyncio.create_task(self._deliver(notification))
+            task = asyncio.create_task(self._deliver(notification, asked_at))
             self._in_flight[task] = notification.notification_id
             task.add_done_callback(self._landed)
         if claimed:
@@ -198,12 +199,16 @@ class Delivery:
         except TimeoutError:
             pass
 
-    async def _deliver(self, notification: Notification) -> None:
-        """Sends one notification and reports what became of it."""
+    async def _deliver(self, notification: Notification, asked_at: float) -> None:
+        """Sends one notification, unless its lease has ended by then, and reports what became of it."""
         told_to_wait = self._told_to_wait
         # All sidecars together keep the bot's pace, each message in its turn.
         await asyncio.sleep(notification.wait)
         started = time.perf_counter()
+        if time.monotonic() - asked_at > self._settings.lease:
+            # The process was suspended, say: another sidecar has it by now, and what it says may be old.
+            log.warning("notification %s: its lease ended before it was sent", notification.notification_id)
+            return
         try:
             if self._told_to_wait != told_to_wait:
                 # What was asked of one chat may be meant for the whole bot, so the database is asked once more.
@@ -297,6 +302,7 @@ class Delivery:
                         attempt.text,
                         attempt.reply_to,
                         html=attempt.html,
+                        silent=notification.silent,
                         buttons_for=attempt.buttons_for,
                     )
                 await self._messenger.edit(
@@ -306,6 +312,9 @@ class Delivery:
             except (NotParsed, EditTargetGone, TopicGone, Migrated, Refused) as problem:
                 if type(problem) in overcome:
                     raise
+                if attempt.edit is not None and isinstance(problem, EditTargetGone) and _is_over(notification):
+                    # Its end was told by a message of its own, which nobody needs twice.
+                    return attempt.edit
                 overcome.add(type(problem))
                 log.warning("channel %s: %s", notification.channel, problem)
                 attempt = await self._around(problem, attempt, notification)
@@ -352,3 +361,8 @@ class Delivery:
             except DatabaseUnavailable as error:
                 self.outbox.unwell(str(error))
                 await asyncio.sleep(backoff.next_pause())
+
+
+def _is_over(notification: Notification) -> bool:
+    """Whether the alert is resolved."""
+    return notification.alert is not None and notification.alert["state"] == "resolved"

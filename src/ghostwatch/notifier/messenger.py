@@ -28,6 +28,7 @@ class Notification:
     buttons: bool
     as_of: datetime
     time_zone: str
+    silent: bool
     wait: float
 
     @property
@@ -120,7 +121,10 @@ class Refused(MessengerProblem):
 
 
 class Messenger(Protocol):
-    """What can send and edit messages: Telegram, or a terminal. buttons_for: the alert to put buttons under."""
+    """What can send and edit messages: Telegram, or a terminal.
+
+    silent: whether the message makes no sound. buttons_for: the alert to put buttons under.
+    """
 
     async def who_am_i(self) -> str:
         """The bot's name; raises TokenRefused."""
@@ -133,6 +137,7 @@ class Messenger(Protocol):
         reply_to: int | None,
         *,
         html: bool,
+        silent: bool = False,
         buttons_for: int | None = None,
     ) -> int:
         """Sends a message and returns its number."""

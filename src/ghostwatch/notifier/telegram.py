@@ -102,6 +102,7 @@ class Telegram:
         reply_to: int | None,
         *,
         html: bool,
+        silent: bool = False,
         buttons_for: int | None = None,
     ) -> int:
         """Sends a message and returns its number; a reply whose target is gone is sent all the same."""
@@ -110,6 +111,7 @@ class Telegram:
             {
                 "chat_id": chat_id,
                 **_content(text, html=html, buttons_for=buttons_for),
+                "disable_notification": True if silent else None,
                 # The General topic is the chat itself and must not be named.
                 "message_thread_id": None if thread_id == GENERAL_TOPIC else thread_id,
                 "reply_parameters": None

@@ -26,6 +26,7 @@ class Terminal:
         reply_to: int | None,
         *,
         html: bool,
+        silent: bool = False,
         buttons_for: int | None = None,
     ) -> int:
         """Prints a message."""

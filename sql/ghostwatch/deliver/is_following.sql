@@ -1,0 +1,28 @@
+CREATE FUNCTION ghostwatch._is_following(
+    alert_id bigint,
+    channel_id integer
+)
+RETURNS boolean
+LANGUAGE sql
+STABLE
+PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $_is_following$
+    -- Whether a channel was, or will be, told of an incident, and not yet of its end. A channel for errors only is told how
+    -- an error went on, even if it came back as a warning.
+    SELECT coalesce(
+        (
+            SELECT step.reason <> 'resolved' OR step.state NOT IN ('sent', 'suppressed')
+            FROM ghostwatch.notification AS step
+            WHERE step.alert_id = _is_following.alert_id
+                AND step.channel_id = _is_following.channel_id
+                AND step.reason NOT IN ('updated', 'details')
+            ORDER BY step.notification_id DESC
+            LIMIT 1
+        ),
+        false
+    )
+$_is_following$;
+
+COMMENT ON FUNCTION ghostwatch._is_following(bigint, integer) IS
+'Whether a channel was told of an incident, and not yet of its end.';
