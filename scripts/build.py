@@ -8,10 +8,18 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 import tomllib
+from itertools import pairwise
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+if str(ROOT) not in sys.path:
+    # Run as a file, as the wheel's build does.
+    sys.path.insert(0, str(ROOT))
+
+from scripts.upgrade import Version, steps_between, upgrade_script  # noqa: E402
+
 DIST = ROOT / "dist"
 SOURCES = {"ghostwatch": "ghostwatch", "ghostwatch_onboarding": "onboarding"}
 EXTENSIONS = {name: ROOT / "sql" / folder for name, folder in SOURCES.items()}
@@ -19,21 +27,21 @@ EXTENSIONS = {name: ROOT / "sql" / folder for name, folder in SOURCES.items()}
 # Everything runs with one search path, which CREATE EXTENSION would otherwise vary by user.
 PROLOGUE = "SET LOCAL search_path = pg_catalog, pg_temp;\n"
 EXTENSION_HEADER = '\\echo Use "{use}" to load this file. \\quit\n'
+PLAIN_HEADER = """\
+-- {title}, for servers where no extension file can be placed.
+-- Run it as the role that {owner}: psql --no-psqlrc --set ON_ERROR_STOP=1 --file {file}
+"""
 # One statement, so that every driver and migration tool can send it, in a transaction of its own or in a longer one.
 # The search path is given back at the end, because SET LOCAL counts until the end of the transaction.
-PLAIN = """\
--- {title}, for servers where no extension file can be placed.
--- {advice}: psql --no-psqlrc --set ON_ERROR_STOP=1 --file {file}
-DO ${tag}$
+ONE_STATEMENT = """\
+DO $install$
 DECLARE
     _search_path CONSTANT pg_catalog.text := pg_catalog.current_setting('search_path');
-    _lock_timeout CONSTANT pg_catalog.text := pg_catalog.current_setting('lock_timeout');
 BEGIN
 {body}
 PERFORM pg_catalog.set_config('search_path', _search_path, true);
-PERFORM pg_catalog.set_config('lock_timeout', _lock_timeout, true);
 END
-${tag}$;
+$install$;
 """
 
 
@@ -52,14 +60,8 @@ def flatten(script: Path) -> str:
     return "".join(lines)
 
 
-def plain_script(body: str, *, title: str, advice: str, file: str, tag: str) -> str:
-    """The statements as one DO statement."""
-    assert f"${tag}$" not in body
-    return PLAIN.format(body=body.rstrip(), title=title, advice=advice, file=file, tag=tag)
-
-
-def scripts_of(name: str, root: Path = ROOT) -> dict[str, str]:
-    """The files of one extension by their names: control file, extension script and plain script."""
+def installation_scripts(name: str, root: Path = ROOT) -> dict[str, str]:
+    """What installs one extension in the tree's version, by file name: control file, extension and plain script."""
     source = root / "sql" / SOURCES[name]
     current = version(root)
     body = PROLOGUE + flatten(source / "install.sql")
@@ -68,15 +70,55 @@ def scripts_of(name: str, root: Path = ROOT) -> dict[str, str]:
         f"{name}--{current}.sql": EXTENSION_HEADER.format(use=f"CREATE EXTENSION {name}")
         + body
         + flatten(source / "extension_only.sql"),
-        f"{name}.sql": plain_script(
-            body,
-            title=f"{name} {current}",
-            advice="Run it as the role that is to own it",
-            file=f"{name}.sql",
-            tag="install",
-        ),
+        f"{name}.sql": PLAIN_HEADER.format(title=f"{name} {current}", owner="is to own it", file=f"{name}.sql")
+        + ONE_STATEMENT.format(body=body.rstrip()),
     }
     return {file: text.replace("@version@", current) for file, text in files.items()}
+
+
+def released_versions(root: Path = ROOT) -> list[str]:
+    """The versions that migrations/released/ keeps, oldest first."""
+    return sorted((path.name for path in (root / "migrations" / "released").glob("[0-9]*")), key=_order)
+
+
+def _order(number: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in number.split("."))
+
+
+def upgrade_scripts(name: str, root: Path = ROOT) -> dict[str, str]:
+    """What changes one extension from each released version into the next and back, by file name; and old versions."""
+    frame = (root / "sql" / "upgrade.sql").read_text(encoding="utf-8")
+    current = version(root)
+    installing = {
+        number: (root / "migrations" / "released" / number / f"{name}--{number}.sql").read_text(encoding="utf-8")
+        for number in released_versions(root)
+    } | {current: installation_scripts(name, root)[f"{name}--{current}.sql"]}
+    numbers = sorted(installing, key=_order)
+    files = {f"{name}--{number}.sql": installing[number] for number in numbers}
+    for old, new in pairwise(Version.read(number, installing[number]) for number in numbers):
+        steps = steps_between(root / "migrations" / name, old.number, new.number)
+        for before, after, undo in ((old, new, False), (new, old, True)):
+            for kind in ("extension", "plain"):
+                script = upgrade_script(
+                    frame,
+                    extension=name,
+                    schema=SOURCES[name],
+                    kind=kind,
+                    before=before,
+                    after=after,
+                    steps=steps,
+                    undo=undo,
+                )
+                if script is None:
+                    continue
+                if kind == "extension":
+                    use = f"ALTER EXTENSION {name} UPDATE TO '{after.number}'"
+                    files[f"{name}--{before.number}--{after.number}.sql"] = EXTENSION_HEADER.format(use=use) + script
+                else:
+                    file = f"{name}_{before.number}_to_{after.number}.sql"
+                    title = f"{name} {before.number} to {after.number}"
+                    files[file] = PLAIN_HEADER.format(title=title, owner="owns it", file=file) + script
+    return files
 
 
 def build(root: Path = ROOT) -> list[Path]:
@@ -86,14 +128,14 @@ def build(root: Path = ROOT) -> list[Path]:
 
     def write(target: Path, text: str) -> None:
         # Replaced in one go: a demo or test beside this one may be reading it.
-        target.parent.mkdir(exist_ok=True)
+        target.parent.mkdir(parents=True, exist_ok=True)
         unfinished = target.with_name(f".{target.name}.{os.getpid()}")
         unfinished.write_text(text, encoding="utf-8")
         unfinished.replace(target)
         written.append(target)
 
     for name in SOURCES:
-        for file, text in scripts_of(name, root).items():
+        for file, text in (upgrade_scripts(name, root) | installation_scripts(name, root)).items():
             write(dist / file, text)
             if file.endswith(".sql") and "--" not in file:
                 write(package_data / file, text)

@@ -8,25 +8,33 @@ from psycopg import Connection
 
 SCHEMAS = ["ghostwatch", "onboarding"]
 
-# Privileges in an order of their own: that of the catalogs is the order in which they were granted.
-ACL = "(SELECT array_agg(acl::text ORDER BY acl::text) FROM unnest({}) AS acl)"
+
+def acl(of: str, default: str = "NULL") -> str:
+    """Privileges in an order of their own: the catalogs keep the order in which they were granted.
+
+    Those that the owner has by default are written out, as the catalogs do once something was granted or revoked.
+    """
+    return f"(SELECT string_agg(a::text, ' ' ORDER BY a::text) FROM unnest(coalesce({of}, {default})) AS a)"
+
 
 # Each query takes the schemas and returns rows that are the same wherever the same thing is installed.
 # Columns are counted by their order among those that are left: dropped ones keep a number.
 QUERIES = {
     "schemas": f"""
-        SELECT n.nspname, {ACL.format("n.nspacl")}, n.nspowner::regrole::text, obj_description(n.oid, 'pg_namespace')
+        SELECT n.nspname, {acl("n.nspacl", "acldefault('n', n.nspowner)")},
+            n.nspowner::regrole::text, obj_description(n.oid, 'pg_namespace')
         FROM pg_namespace AS n
         WHERE n.nspname = ANY(%s::text[])
     """,
     "routines": f"""
-        SELECT p.oid::regprocedure::text, pg_get_functiondef(p.oid), {ACL.format("p.proacl")},
+        SELECT p.oid::regprocedure::text, pg_get_functiondef(p.oid), {acl("p.proacl", "acldefault('f', p.proowner)")},
             p.proowner::regrole::text, obj_description(p.oid, 'pg_proc')
         FROM pg_proc AS p
         WHERE p.pronamespace::regnamespace::text = ANY(%s) AND p.prokind <> 'a'
     """,
     "relations": f"""
-        SELECT c.oid::regclass::text, c.relkind, {ACL.format("c.relacl")}, c.relowner::regrole::text,
+        SELECT c.oid::regclass::text, c.relkind, c.relowner::regrole::text,
+            {acl("c.relacl", '''acldefault(CASE c.relkind WHEN 'S' THEN 's' ELSE 'r' END::"char", c.relowner)''')},
             c.reloptions::text, c.relpersistence, c.relrowsecurity, c.relforcerowsecurity, c.relreplident,
             obj_description(c.oid, 'pg_class'), CASE c.relkind WHEN 'v' THEN pg_get_viewdef(c.oid) END
         FROM pg_class AS c
@@ -36,15 +44,15 @@ QUERIES = {
         SELECT a.attrelid::regclass::text, row_number() OVER (PARTITION BY a.attrelid ORDER BY a.attnum), a.attname,
             format_type(a.atttypid, a.atttypmod), a.attnotnull, a.attidentity, a.attgenerated, a.attstorage,
             a.attstattarget, a.attcollation::regcollation::text, a.attoptions::text,
-            pg_get_expr(d.adbin, d.adrelid), {ACL.format("a.attacl")}, col_description(a.attrelid, a.attnum)
+            pg_get_expr(d.adbin, d.adrelid), {acl("a.attacl")}, col_description(a.attrelid, a.attnum)
         FROM pg_attribute AS a
         JOIN pg_class AS c ON c.oid = a.attrelid
         LEFT JOIN pg_attrdef AS d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
         WHERE c.relnamespace::regnamespace::text = ANY(%s) AND a.attnum > 0 AND NOT a.attisdropped
     """,
     "types": f"""
-        SELECT t.oid::regtype::text, t.typtype, {ACL.format("t.typacl")}, t.typowner::regrole::text,
-            t.typbasetype::regtype::text, t.typdefault, obj_description(t.oid, 'pg_type')
+        SELECT t.oid::regtype::text, t.typtype, {acl("t.typacl", "acldefault('T', t.typowner)")},
+            t.typowner::regrole::text, t.typbasetype::regtype::text, t.typdefault, obj_description(t.oid, 'pg_type')
         FROM pg_type AS t
         WHERE t.typnamespace::regnamespace::text = ANY(%s)
     """,

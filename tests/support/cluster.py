@@ -176,6 +176,7 @@ class Cluster(Server):
 
     cron_database: the database in which pg_cron lives, where the server has it.
     settings: parameters of postgresql.conf beside those of a throw-away server.
+    dist: where the extension files are that it takes.
     """
 
     def __init__(
@@ -185,6 +186,7 @@ class Cluster(Server):
         cron_database: str = "postgres",
         settings: Mapping[str, str] | None = None,
         directory: Path | None = None,
+        dist: Path = DIST,
     ) -> None:
         tree = tree or ServerTree.find()
         self.directory = directory or Path(tempfile.mkdtemp(prefix="ghostwatch-"))
@@ -192,6 +194,7 @@ class Cluster(Server):
         self.log = self.directory / "server.log"
         self.port = free_port()
         self._cron_database = cron_database
+        self._dist = dist
         self._settings = dict(settings or {})
         self._account = _server_account()
         # Laid out as the original is, for PostgreSQL's relative paths to lead here.
@@ -264,7 +267,7 @@ class Cluster(Server):
         extensions.mkdir()
         # Copied, so that this server goes on working while another build is made; and before the links to what
         # the machine has, which may be an installed ghostwatch.
-        for path in DIST.glob("ghostwatch*"):
+        for path in self._dist.glob("ghostwatch*"):
             shutil.copy2(path, extensions)
         _link_all(tree.share / "extension", extensions)
         _link_all(PGTAP_SOURCE, extensions, pattern="pgtap*")

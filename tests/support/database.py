@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
 from typing import Any, LiteralString
 
 import psycopg
@@ -89,13 +90,13 @@ def enable_test_clock(server: Server, database: str) -> None:
     server.execute("SELECT ghostwatch.enable_test_clock() WHERE NOT ghostwatch._test_clock_is_enabled()", database)
 
 
-def install(server: Server, database: str, kind: str) -> None:
+def install(server: Server, database: str, kind: str, dist: Path = DIST) -> None:
     """Installs both parts as superuser, as one kind or the other."""
     for part in PARTS:
         if kind == "extension":
             server.execute(f"CREATE EXTENSION {part}", database)
         else:
-            finished = server.psql_file(DIST / f"{part}.sql", database)
+            finished = server.psql_file(dist / f"{part}.sql", database)
             assert finished.returncode == 0, finished.stderr
 
 
