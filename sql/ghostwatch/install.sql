@@ -207,6 +207,7 @@
 
 -- what other rules and settings would have made of the past
 \ir backtest/incident.sql
+\ir backtest/replayed_alert.sql
 \ir backtest/replayed_rule.sql
 \ir backtest/trials_between.sql
 \ir backtest/incidents.sql

@@ -100,41 +100,41 @@ def _add_json(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_status(commands: Subcommands) -> None:
-    parser = commands.add_parser(
+    _add_report(
+        commands.add_parser(
+            "status",
+            help="show how every invariant stands",
+            description="Shows every invariant: its state, how many violations are open, how far behind its checks "
+            "are, and when one last succeeded (SELECT * FROM ghostwatch.status).",
+        ),
         "status",
-        help="show how every invariant stands",
-        description="Shows every invariant: its state, how many violations are open, how far behind its checks are, "
-        "and when one last succeeded (SELECT * FROM ghostwatch.status).",
     )
-    _add_dsn(parser)
-    _add_json(parser)
-    parser.set_defaults(run=_status)
-
-
-def _status(options: argparse.Namespace) -> int:
-    from ghostwatch.report import status
-    from ghostwatch.settings import dsn
-
-    return status(dsn(options.dsn), as_json=options.json)
 
 
 def _add_doctor(commands: Subcommands) -> None:
-    parser = commands.add_parser(
+    _add_report(
+        commands.add_parser(
+            "doctor",
+            help="find what is wrong, or could become so, and what to type",
+            description="Examines the installation: schedule, checks, tables, indexes, clocks, transactions, delivery "
+            "and privileges (SELECT * FROM ghostwatch.doctor()). Changes nothing. Exits with 1 if it finds an error.",
+        ),
         "doctor",
-        help="find what is wrong, or could become so, and what to type",
-        description="Examines the installation: schedule, checks, tables, indexes, clocks, transactions, delivery and "
-        "privileges (SELECT * FROM ghostwatch.doctor()). Changes nothing. Exits with 1 if it finds an error.",
     )
+
+
+def _add_report(parser: argparse.ArgumentParser, name: str) -> None:
     _add_dsn(parser)
     _add_json(parser)
-    parser.set_defaults(run=_doctor)
+    parser.set_defaults(run=_report, report=name)
 
 
-def _doctor(options: argparse.Namespace) -> int:
-    from ghostwatch.report import doctor
+def _report(options: argparse.Namespace) -> int:
+    from ghostwatch import report
     from ghostwatch.settings import dsn
 
-    return doctor(dsn(options.dsn), as_json=options.json)
+    reports = {"status": report.status, "doctor": report.doctor}
+    return reports[options.report](dsn(options.dsn), as_json=options.json)
 
 
 def _add_check(commands: Subcommands) -> None:

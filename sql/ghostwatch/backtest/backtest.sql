@@ -5,17 +5,7 @@ CREATE FUNCTION ghostwatch.backtest(
     to_time timestamptz DEFAULT NULL,
     settings jsonb DEFAULT '{}'
 )
-RETURNS TABLE (
-    kind text,
-    opened_at timestamptz,
-    resolved_at timestamptz,
-    lasted interval,
-    severity text,
-    branch text,
-    violations bigint,
-    due bigint,
-    messages integer
-)
+RETURNS SETOF ghostwatch._replayed_alert
 LANGUAGE plpgsql
 STABLE
 PARALLEL RESTRICTED

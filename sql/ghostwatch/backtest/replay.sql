@@ -3,17 +3,7 @@ CREATE FUNCTION ghostwatch._replay(
     begin_at timestamptz,
     end_at timestamptz
 )
-RETURNS TABLE (
-    kind text,
-    opened_at timestamptz,
-    resolved_at timestamptz,
-    lasted interval,
-    severity text,
-    branch text,
-    violations bigint,
-    due bigint,
-    messages integer
-)
+RETURNS SETOF ghostwatch._replayed_alert
 LANGUAGE plpgsql
 STABLE
 PARALLEL RESTRICTED

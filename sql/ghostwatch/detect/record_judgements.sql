@@ -12,6 +12,7 @@ SET search_path = pg_catalog, pg_temp
 AS $_record_judgements$
 -- read_again_after: subjects born later may be read again, so their keys are returned.
 DECLARE
+    needs_trials constant boolean := ghostwatch._needs_trials(clause.rule);
     batch ghostwatch._batch;
 BEGIN
     IF judgements = '{}' THEN
@@ -85,9 +86,9 @@ BEGIN
         array_agg(a.subject_key) FILTER (WHERE a.born_at > read_again_after) AS unsafe_keys,
         array_agg(a.born_at) FILTER (WHERE a.born_at > read_again_after) AS unsafe_births,
         max(a.born_at) FILTER (WHERE a.born_at > read_again_after) AS unsafe_up_to,
-        array_agg(a.born_at ORDER BY a.born_at, a.subject_key) FILTER (WHERE clause.rule = 'drift' AND a.is_trial) AS trial_born_at,
-        array_agg(a.violated ORDER BY a.born_at, a.subject_key) FILTER (WHERE clause.rule = 'drift' AND a.is_trial) AS trial_violated,
-        array_agg(a.branch_family ORDER BY a.born_at, a.subject_key) FILTER (WHERE clause.rule = 'drift' AND a.is_trial) AS trial_family
+        array_agg(a.born_at ORDER BY a.born_at, a.subject_key) FILTER (WHERE needs_trials AND a.is_trial) AS trial_born_at,
+        array_agg(a.violated ORDER BY a.born_at, a.subject_key) FILTER (WHERE needs_trials AND a.is_trial) AS trial_violated,
+        array_agg(a.branch_family ORDER BY a.born_at, a.subject_key) FILTER (WHERE needs_trials AND a.is_trial) AS trial_family
     INTO batch
     FROM arrival AS a;
 
