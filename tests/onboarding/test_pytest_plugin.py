@@ -6,6 +6,7 @@ import psycopg
 import psycopg.rows
 import pytest
 
+from ghostwatch.testing import ClauseNotJudged
 from ghostwatch.testing.plugin import AssertContract
 from tests.support.database import Database
 
@@ -43,6 +44,34 @@ def test_what_is_not_committed_is_not_seen(
     assert "only committed rows are seen" in str(failed.value)
     assert f"database {bot.name} at 127.0.0.1" in str(failed.value)
     assert_contract("onboarding", 1, leave_out=["first_meme"])
+
+
+def test_a_moment_later_than_now_proves_the_first_meme(bot: Database, assert_contract: AssertContract) -> None:
+    """Until it is due, it is reported as not judged; then it is missing."""
+    bot.execute("SELECT onboarding.start(1, 'Anna')")
+    with pytest.warns(ClauseNotJudged, match="first_meme: Not judged"):
+        assert_contract("onboarding", 1, connection=bot.connection, as_of="30 seconds")
+    with pytest.raises(AssertionError, match="first_meme: Does not have a first meme yet"):
+        assert_contract("onboarding", 1, connection=bot.connection, as_of="10 minutes")
+    bot.execute("INSERT INTO public.user_meme_reaction (user_id, meme_id) VALUES (1, 1)")
+    assert_contract("onboarding", 1, connection=bot.connection, as_of="10 minutes")
+
+
+@pytest.mark.parametrize("time_zone", ["America/Sao_Paulo", "UTC"])
+def test_births_in_another_zone_than_the_contract_reads(
+    bot: Database, assert_contract: AssertContract, time_zone: str
+) -> None:
+    """The test fails whatever rows there are, since check runs would come three hours late."""
+    bot.execute('ALTER TABLE public."user" ALTER created_at TYPE timestamp')
+    bot.execute("SELECT ghostwatch.declare_contract('onboarding', 'public.\"user\"', time_zone => %s)", time_zone)
+    bot.execute("SET TimeZone TO 'UTC'")
+    bot.execute("SELECT onboarding.start(1, 'Anna')")
+    bot.execute("""UPDATE public."user" SET created_at = now()""")
+    if time_zone == "UTC":
+        assert_contract("onboarding", 1, connection=bot.connection, leave_out=["first_meme"])
+        return
+    with pytest.raises(AssertionError, match=r"Born in the future.*America/Sao_Paulo.*clock of the database"):
+        assert_contract("onboarding", 1, connection=bot.connection, leave_out=["first_meme"])
 
 
 def test_a_contract_without_clauses_proves_nothing(bot: Database, assert_contract: AssertContract) -> None:

@@ -80,6 +80,14 @@ def test_a_time_is_passed_exactly(application: Database) -> None:
             assert_contract("welcome", 2, dsn=application.dsn, as_of=as_of)
 
 
+def test_with_capture_the_arrival_is_the_birth(application: Database) -> None:
+    """What the application's clock says then does no harm."""
+    application.execute("SELECT ghostwatch.declare_contract('welcome', 'account', capture => true)")
+    application.execute("INSERT INTO account VALUES (4, now() + interval '3 hours')")
+    application.execute("INSERT INTO greeting VALUES (4)")
+    assert_contract("welcome", 4, dsn=application.dsn)
+
+
 def test_names_of_clauses_are_quoted(application: Database) -> None:
     """Whatever is in them."""
     name = 'a "quoted", {odd} \\ name'
