@@ -260,6 +260,7 @@
 \ir deliver/overdue_since.sql
 \ir deliver/delivery_problems.sql
 \ir deliver/retry_failed.sql
+\ir deliver/explain_delivery.sql
 
 -- sidecar: what the sidecar may call; the folder is what grant_sidecar() grants
 \ir sidecar/claim_notifications.sql

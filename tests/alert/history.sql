@@ -1,6 +1,6 @@
 BEGIN;
 \ir fixture.psql
-SELECT plan(16);
+SELECT plan(17);
 
 SELECT ghostwatch.add_channel('admins', -1001);
 SELECT throws_ok('SELECT ghostwatch.explain_alert(-1)', 'GW030', NULL, 'only an alert that exists can be explained');
@@ -36,6 +36,19 @@ SELECT matches(
     '^opened to admins at 2026-01-01 12:00:00\+00: sent\|updated to admins',
     'the notifications'
 );
+SELECT ghostwatch.add_channel('later', -1002);
+SELECT ghostwatch.add_channel('other', -1003);
+UPDATE ghostwatch.channel SET contracts = '{elsewhere}' WHERE name = 'other';
+DELETE FROM ghostwatch.notification AS n USING ghostwatch.channel AS c WHERE c.channel_id = n.channel_id AND c.name IN ('other', 'later');
+SELECT results_eq(
+    $$SELECT e.item, e.value FROM ghostwatch.explain_alert((pg_temp.alert()).alert_id) AS e WHERE e.topic = 'channels'$$,
+    $$VALUES
+        ('admins', 'opened sent at 2026-01-01 12:00:00+00'),
+        ('later', 'not sent: the channel did not exist, or had another filter, when the messages were due'),
+        ('other', 'not sent: the channel is told of elsewhere only')$$,
+    'every channel, with why it was or was not sent the alert'
+);
+SELECT ghostwatch.remove_channel(c) FROM unnest('{later,other}'::text[]) AS c;
 -- The query runs as it stands.
 CREATE FUNCTION pg_temp.reproduced() RETURNS SETOF record
 LANGUAGE plpgsql AS $$ BEGIN RETURN QUERY EXECUTE pg_temp.explained('query', '%'); END $$;

@@ -1,5 +1,5 @@
 BEGIN;
-SELECT plan(38);
+SELECT plan(39);
 SET LOCAL timezone = 'UTC';
 SET LOCAL ghostwatch.clock = '2026-01-01 12:00+00';
 
@@ -23,8 +23,8 @@ SELECT bag_eq(
     $$ SELECT check_name, finding FROM ghostwatch.doctor() WHERE verdict = 'error' $$,
     $$ VALUES
         ('privileges', 'A test clock is enabled: every session may set the time that ghostwatch reads.'),
-        ('sidecar', 'No sidecar is at work: nobody is told anything.'),
-        ('channels', 'There is no channel: nobody is told anything.') $$,
+        ('sidecar', 'No sidecar is running: no alert reaches anybody.'),
+        ('channels', 'There is no channel: no alert reaches anybody.') $$,
     'an installation that nobody uses yet lacks a sidecar and a channel, and nothing else but has a test clock'
 );
 
@@ -213,7 +213,7 @@ VALUES ('gone', '1', '2026-01-01 11:00+00', '2026-01-01 11:57+00', false, NULL, 
 SELECT bag_eq(
     $$ SELECT split_part(pg_temp.said('sidecar'), ' | ', 2) $$,
     $$ VALUES
-        ('No sidecar is at work: nobody is told anything.'),
+        ('No sidecar is running: no alert reaches anybody.'),
         ('Sidecar gone was last seen at 2026-01-01 11:57:00+00.') $$,
     'a sidecar that was killed, without a word about a pooler'
 );
@@ -242,6 +242,18 @@ SELECT results_eq(
     ) $$,
     'a closed channel'
 );
+SELECT ghostwatch.add_channel('growth', -2, min_severity => 'error', contracts => '{welcome}', quiet_from => '22:00', quiet_until => '8:00');
+SELECT ghostwatch.silence('welcome', duration => '1 hour', by => 'anna', comment => 'deploy');
+SELECT bag_eq(
+    $$ SELECT d.finding FROM ghostwatch.doctor() AS d WHERE d.check_name = 'filters' $$,
+    $$ SELECT format('Silence %s of welcome by anna is in force until 2026-01-01 13:00:00+00: deploy', s.silence_id) FROM ghostwatch.silence AS s
+        UNION ALL
+        VALUES (
+            'Channel growth is sent errors only, of contract welcome only, and warnings of 22:00:00 to 08:00:00 (UTC) in one digest.'
+        ) $$,
+    'what keeps alerts back on purpose: silences, quiet hours, severities and contracts'
+);
+SELECT ghostwatch.remove_channel('growth');
 SELECT ok(pg_temp.is_well('outbox'), 'an empty outbox');
 INSERT INTO ghostwatch.notification (channel_id, reason, state, created_at, next_attempt_at)
 SELECT c.channel_id, 'opened', n.state, n.at, n.at

@@ -260,6 +260,11 @@ def test_a_standby_that_is_promoted_takes_over(bot_server: OwnServer, telegram: 
                 read_only.execute("CALL ghostwatch.run_checks()")
             assert refused.value.sqlstate == "GW023"
             assert refused.value.diag.message_hint == "Connect to the primary: CALL ghostwatch.run_checks();"
+            with standby.connect("bot") as read_only:
+                said = read_only.execute(
+                    "SELECT finding FROM ghostwatch.doctor() WHERE check_name = 'server'"
+                ).fetchall()
+            assert [finding.partition(":")[0] for (finding,) in said] == ["This database is in recovery"]
             primary.stop("immediate")
             sidecar.wait_until_it_says("the database: ")
             time.sleep(2)

@@ -13,7 +13,8 @@ SET search_path = pg_catalog, pg_temp
 AS $explain_alert$
 -- Everything that is known about one alert, for an admin who wants to check it.
 -- Takes its number. Returns rows by topic: alert, counts, samples, branches, evidence (thresholds, baseline and
--- statistic of its rule), silences and notifications that were in force, and the query that shows the numbers again.
+-- statistic of its rule), silences and notifications that were in force, channels with why each was or was not sent it, and
+-- the query that shows the numbers again.
 -- Raises GW030 if there is no such alert.
 DECLARE
     its_alert ghostwatch.alert;
@@ -72,6 +73,10 @@ BEGIN
     ORDER BY n.notification_id;
 
     RETURN QUERY
+    SELECT 'channels', d.channel, d.outcome
+    FROM ghostwatch._explain_delivery(its_alert) AS d;
+
+    RETURN QUERY
     SELECT 'query', 'reproduces the numbers', q.query
     FROM ghostwatch._reproducing_query(its_alert) AS q (query)
     WHERE q.query IS NOT NULL;
@@ -79,4 +84,5 @@ END
 $explain_alert$;
 
 COMMENT ON FUNCTION ghostwatch.explain_alert(bigint) IS
-'Everything that is known about one alert: counts, samples, branches, evidence, silences, notifications, and the query that shows its numbers again. Raises GW030 (no such alert).';
+'Everything that is known about one alert: counts, samples, branches, evidence, silences, notifications, channels, and the
+query that shows its numbers again. Raises GW030 (no such alert).';

@@ -8,8 +8,8 @@ PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $_delivery_problems$
     -- What keeps alerts from somebody at the moment, a sentence each; no row while all is well.
-    -- A closed channel matters where nobody else was told of an alert either.
-    SELECT format('Channel %s is closed (%s), and nobody else is told of %s.', c.name, c.disabled_reason, ghostwatch._pluralize(count(*), 'alert'))
+    -- A closed channel matters where nobody else is told of an alert either; a digest that waits there counts as one.
+    SELECT format('Channel %s is closed (%s), and nobody else is told of %s.', c.name, c.disabled_reason, ghostwatch._pluralize(count(DISTINCT coalesce(n.alert_id, -n.notification_id)), 'alert'))
     FROM ghostwatch.channel AS c
     INNER JOIN ghostwatch.notification AS n
         ON n.channel_id = c.channel_id
@@ -22,6 +22,7 @@ AS $_delivery_problems$
             INNER JOIN ghostwatch.channel AS reached
                 ON reached.channel_id = other.channel_id
             WHERE other.alert_id = n.alert_id
+                AND other.state <> 'failed'
                 AND reached.disabled_at IS NULL
         )
     GROUP BY c.channel_id

@@ -11,7 +11,7 @@ DECLARE
     alive_from constant timestamptz := as_of - '2 minutes'::interval;
     is_late   constant timestamptz := as_of - '5 minutes'::interval;
 BEGIN
-    -- One that was killed says no more of itself than when it was last seen.
+    -- Of one that was killed only the time when it was last seen is known, and a fresh one may not listen yet.
     RETURN QUERY
     SELECT
         'sidecar',
@@ -25,7 +25,7 @@ BEGIN
             WHEN s.seen_at < alive_from THEN format('Sidecar %s was last seen at %s.', s.worker, s.seen_at::timestamptz(0))
             WHEN s.problem IS NOT NULL THEN format('Sidecar %s: %s', s.worker, s.problem)
             WHEN NOT s.listening AND s.started_at < alive_from THEN format('Sidecar %s receives no NOTIFY and finds its work by polling.', s.worker)
-            ELSE format('Sidecar %s (version %s) is at work since %s.', s.worker, s.version, s.started_at::timestamptz(0))
+            ELSE format('Sidecar %s (version %s) has been running since %s.', s.worker, s.version, s.started_at::timestamptz(0))
         END,
         CASE
             WHEN s.seen_at < alive_from THEN 'Start it again, or ignore it if it was stopped on purpose.'
@@ -33,14 +33,14 @@ BEGIN
             WHEN NOT s.listening AND s.started_at < alive_from THEN 'Connect it to the database directly, not through a pooler in transaction mode.'
         END
     FROM ghostwatch.sidecar AS s
-    -- A dead one is forgotten where another one is at work.
+    -- A dead one is forgotten where another one is running.
     WHERE s.seen_at >= alive_from
         OR NOT EXISTS (SELECT FROM ghostwatch.sidecar AS alive WHERE alive.seen_at >= alive_from)
     ORDER BY s.seen_at DESC;
 
     IF NOT EXISTS (SELECT FROM ghostwatch.sidecar AS s WHERE s.seen_at >= alive_from) THEN
         RETURN QUERY
-        SELECT 'sidecar', 'error', 'No sidecar is at work: nobody is told anything.', 'ghostwatch notify';
+        SELECT 'sidecar', 'error', 'No sidecar is running: no alert reaches anybody.', 'ghostwatch notify';
     END IF;
 
     RETURN QUERY
@@ -67,7 +67,7 @@ BEGIN
 
     IF NOT FOUND THEN
         RETURN QUERY
-        SELECT 'channels', 'error', 'There is no channel: nobody is told anything.', 'SELECT ghostwatch.add_channel(''admins'', chat_id => -1001234567890);';
+        SELECT 'channels', 'error', 'There is no channel: no alert reaches anybody.', 'SELECT ghostwatch.add_channel(''admins'', chat_id => -1001234567890);';
     END IF;
 
     -- What keeps alerts back on purpose.
@@ -75,11 +75,17 @@ BEGIN
     SELECT
         'filters',
         'ok',
-        format('Channel %s is told %s.', c.name, concat_ws(
+        format('Channel %s is sent %s.', c.name, concat_ws(
             ', ',
-            CASE WHEN c.min_severity = 'error' THEN 'errors only' END,
+            CASE c.min_severity WHEN 'error' THEN 'errors only' ELSE 'warnings and errors' END,
             CASE WHEN c.contracts IS NOT NULL THEN format('of contract %s only', array_to_string(c.contracts, ', ')) END,
-            CASE WHEN c.quiet_from IS NOT NULL THEN format('in the morning what comes from %s to %s (%s)', c.quiet_from, c.quiet_until, c.quiet_time_zone) END
+            CASE
+                WHEN c.quiet_from IS NOT NULL THEN format(
+                    'and %s of %s to %s (%s) in one digest',
+                    CASE WHEN c.quiet_errors THEN 'warnings and errors' ELSE 'warnings' END,
+                    c.quiet_from, c.quiet_until, c.quiet_time_zone
+                )
+            END
         )),
         NULL::text
     FROM ghostwatch.channel AS c
@@ -92,7 +98,7 @@ BEGIN
     SELECT
         'filters',
         'ok',
-        format('Silence %s of %s by %s is in force until %s.', s.silence_id, concat_ws('.', s.contract, s.invariant, s.branch), s.created_by, s.ends_at::timestamptz(0)),
+        format('Silence %s of %s by %s is in force until %s: %s', s.silence_id, concat_ws('.', s.contract, s.invariant, s.branch), s.created_by, s.ends_at::timestamptz(0), s.comment),
         format('SELECT ghostwatch.unsilence(%s); -- to end it early', s.silence_id)
     FROM ghostwatch.silence AS s
     WHERE s.starts_at <= as_of

@@ -64,7 +64,9 @@ BEGIN
             END,
             CASE
                 WHEN NOT j.active THEN format('SET ROLE %I; SELECT ghostwatch.schedule(%L);', j.username, j.schedule)
-                WHEN latest.return_message LIKE '%connection%' THEN
+                WHEN latest.status = 'failed' AND latest.job_pid IS NULL AND workers.used THEN
+                    'pg_cron could start no background worker: raise max_worker_processes, or see the log of the server.'
+                WHEN latest.status = 'failed' AND latest.job_pid IS NULL THEN
                     'Let pg_cron connect as this role: cron.use_background_workers = on, or a line in pg_hba.conf or .pgpass for it.'
                 WHEN latest.status = 'failed' THEN format('SET ROLE %I; CALL ghostwatch.run_checks();', j.username)
             END
@@ -72,6 +74,7 @@ BEGIN
         LEFT JOIN LATERAL (
             SELECT
                 d.status,
+                d.job_pid,
                 d.start_time,
                 trim(d.return_message, E'\n') AS return_message
             FROM cron.job_run_details AS d
@@ -80,6 +83,9 @@ BEGIN
             ORDER BY d.runid DESC
             LIMIT 1
         ) AS latest
+            ON true
+        -- No row where this role may not see the setting. A run without a process never began.
+        LEFT JOIN (SELECT s.setting::boolean AS used FROM pg_settings AS s WHERE s.name = 'cron.use_background_workers') AS workers
             ON true
         WHERE j.database = current_database()
             AND j.command ILIKE '%ghostwatch.run_checks%';

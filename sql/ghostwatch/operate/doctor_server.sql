@@ -5,8 +5,16 @@ STABLE
 PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $_doctor_server$
--- What was changed around ghostwatch: its settings, and vacuum.
+-- What is special about the server, and what was changed around ghostwatch: its settings, and vacuum.
 BEGIN
+    RETURN QUERY
+    SELECT
+        'server',
+        'warning',
+        'This database is in recovery: it follows another server, and nothing is checked or sent from here.',
+        'Ask the doctor on the primary.'
+    WHERE pg_is_in_recovery();
+
     RETURN QUERY
     SELECT
         'settings',

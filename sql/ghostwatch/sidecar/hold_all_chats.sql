@@ -11,11 +11,10 @@ SET search_path = pg_catalog, pg_temp
 AS $hold_all_chats$
     -- Telegram asked the bot itself to wait, whatever the chat.
     -- Takes for how long; more than an hour counts as an hour, after which Telegram is asked again.
-    UPDATE ghostwatch.dispatch
-    SET held_until = greatest(
-        dispatch.held_until,
-        ghostwatch._clock() + least(greatest(hold_all_chats.retry_after, '0'), '1 hour')
-    )
+    INSERT INTO ghostwatch.dispatch AS d (held_until)
+    VALUES (ghostwatch._clock() + least(greatest(hold_all_chats.retry_after, '0'), '1 hour'))
+    ON CONFLICT ON CONSTRAINT dispatch_pkey DO UPDATE
+    SET held_until = greatest(d.held_until, excluded.held_until)
 $hold_all_chats$;
 
 COMMENT ON FUNCTION ghostwatch.hold_all_chats(interval) IS

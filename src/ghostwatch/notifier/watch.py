@@ -88,12 +88,15 @@ class Watch:
                 await self.beat()
             await asyncio.sleep(HEARTBEAT_EVERY)
 
+    async def probe(self) -> None:
+        """Asks whether Telegram answers and takes the token; the health signals of the delivery say what was found."""
+        with contextlib.suppress(MessengerProblem, DatabaseUnavailable):
+            await self._delivery.probe()
+
     async def run_probe(self) -> None:
         """Asks at start and every minute whether Telegram answers and takes the token."""
         while True:
-            # The health signals of the delivery say what was found.
-            with contextlib.suppress(MessengerProblem, DatabaseUnavailable):
-                await self._delivery.probe()
+            await self.probe()
             await asyncio.sleep(PROBE_EVERY)
 
     async def run_watchdog(self, every: float) -> None:
@@ -109,7 +112,7 @@ class Watch:
 
         async with httpx.AsyncClient(timeout=URL_TIMEOUT) as client:
             while True:
-                if self._checks_fresh and not self.problems():
+                if self.well():
                     try:
                         (await client.get(url)).raise_for_status()
                         self._outside.well()
@@ -128,6 +131,10 @@ class Watch:
     def alive(self) -> bool:
         """Whether the drain loop turns."""
         return time.monotonic() - self._delivery.last_turn < self._settings.poll_every + LONGEST_TURN
+
+    def well(self) -> bool:
+        """Whether somebody outside may believe that checks succeed and alerts reach people."""
+        return self.alive() and self._checks_fresh and not self.problems()
 
     def problems(self) -> dict[str, str]:
         """What keeps alerts from somebody, by what it concerns."""
