@@ -43,7 +43,9 @@ def arguments(
 ) -> dict[str, str | None]:
     """The arguments of ghostwatch.prove() as texts, by name and in its order."""
     if isinstance(as_of, timedelta):
-        as_of = f"{as_of / timedelta(microseconds=1):.0f} microseconds"
+        # No days, which may have 23 hours; and in numbers that PostgreSQL 14 can read.
+        seconds, rest = divmod(as_of, timedelta(seconds=1))
+        as_of = f"{seconds} seconds {rest.microseconds} microseconds"
     values = (
         contract,
         None if subject_key is None else str(subject_key),

@@ -74,10 +74,17 @@ def test_what_is_not_judged_is_a_warning(application: Database) -> None:
 
 
 def test_a_time_is_passed_exactly(application: Database) -> None:
-    """To the microsecond, however long."""
-    for as_of in (timedelta(days=4000, microseconds=1), timedelta(microseconds=-1)):
-        with pytest.raises(AssertionError):
-            assert_contract("welcome", 2, dsn=application.dsn, as_of=as_of)
+    """To the microsecond, forwards and back, and over many years."""
+    application.set_clock(application.value("SELECT created_at FROM account WHERE id = 2"))
+    due = timedelta(minutes=5)
+    with pytest.raises(AssertionError, match="Not judged"):
+        assert_contract("welcome", 2, dsn=application.dsn, as_of=due - timedelta(microseconds=1))
+    with pytest.raises(AssertionError, match="greeting: Does not have a greeting yet"):
+        assert_contract("welcome", 2, dsn=application.dsn, as_of=due)
+    with pytest.raises(AssertionError, match="Not judged"):
+        assert_contract("welcome", 2, dsn=application.dsn, as_of=-timedelta(microseconds=1))
+    with pytest.raises(AssertionError, match="greeting: Does not have a greeting yet"):
+        assert_contract("welcome", 2, dsn=application.dsn, as_of=timedelta(days=10_000))
 
 
 def test_with_capture_the_arrival_is_the_birth(application: Database) -> None:
