@@ -145,6 +145,16 @@ def test_no_server() -> None:
         assert_contract("welcome", 1, dsn=f"host=127.0.0.1 port={free_port()} user=nobody")
 
 
+def test_what_is_imported() -> None:
+    """Neither a framework of tests, nor a driver that the application does not use, nor what the sidecar needs."""
+    modules = ("cli", "installer", "report", "settings", "testing", "testing.connections", "testing.onboarding")
+    unwanted = {"asyncpg", "django", "h11", "httpx", "jinja2", "prometheus_client", "psycopg2", "pytest", "sqlalchemy"}
+    imports = "\n".join(f"import ghostwatch.{module}" for module in modules)
+    program = f"{imports}\nimport sys\nprint(*sys.modules.keys() & {unwanted})"
+    printed = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
+    assert printed == "\n"
+
+
 def run_pytest(folder: Path, test: str, dsn: str) -> str:
     """Runs a file of tests by itself; returns what pytest printed."""
     (folder / "test_application.py").write_text(test, encoding="utf-8")

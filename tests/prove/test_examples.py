@@ -111,6 +111,10 @@ def test_pytest(bot: Database, tmp_path: Path) -> None:
     assert f"{len(BRANCHES)} passed" in run_pytest(bot, tmp_path)
 
 
+def test_the_readme_has_the_same_example() -> None:
+    assert examples("README.md", "python")["Test your own `/start`"] == PYTHON["pytest"]
+
+
 def test_pytest_names_the_branch_that_leaks(bot: Database, tmp_path: Path) -> None:
     (example,) = PYTHON["pytest"]
     write(tmp_path, test_start=example, my_bot=LEAKY_BOT.format(dsn=bot.dsn, leak="kitchen"))
