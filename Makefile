@@ -1,6 +1,6 @@
 # What can be done here. `make help` lists it.
 .DEFAULT_GOAL := help
-.PHONY: help setup dist install lint test test-all test-containers test-majors demo docs bench bench-alerts clean
+.PHONY: help setup dist install lint test test-all test-containers test-majors demo docs bench bench-alerts release clean
 
 PYTHON := .venv/bin/python
 # Much of the suite waits for servers and clocks, so two tests at once cost little more than one.
@@ -47,6 +47,9 @@ bench: setup dist ## run every benchmark in tests/bench
 
 bench-alerts: setup dist ## simulate what the rules make of healthy days and of leaks (REPETITIONS=200)
 	@$(PYTHON) -m tests.bench.bench_alerts
+
+release: setup ## check that everything about a release agrees, and build it into dist/release (ARGS=--freeze before)
+	@$(PYTHON) -m scripts.release $(ARGS)
 
 clean: ## remove what was built
 	@rm -rf dist src/ghostwatch/sql .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -141,7 +141,8 @@ def build(root: Path = ROOT) -> list[Path]:
                 write(package_data / file, text)
 
     for stale in {*dist.glob("[!.]*"), *package_data.glob("[!.]*")} - {*written}:
-        stale.unlink(missing_ok=True)
+        if not stale.is_dir():
+            stale.unlink(missing_ok=True)
     return written
 
 

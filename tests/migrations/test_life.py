@@ -35,7 +35,8 @@ def rows(database: Database) -> dict[str, list[tuple[Any, ...]]]:
     """Every row of every table that both versions have, but the columns that one of them has not."""
     tables = database.rows(
         """
-        SELECT t.table_schema || '.' || t.table_name, string_agg(quote_ident(c.column_name), ', ')
+        SELECT t.table_schema || '.' || t.table_name,
+            string_agg(quote_ident(c.column_name), ', ' ORDER BY c.column_name)
         FROM information_schema.tables AS t
         JOIN information_schema.columns AS c USING (table_schema, table_name)
         WHERE t.table_schema IN ('ghostwatch', 'onboarding') AND t.table_type = 'BASE TABLE'

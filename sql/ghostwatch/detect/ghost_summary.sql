@@ -37,7 +37,7 @@ BEGIN
         count(*) FILTER (WHERE NOT g.is_error),
         count(*) FILTER (WHERE g.is_error),
         count(*),
-        coalesce((array_agg(g.subject_key ORDER BY g.born_at, g.subject_key))[:5], '{}'),
+        coalesce((array_agg(g.subject_key ORDER BY g.born_at, g.subject_key))[1:5], '{}'),
         coalesce(
             (
                 SELECT jsonb_agg(jsonb_build_object('family', f.branch_family, 'violations', f.violations) ORDER BY f.violations DESC, f.branch_family)
