@@ -33,6 +33,7 @@ TABLES: Final[dict[str, dict[str, LiteralString]]] = {
                     SELECT string_agg(given.name, ', ' ORDER BY given.place)
                     FROM unnest(p.proargnames, p.proargmodes) WITH ORDINALITY AS given (name, mode, place)
                     WHERE coalesce(given.mode, 'i') = 'i'
+                        AND given.name <> 'credential'
                 )) AS function,
                 CASE
                     WHEN p.oid IN (SELECT f FROM ghostwatch._sidecar_functions() AS f) THEN 'sidecar'

@@ -8,7 +8,7 @@ BEGIN
         FROM pg_catalog.pg_class AS c
         WHERE c.relnamespace = 'ghostwatch'::regnamespace
             AND c.relkind IN ('r', 'S')
-            AND c.relname NOT IN ('installation', 'exclusive_task')
+            AND c.relname NOT IN ('installation', 'exclusive_task', 'role_secret')
         ORDER BY c.oid
     LOOP
         PERFORM pg_catalog.pg_extension_config_dump(relation, '');

@@ -34,6 +34,7 @@
 \ir tables/button_press.sql
 \ir tables/exclusive_task.sql
 \ir tables/granted_role.sql
+\ir tables/role_secret.sql
 
 -- what every room needs: the time, the settings, and the clauses of contracts
 \ir kernel/clock.sql
@@ -41,6 +42,9 @@
 \ir kernel/enter_search_path.sql
 \ir kernel/leave_search_path.sql
 \ir kernel/take_task.sql
+\ir kernel/is_own.sql
+\ir kernel/credential.sql
+\ir kernel/caller.sql
 \ir kernel/clause.sql
 \ir kernel/setting_defaults.sql
 \ir kernel/setting.sql
@@ -58,7 +62,9 @@
 -- declare: what must hold
 \ir kernel/contract_id.sql
 \ir kernel/invariant_id.sql
+\ir kernel/contract_owner.sql
 \ir kernel/require_contract_owner.sql
+\ir kernel/require_own_invariant.sql
 \ir kernel/keep_subject_name.sql
 \ir kernel/keep_related_name.sql
 \ir kernel/relation_name.sql
@@ -81,15 +87,21 @@
 \ir kernel/key_is_among.sql
 \ir declare/check_expression.sql
 \ir declare/fixed_length.sql
+\ir declare/lock_contract.sql
+\ir declare/save_contract.sql
 \ir declare/declare_contract.sql
 \ir declare/suggest_backtest.sql
+\ir declare/save_invariant.sql
 \ir declare/declare_invariant.sql
 \ir declare/declare_branch_family.sql
 \ir declare/drop_branch_family.sql
+\ir declare/delete_invariant.sql
 \ir declare/drop_invariant.sql
+\ir declare/delete_contract.sql
 \ir declare/drop_contract.sql
 
 -- detect: who breaks it
+\ir detect/forget_findings.sql
 \ir detect/restart_checks.sql
 \ir detect/clock_changes.sql
 \ir detect/due_up_to.sql
@@ -120,14 +132,19 @@
 \ir detect/settled_up_to.sql
 \ir detect/batch.sql
 \ir detect/record_judgements.sql
-\ir detect/note_skew.sql
+\ir detect/seen_skew.sql
+\ir detect/record_progress.sql
 \ir detect/judge_arrivals.sql
+\ir detect/record_moved_keys.sql
 \ir detect/follow_moved_keys.sql
+\ir detect/record_rechecks.sql
 \ir detect/recheck_violations.sql
 \ir detect/check_outcome.sql
+\ir detect/record_success.sql
 \ir detect/record_failure.sql
-\ir detect/find_relations.sql
-\ir detect/check_invariant.sql
+\ir detect/set_subject.sql
+\ir detect/set_related.sql
+\ir detect/lock_progress.sql
 \ir detect/next_invariant.sql
 \ir kernel/require_runnable.sql
 \ir detect/ghost_summary.sql
@@ -287,6 +304,8 @@
 \ir operate/cron.sql
 \ir operate/require_cron.sql
 \ir operate/job_name.sql
+\ir operate/find_relations.sql
+\ir operate/check_invariant.sql
 \ir operate/finish_run.sql
 \ir operate/require_committing.sql
 \ir operate/run_checks.sql
@@ -327,6 +346,7 @@
 \ir enforce/judge_at_commit.sql
 \ir enforce/write_enforcement_function.sql
 \ir enforce/install_enforcement.sql
+\ir enforce/set_enforcement.sql
 \ir enforce/enforcement_follows_contract.sql
 \ir enforce/enforcement_follows_invariant.sql
 \ir enforce/preview.sql

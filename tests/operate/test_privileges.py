@@ -174,21 +174,7 @@ def test_an_operator_has_contracts_of_its_own(watched: Database, make_role: Call
         )
     }
     granted = tables(watched, role)
-    lockable = {
-        "branch_family",
-        "branch_minute",
-        "capture_failure",
-        "channel",
-        "contract",
-        "drift_detector",
-        "drift_baseline",
-        "invariant",
-        "checked_ahead",
-        "violation",
-    }
-    assert {table for table, privileges in granted.items() if privileges == "siud"} == lockable
-    assert {table for table, privileges in granted.items() if privileges == "si"} == {"arrival", "check_run"}
-    assert {privileges for table, privileges in granted.items() if table not in lockable} == {"s", "si"}
+    assert set(granted.values()) == {"s"}
     assert views <= granted.keys()
 
     operator = watched.connect(role)
@@ -200,7 +186,7 @@ def test_an_operator_has_contracts_of_its_own(watched: Database, make_role: Call
     watched.execute("INSERT INTO account VALUES (1, clock_timestamp() - interval '10 minutes')")
     operator.execute("CALL ghostwatch.run_checks()")
     found = operator.execute("SELECT contract, error_count FROM ghostwatch.status ORDER BY contract").fetchall()
-    assert found == [("mine", 1), ("theirs", 1)]
+    assert found == [("theirs", 1)]
     operator.execute("SELECT ghostwatch.acknowledge(alert_id, 'me') FROM ghostwatch.alert WHERE contract = 'theirs'")
     operator.execute("SELECT ghostwatch.set_setting('batch_size', '7')")
     operator.execute("SELECT ghostwatch.pause()")
@@ -217,38 +203,16 @@ def test_nobody_writes_what_runs_with_anothers_rights(watched: Database, make_ro
     watched.execute("SELECT ghostwatch.grant_operator(%s)", role)
     operator = watched.connect(role)
 
-    untouched = watched.rows(
-        "SELECT c.*, i.* FROM ghostwatch.contract AS c JOIN ghostwatch.invariant AS i USING (contract_id)"
-    )
     for statement in (
         "UPDATE ghostwatch.contract SET exempt_predicate = 'true'",
         "UPDATE ghostwatch.invariant SET predicate = 'true'",
         "DELETE FROM ghostwatch.invariant",
         "DELETE FROM ghostwatch.contract",
+        "INSERT INTO ghostwatch.invariant SELECT * FROM ghostwatch.invariant",
+        "INSERT INTO ghostwatch.branch_family VALUES (1, 'k%', 'k')",
+        "INSERT INTO ghostwatch.contract SELECT * FROM ghostwatch.contract",
     ):
-        assert operator.execute(statement).rowcount == 0
-    denied(
-        operator,
-        """
-        INSERT INTO ghostwatch.invariant
-            (contract_id, name, related, related_key_column, error_after, watch_for, missing_label)
-        SELECT contract_id, 'evil', 'meme', 'user_id', '1 minute', '2 minutes', 'a row' FROM ghostwatch.contract
-        """,
-    )
-    denied(
-        operator,
-        "INSERT INTO ghostwatch.branch_family SELECT contract_id, 'k%', 'k' FROM ghostwatch.contract",
-    )
-    denied(
-        operator,
-        """
-        INSERT INTO ghostwatch.contract (name, owner, subject, key_column, born_at_column, search_path, subject_label)
-        SELECT 'evil', owner, subject, key_column, born_at_column, search_path, subject_label FROM ghostwatch.contract
-        """,
-    )
-    assert untouched == watched.rows(
-        "SELECT c.*, i.* FROM ghostwatch.contract AS c JOIN ghostwatch.invariant AS i USING (contract_id)"
-    )
+        denied(operator, statement)
 
 
 def test_declaring_again_does_not_lend_the_rights_of_who_does_it(

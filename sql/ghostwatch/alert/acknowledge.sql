@@ -1,12 +1,15 @@
 CREATE FUNCTION ghostwatch.acknowledge(
     alert_id bigint,
     by text,
-    comment text DEFAULT NULL
+    comment text DEFAULT NULL,
+    credential uuid DEFAULT ghostwatch._credential()
 )
 RETURNS boolean
 LANGUAGE plpgsql
 VOLATILE
 PARALLEL UNSAFE
+-- A definer: operators change records through functions only, and this one checks whose they are.
+SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $acknowledge$
 -- Notes that somebody takes care of a firing alert: it is not repeated any more; an escalation still speaks.
@@ -17,7 +20,7 @@ DECLARE
     is_first  boolean;
 BEGIN
     PERFORM ghostwatch._require_alert(alert_id);
-    PERFORM ghostwatch._require_contract_owner(c.contract_id)
+    PERFORM ghostwatch._require_contract_owner(c.contract_id, role => ghostwatch._caller(credential))
     FROM ghostwatch.alert AS a
     INNER JOIN ghostwatch.contract AS c
         ON c.name = a.contract
@@ -55,6 +58,6 @@ BEGIN
 END
 $acknowledge$;
 
-COMMENT ON FUNCTION ghostwatch.acknowledge(bigint, text, text) IS
+COMMENT ON FUNCTION ghostwatch.acknowledge(bigint, text, text, uuid) IS
 'Notes who takes care of a firing alert; it is not repeated any more, an escalation still speaks. False if somebody else was first.
 Raises GW030 (no such alert), GW031 (already resolved), GW032 (nobody named).';

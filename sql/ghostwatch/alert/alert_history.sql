@@ -1,3 +1,4 @@
+-- A view reads with the rights of its owner, whom row level security does not bind: so it says itself who sees what.
 CREATE VIEW ghostwatch.alert_history AS
 SELECT
     a.alert_id,
@@ -26,16 +27,24 @@ SELECT
     told.waiting AS messages_waiting,
     told.suppressed AS messages_suppressed
 FROM ghostwatch.alert AS a
-CROSS JOIN LATERAL (
-    SELECT
-        count(*) FILTER (WHERE n.state = 'sent') AS sent,
-        count(*) FILTER (WHERE n.state IN ('pending', 'claimed')) AS waiting,
-        count(*) FILTER (WHERE n.state = 'suppressed') AS suppressed
-    FROM ghostwatch.notification AS n
-    WHERE
-        n.alert_id = a.alert_id
-        AND n.reason <> 'updated'
-) AS told;
+CROSS JOIN
+    LATERAL (
+        SELECT
+            count(*) FILTER (WHERE n.state = 'sent') AS sent,
+            count(*) FILTER (WHERE n.state IN ('pending', 'claimed')) AS waiting,
+            count(*) FILTER (WHERE n.state = 'suppressed') AS suppressed
+        FROM ghostwatch.notification AS n
+        WHERE
+            n.alert_id = a.alert_id
+            AND n.reason <> 'updated'
+    ) AS told
+WHERE coalesce(
+    (SELECT ghostwatch._is_own(c.owner) FROM ghostwatch.contract AS c WHERE c.name = a.contract),
+    a.contract IS NULL OR ghostwatch._is_own(NULL)
+);
+
+-- So that a condition of whoever reads it is not shown the rows that it hides.
+ALTER VIEW ghostwatch.alert_history SET (security_barrier);
 
 COMMENT ON VIEW ghostwatch.alert_history IS
 'Every incident, firing or resolved: when, how much, through which branch first of all, who took care of it, and how many messages it made (edits not counted). '

@@ -4,12 +4,15 @@ CREATE FUNCTION ghostwatch.silence(
     branch text DEFAULT NULL,
     duration interval DEFAULT '1 hour',
     by text DEFAULT current_user,
-    comment text DEFAULT NULL
+    comment text DEFAULT NULL,
+    credential uuid DEFAULT ghostwatch._credential()
 )
 RETURNS bigint
 LANGUAGE plpgsql
 VOLATILE
 PARALLEL UNSAFE
+-- A definer: operators change records through functions only, and this one checks whose they are.
+SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $silence$
 -- Keeps new messages about alerts back for a while; what they were is recorded, and the end tells what still fires.
@@ -23,7 +26,7 @@ DECLARE
     new_silence_id  bigint;
     silenced        bigint;
 BEGIN
-    PERFORM ghostwatch._require_contract_owner(its_contract_id);
+    PERFORM ghostwatch._require_contract_owner(its_contract_id, role => ghostwatch._caller(credential));
 
     IF invariant IS NOT NULL THEN
         PERFORM ghostwatch._invariant_id(contract, invariant);
@@ -76,6 +79,6 @@ BEGIN
 END
 $silence$;
 
-COMMENT ON FUNCTION ghostwatch.silence(text, text, text, interval, text, text) IS
+COMMENT ON FUNCTION ghostwatch.silence(text, text, text, interval, text, text, uuid) IS
 'Keeps new messages about the alerts of a contract, an invariant or a branch family back until the duration is over. Returns the number of the silence.
 Raises GW001 (no such contract), GW007 (no such invariant), GW033 (no such branch family), GW034 (no duration), GW035 (nobody named).';

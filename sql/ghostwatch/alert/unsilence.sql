@@ -1,16 +1,19 @@
 CREATE FUNCTION ghostwatch.unsilence(
-    silence_id bigint
+    silence_id bigint,
+    credential uuid DEFAULT ghostwatch._credential()
 )
 RETURNS void
 LANGUAGE plpgsql
 VOLATILE
 PARALLEL UNSAFE
+-- A definer: operators change records through functions only, and this one checks whose they are.
+SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $unsilence$
 -- Ends a silence early. The next check run tells what it kept back and is still firing.
 -- Takes the number of the silence. Raises GW008 for another role's contract, GW036 if there is none, or it is over already.
 BEGIN
-    PERFORM ghostwatch._require_contract_owner(c.contract_id)
+    PERFORM ghostwatch._require_contract_owner(c.contract_id, role => ghostwatch._caller(credential))
     FROM ghostwatch.silence AS s
     INNER JOIN ghostwatch.contract AS c
         ON c.name = s.contract
@@ -35,5 +38,5 @@ BEGIN
 END
 $unsilence$;
 
-COMMENT ON FUNCTION ghostwatch.unsilence(bigint) IS
+COMMENT ON FUNCTION ghostwatch.unsilence(bigint, uuid) IS
 'Ends a silence early; the next check run tells what is still firing. Raises GW036 (no silence of this number is in force).';

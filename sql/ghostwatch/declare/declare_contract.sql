@@ -39,10 +39,7 @@ BEGIN
                   HINT = format('SELECT ghostwatch.declare_contract(''my_contract'', %L)', coalesce(subject::text, 'your_table'));
     END IF;
 
-    -- Asked before the row is locked: row security hides the contracts of others from whoever would lock them.
-    PERFORM ghostwatch._require_contract_owner(c.contract_id, declaring => true) FROM ghostwatch.contract AS c WHERE c.name = declare_contract.name;
-    SELECT c.* INTO before FROM ghostwatch.contract AS c WHERE c.name = declare_contract.name FOR UPDATE;
-
+    before := ghostwatch._lock_contract(declare_contract.name);
     after := ghostwatch._apply_declaration(
         before,
         jsonb_build_object(
@@ -133,28 +130,8 @@ BEGIN
         after.subject_label := 'new rows of ' || after.subject;
     END IF;
 
-    INSERT INTO ghostwatch.contract AS c (
-        name, subject, key_column, born_at_column, branch_expression, exempt_predicate, exempt_branches,
-        time_zone, lateness, capture, search_path, subject_label, description
-    )
-    VALUES (
-        declare_contract.name, after.subject, after.key_column, after.born_at_column, after.branch_expression, after.exempt_predicate,
-        after.exempt_branches, after.time_zone, after.lateness, after.capture, after.search_path, after.subject_label, after.description
-    )
-    ON CONFLICT ON CONSTRAINT contract_name_key DO UPDATE
-    SET subject = excluded.subject,
-        key_column = excluded.key_column,
-        born_at_column = excluded.born_at_column,
-        branch_expression = excluded.branch_expression,
-        exempt_predicate = excluded.exempt_predicate,
-        exempt_branches = excluded.exempt_branches,
-        time_zone = excluded.time_zone,
-        lateness = excluded.lateness,
-        capture = excluded.capture,
-        search_path = excluded.search_path,
-        subject_label = excluded.subject_label,
-        description = excluded.description
-    RETURNING c.* INTO after;
+    after.name := declare_contract.name;
+    after := ghostwatch._save_contract(after);
 
     IF before.capture AND (NOT after.capture OR (before.subject, before.key_column) <> (after.subject, after.key_column)) THEN
         PERFORM ghostwatch._remove_capture(after.contract_id);
@@ -162,6 +139,7 @@ BEGIN
     IF after.capture THEN
         PERFORM ghostwatch._install_capture(after.contract_id);
     END IF;
+    PERFORM ghostwatch._enforcement_follows_contract(before, after);
 
     -- Where other rows are read, or are read or judged otherwise, what was found before means nothing.
     IF (before.subject, before.key_column, before.born_at_column, before.time_zone, before.capture, before.branch_expression,

@@ -40,10 +40,7 @@ DECLARE
     problem text;
     statement text;
 BEGIN
-    SELECT c.* INTO its_contract FROM ghostwatch.contract AS c
-    WHERE c.contract_id = its_contract_id;
-
-    PERFORM ghostwatch._require_contract_owner(its_contract.contract_id, declaring => true);
+    its_contract := ghostwatch._lock_contract(contract);
 
     IF coalesce(declare_invariant.name, '') = '' THEN
         RAISE EXCEPTION 'an invariant of contract % needs a name', quote_literal(contract)
@@ -52,8 +49,7 @@ BEGIN
     END IF;
 
     SELECT i.* INTO before FROM ghostwatch.invariant AS i
-    WHERE i.contract_id = its_contract.contract_id AND i.name = declare_invariant.name
-    FOR UPDATE;
+    WHERE i.contract_id = its_contract.contract_id AND i.name = declare_invariant.name;
 
     after := ghostwatch._apply_declaration(
         before,
@@ -136,34 +132,10 @@ BEGIN
         after.missing_label := replace(declare_invariant.name, '_', ' ');
     END IF;
 
-    INSERT INTO ghostwatch.invariant AS i (
-        contract_id, name, related, related_key_column, predicate, related_at_column, warn_after, error_after, watch_for,
-        rule, min_count, min_rate, days_per_false_alarm, expected_rate, branch_ceiling, missing_label, runbook_url, description
-    )
-    VALUES (
-        its_contract.contract_id, declare_invariant.name, after.related, after.related_key_column, after.predicate, after.related_at_column,
-        after.warn_after, after.error_after, after.watch_for, after.rule, after.min_count, after.min_rate, after.days_per_false_alarm,
-        after.expected_rate, after.branch_ceiling, after.missing_label, after.runbook_url, after.description
-    )
-    ON CONFLICT ON CONSTRAINT invariant_contract_id_name_key DO UPDATE
-    SET related = excluded.related,
-        related_key_column = excluded.related_key_column,
-        predicate = excluded.predicate,
-        related_at_column = excluded.related_at_column,
-        warn_after = excluded.warn_after,
-        error_after = excluded.error_after,
-        watch_for = excluded.watch_for,
-        rule = excluded.rule,
-        min_count = excluded.min_count,
-        min_rate = excluded.min_rate,
-        days_per_false_alarm = excluded.days_per_false_alarm,
-        expected_rate = excluded.expected_rate,
-        branch_ceiling = excluded.branch_ceiling,
-        missing_label = excluded.missing_label,
-        runbook_url = excluded.runbook_url,
-        description = excluded.description
-    RETURNING i.* INTO after;
-
+    after.contract_id := its_contract_id;
+    after.name := declare_invariant.name;
+    after := ghostwatch._save_invariant(after);
+    PERFORM ghostwatch._enforcement_follows_invariant(its_contract_id);
     PERFORM ghostwatch._suggest_backtest(before, after);
 
     -- The deadline is part of what a judgement means; another one calls for judging anew.

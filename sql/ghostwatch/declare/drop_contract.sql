@@ -19,9 +19,10 @@ BEGIN
         PERFORM ghostwatch.drop_invariant(drop_contract.name, its_invariant);
     END LOOP;
 
-    -- Before the row is gone: it says who owns the function of the trigger.
+    -- Before the row is gone: it says who owns the functions of the triggers.
     PERFORM ghostwatch._remove_capture(its_contract_id);
-    DELETE FROM ghostwatch.contract AS c WHERE c.contract_id = its_contract_id;
+    PERFORM ghostwatch._remove_contract_trigger(its_contract_id, ghostwatch._enforcement_name(its_contract_id));
+    PERFORM ghostwatch._delete_contract(its_contract_id);
 END
 $drop_contract$;
 

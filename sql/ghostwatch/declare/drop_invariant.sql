@@ -13,9 +13,8 @@ AS $drop_invariant$
 DECLARE
     its_invariant_id integer := ghostwatch._invariant_id(contract, invariant);
 BEGIN
-    PERFORM ghostwatch._require_contract_owner(ghostwatch._contract_id(contract));
-    PERFORM FROM ghostwatch.check_progress AS p WHERE p.invariant_id = its_invariant_id FOR UPDATE;
-    DELETE FROM ghostwatch.invariant AS i WHERE i.invariant_id = its_invariant_id;
+    PERFORM ghostwatch._delete_invariant(its_invariant_id);
+    PERFORM ghostwatch._enforcement_follows_invariant(ghostwatch._contract_id(contract));
 END
 $drop_invariant$;
 

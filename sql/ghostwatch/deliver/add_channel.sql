@@ -10,12 +10,15 @@ CREATE FUNCTION ghostwatch.add_channel(
     quiet_time_zone text DEFAULT NULL,
     quiet_errors boolean DEFAULT NULL,
     button_user_ids bigint[] DEFAULT NULL,
-    reset text[] DEFAULT '{}'
+    reset text[] DEFAULT '{}',
+    credential uuid DEFAULT ghostwatch._credential()
 )
 RETURNS void
 LANGUAGE plpgsql
 VOLATILE
 PARALLEL UNSAFE
+-- A definer: operators change records through functions only, and this one checks whose they are.
+SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $add_channel$
 -- Adds a Telegram chat, or a topic in one, that gets alerts and events, or changes what is given of one; idempotent.
@@ -50,9 +53,9 @@ BEGIN
     moves := before.chat_id <> after.chat_id;
 
     PERFORM ghostwatch._check_channel(after);
-    PERFORM ghostwatch._require_own_channel(after.name, after.contracts, after.events);
+    PERFORM ghostwatch._require_own_channel(after.name, after.contracts, after.events, role => ghostwatch._caller(credential));
     IF NOT (before IS NULL) THEN
-        PERFORM ghostwatch._require_own_channel(before.name, before.contracts, before.events);
+        PERFORM ghostwatch._require_own_channel(before.name, before.contracts, before.events, role => ghostwatch._caller(credential));
     END IF;
 
     INSERT INTO ghostwatch.channel AS c (
@@ -94,7 +97,7 @@ BEGIN
 END
 $add_channel$;
 
-COMMENT ON FUNCTION ghostwatch.add_channel(text, bigint, integer, text, boolean, text[], time, time, text, boolean, bigint[], text[]) IS
+COMMENT ON FUNCTION ghostwatch.add_channel(text, bigint, integer, text, boolean, text[], time, time, text, boolean, bigint[], text[], uuid) IS
 'Adds a Telegram chat, or a topic in one, that gets alerts and events; adding a name again changes what is given and keeps the rest.
 name: what the channel is called here. chat_id, thread_id: the chat, and the topic in it (default: none). min_severity: of its alerts, warn (the default) or error.
 events: whether it gets events (default: true). contracts: only alerts of these (default: of all). quiet_from, quiet_until, quiet_time_zone (default: UTC): hours in which warnings wait.

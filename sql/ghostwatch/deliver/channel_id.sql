@@ -5,6 +5,8 @@ RETURNS integer
 LANGUAGE plpgsql
 STABLE
 PARALLEL SAFE
+-- A definer: names are unique over all roles, and no secret.
+SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $_channel_id$
 -- The id of a channel that must exist. Raises GW049.

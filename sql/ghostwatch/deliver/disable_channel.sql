@@ -1,11 +1,14 @@
 CREATE FUNCTION ghostwatch.disable_channel(
     name text,
-    reason text DEFAULT NULL
+    reason text DEFAULT NULL,
+    credential uuid DEFAULT ghostwatch._credential()
 )
 RETURNS void
 LANGUAGE plpgsql
 VOLATILE
 PARALLEL UNSAFE
+-- A definer: operators change records through functions only, and this one checks whose they are.
+SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $disable_channel$
 -- Sends nothing to a channel until it is enabled again; what is meant for it waits.
@@ -13,7 +16,7 @@ AS $disable_channel$
 DECLARE
     its_channel_id constant integer := ghostwatch._channel_id(disable_channel.name);
 BEGIN
-    PERFORM ghostwatch._require_own_channel(c.name, c.contracts, c.events)
+    PERFORM ghostwatch._require_own_channel(c.name, c.contracts, c.events, role => ghostwatch._caller(credential))
     FROM ghostwatch.channel AS c
     WHERE c.name = disable_channel.name;
 
@@ -25,5 +28,5 @@ BEGIN
 END
 $disable_channel$;
 
-COMMENT ON FUNCTION ghostwatch.disable_channel(text, text) IS
+COMMENT ON FUNCTION ghostwatch.disable_channel(text, text, uuid) IS
 'Sends nothing to a channel until ghostwatch.enable_channel(); what is meant for it waits. Raises GW049 (no such channel).';

@@ -1,10 +1,13 @@
 CREATE FUNCTION ghostwatch.enable_channel(
-    name text
+    name text,
+    credential uuid DEFAULT ghostwatch._credential()
 )
 RETURNS void
 LANGUAGE plpgsql
 VOLATILE
 PARALLEL UNSAFE
+-- A definer: operators change records through functions only, and this one checks whose they are.
+SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $enable_channel$
 -- Lets a channel be sent to again, first of all what waited for it.
@@ -12,7 +15,7 @@ AS $enable_channel$
 DECLARE
     its_channel_id constant integer := ghostwatch._channel_id(enable_channel.name);
 BEGIN
-    PERFORM ghostwatch._require_own_channel(c.name, c.contracts, c.events)
+    PERFORM ghostwatch._require_own_channel(c.name, c.contracts, c.events, role => ghostwatch._caller(credential))
     FROM ghostwatch.channel AS c
     WHERE c.name = enable_channel.name;
 
@@ -34,7 +37,7 @@ BEGIN
         AND n.attempts > 0
         AND isfinite(n.next_attempt_at);
 
-    PERFORM ghostwatch._send_again(its_channel_id, ghostwatch._clock());
+    PERFORM ghostwatch._send_again(its_channel_id, ghostwatch._clock(), ghostwatch._caller(credential));
 
     UPDATE ghostwatch.chat AS held
     SET
@@ -48,5 +51,5 @@ BEGIN
 END
 $enable_channel$;
 
-COMMENT ON FUNCTION ghostwatch.enable_channel(text) IS
+COMMENT ON FUNCTION ghostwatch.enable_channel(text, uuid) IS
 'Lets a channel be sent to again; what waited for it goes out. Raises GW049 (no such channel).';

@@ -1,10 +1,13 @@
 CREATE FUNCTION ghostwatch.remove_channel(
-    name text
+    name text,
+    credential uuid DEFAULT ghostwatch._credential()
 )
 RETURNS void
 LANGUAGE plpgsql
 VOLATILE
 PARALLEL UNSAFE
+-- A definer: operators change records through functions only, and this one checks whose they are.
+SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $remove_channel$
 -- Removes a channel, with what waits for it and the record of what was sent there.
@@ -12,7 +15,7 @@ AS $remove_channel$
 DECLARE
     its_channel_id constant integer := ghostwatch._channel_id(remove_channel.name);
 BEGIN
-    PERFORM ghostwatch._require_own_channel(c.name, c.contracts, c.events)
+    PERFORM ghostwatch._require_own_channel(c.name, c.contracts, c.events, role => ghostwatch._caller(credential))
     FROM ghostwatch.channel AS c
     WHERE c.name = remove_channel.name;
 
@@ -21,5 +24,5 @@ BEGIN
 END
 $remove_channel$;
 
-COMMENT ON FUNCTION ghostwatch.remove_channel(text) IS
+COMMENT ON FUNCTION ghostwatch.remove_channel(text, uuid) IS
 'Removes a channel, with what waits for it and the record of what was sent there. Raises GW049 (no such channel).';

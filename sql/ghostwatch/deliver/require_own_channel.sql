@@ -1,7 +1,8 @@
 CREATE FUNCTION ghostwatch._require_own_channel(
     name text,
     contracts text[],
-    events boolean
+    events boolean,
+    role regrole
 )
 RETURNS void
 LANGUAGE plpgsql
@@ -9,19 +10,19 @@ STABLE
 PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $_require_own_channel$
--- Says what row level security would refuse without a hint. The owner of ghostwatch may set up every channel.
+-- A channel copies what it is told to somewhere else. The owner of ghostwatch may set up every channel.
 -- Raises GW044.
 DECLARE
     own       constant text[] := ARRAY(
-        SELECT c.name FROM ghostwatch.contract AS c WHERE pg_has_role(c.owner, 'USAGE') ORDER BY c.name
+        SELECT c.name FROM ghostwatch.contract AS c WHERE pg_has_role(role, c.owner, 'USAGE') ORDER BY c.name
     );
     installer constant name := (SELECT pg_get_userbyid(n.nspowner) FROM pg_namespace AS n WHERE n.nspname = 'ghostwatch');
 BEGIN
-    IF pg_has_role(installer, 'USAGE') OR (NOT events AND contracts <@ own) THEN
+    IF pg_has_role(role, installer, 'USAGE') OR (NOT events AND contracts <@ own) THEN
         RETURN;
     END IF;
 
-    RAISE EXCEPTION 'role % cannot set up channel % for what is not its own', current_user, quote_literal(name)
+    RAISE EXCEPTION 'role % cannot set up channel % for what is not its own', role, quote_literal(name)
     USING
         ERRCODE = 'GW044',
         DETAIL = format(
@@ -35,5 +36,5 @@ BEGIN
 END
 $_require_own_channel$;
 
-COMMENT ON FUNCTION ghostwatch._require_own_channel(text, text[], boolean) IS
+COMMENT ON FUNCTION ghostwatch._require_own_channel(text, text[], boolean, regrole) IS
 'Refuses a channel that would copy alerts of others, or events. Raises GW044.';

@@ -1,10 +1,13 @@
 CREATE FUNCTION ghostwatch.retry_failed(
-    channel text DEFAULT NULL
+    channel text DEFAULT NULL,
+    credential uuid DEFAULT ghostwatch._credential()
 )
 RETURNS bigint
 LANGUAGE plpgsql
 VOLATILE
 PARALLEL UNSAFE
+-- A definer: operators change records through functions only, and this one checks whose they are.
+SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $retry_failed$
 -- Sends once more what was given up, of one channel or of all, except where a later message has said it since.
@@ -15,7 +18,7 @@ DECLARE
     END;
     retried        bigint;
 BEGIN
-    retried := ghostwatch._send_again(its_channel_id, ghostwatch._clock());
+    retried := ghostwatch._send_again(its_channel_id, ghostwatch._clock(), ghostwatch._caller(credential));
 
     IF retried > 0 THEN
         PERFORM ghostwatch._wake_sidecars();
@@ -25,5 +28,5 @@ BEGIN
 END
 $retry_failed$;
 
-COMMENT ON FUNCTION ghostwatch.retry_failed(text) IS
+COMMENT ON FUNCTION ghostwatch.retry_failed(text, uuid) IS
 'Sends once more what was given up, of one channel or of all. Returns how many notifications wait again. Raises GW049 (no such channel).';

@@ -1,6 +1,7 @@
 CREATE FUNCTION ghostwatch._send_again(
     channel_id integer,
-    as_of timestamptz
+    as_of timestamptz,
+    caller regrole
 )
 RETURNS bigint
 LANGUAGE plpgsql
@@ -9,7 +10,7 @@ PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $_send_again$
 -- Puts what was given up back among the waiting notifications, except where a later message has said it since.
--- Takes the channel, or NULL for all, and the time. Returns how many wait again.
+-- Takes the channel, or NULL for all, the time, and the role whose alerts these are (the owner of ghostwatch: all). Returns how many wait again.
 DECLARE
     failed   ghostwatch.notification;
     retried  bigint := 0;
@@ -19,6 +20,17 @@ BEGIN
         FROM ghostwatch.notification AS n
         WHERE n.state = 'failed'
             AND (_send_again.channel_id IS NULL OR n.channel_id = _send_again.channel_id)
+            AND (
+                pg_has_role(caller, (SELECT s.nspowner FROM pg_namespace AS s WHERE s.nspname = 'ghostwatch'), 'USAGE')
+                OR n.alert_id IN (
+                    SELECT a.alert_id
+                    FROM ghostwatch.alert AS a
+                    LEFT JOIN ghostwatch.contract AS c
+                        ON c.name = a.contract
+                    WHERE a.contract IS NULL
+                        OR pg_has_role(caller, c.owner, 'USAGE')
+                )
+            )
         ORDER BY n.notification_id
         FOR UPDATE
     LOOP
@@ -37,5 +49,5 @@ BEGIN
 END
 $_send_again$;
 
-COMMENT ON FUNCTION ghostwatch._send_again(integer, timestamptz) IS
+COMMENT ON FUNCTION ghostwatch._send_again(integer, timestamptz, regrole) IS
 'Puts what was given up in a channel, or in all, back among the waiting notifications. Returns how many wait again.';

@@ -23,21 +23,7 @@ BEGIN
         clause, ghostwatch._subject_query(clause, 'births'), NULL, births_of_the_gone, only_violated => true
     );
 
-    INSERT INTO ghostwatch.violation (invariant_id, subject_key, born_at, branch_family, state, opened_at, escalated_at)
-    SELECT
-        clause.invariant_id,
-        j.subject_key,
-        j.born_at,
-        j.branch_family,
-        life.state,
-        as_of,
-        CASE WHEN life.state = 'error' THEN as_of END
-    FROM unnest(judgements) AS j
-    CROSS JOIN LATERAL (
-        SELECT ghostwatch._life_state(false, as_of - j.born_at, clause.error_after, clause.watch_for) AS state
-    ) AS life
-    WHERE life.state <> 'expired'
-    ON CONFLICT ON CONSTRAINT violation_pkey DO NOTHING;
+    PERFORM ghostwatch._record_moved_keys(clause, as_of, judgements);
 END
 $_follow_moved_keys$;
 

@@ -51,26 +51,10 @@ BEGIN
     judged_up_to := CASE WHEN backlog THEN batch.born_up_to ELSE due_up_to END;
     new_watermark := greatest(progress.watermark, least(judged_up_to, settled_up_to));
 
-    UPDATE ghostwatch.check_progress AS p
-    SET watermark = new_watermark,
-        checked_up_to = greatest(p.checked_up_to, judged_up_to),
-        catching_up_since = CASE WHEN backlog THEN coalesce(p.catching_up_since, p.checked_up_to) END
-    WHERE p.invariant_id = clause.invariant_id;
-
-    IF batch.born_from <= progress.checked_up_to THEN
-        PERFORM ghostwatch._note_skew(clause, progress, batch.born_from, as_of);
-    END IF;
-
-    IF batch.unsafe_keys IS NOT NULL THEN
-        INSERT INTO ghostwatch.checked_ahead (invariant_id, born_up_to, subject_keys, births)
-        VALUES (clause.invariant_id, batch.unsafe_up_to, batch.unsafe_keys, batch.unsafe_births);
-    END IF;
-    DELETE FROM ghostwatch.checked_ahead AS j
-    WHERE j.invariant_id = clause.invariant_id AND j.born_up_to <= new_watermark;
-
-    IF batch.trial_born_at IS NOT NULL THEN
-        PERFORM ghostwatch._score_trials(clause.invariant_id, as_of, batch.trial_born_at, batch.trial_violated, batch.trial_family);
-    END IF;
+    PERFORM ghostwatch._record_progress(
+        clause.invariant_id, as_of, new_watermark, judged_up_to, backlog, batch,
+        CASE WHEN batch.born_from <= progress.checked_up_to THEN ghostwatch._seen_skew(clause, progress, batch.born_from) END
+    );
 
     IF clause.capture THEN
         PERFORM ghostwatch._forget_arrivals(clause.contract_id, as_of);

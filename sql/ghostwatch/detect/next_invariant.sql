@@ -1,11 +1,14 @@
 CREATE FUNCTION ghostwatch._next_invariant(
     contract text,
-    done integer[]
+    done integer[],
+    credential uuid DEFAULT ghostwatch._credential()
 )
 RETURNS integer
 LANGUAGE plpgsql
 VOLATILE
 PARALLEL UNSAFE
+-- A definer: operators lock and change no row themselves.
+SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $_next_invariant$
 -- Takes the invariant whose last attempt is oldest and records the attempt, before anything can go wrong with it.
@@ -13,6 +16,7 @@ AS $_next_invariant$
 -- The attempt is told by the machine's clock: it orders what really happened.
 -- (plpgsql, so that a session that runs checks again and again plans this once.)
 DECLARE
+    caller constant regrole := ghostwatch._caller(credential);
     taken integer;
 BEGIN
     UPDATE ghostwatch.check_progress AS p
@@ -21,7 +25,7 @@ BEGIN
         SELECT q.invariant_id
         FROM ghostwatch.check_progress AS q
         INNER JOIN ghostwatch._clause AS c ON q.invariant_id = c.invariant_id
-        WHERE c.owner = quote_ident(current_user)::regrole
+        WHERE c.owner = caller
           AND (_next_invariant.contract IS NULL OR c.contract = _next_invariant.contract)
           AND q.invariant_id <> ALL (done)
         ORDER BY q.last_attempt_at NULLS FIRST, q.invariant_id
@@ -34,5 +38,5 @@ BEGIN
 END
 $_next_invariant$;
 
-COMMENT ON FUNCTION ghostwatch._next_invariant(text, integer[]) IS
+COMMENT ON FUNCTION ghostwatch._next_invariant(text, integer[], uuid) IS
 'Takes the invariant of this role''s contracts whose last attempt is oldest, records the attempt and returns its id; NULL when none is left that is not done or taken.';

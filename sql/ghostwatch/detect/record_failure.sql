@@ -2,17 +2,22 @@ CREATE FUNCTION ghostwatch._record_failure(
     invariant_id integer,
     as_of timestamptz,
     error_state text,
-    error_message text
+    error_message text,
+    credential uuid DEFAULT ghostwatch._credential()
 )
 RETURNS void
 LANGUAGE plpgsql
 VOLATILE
 PARALLEL UNSAFE
+-- A definer: operators change records through functions only, and this one checks whose they are.
+SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $_record_failure$
 -- Records that a check failed, and decides the alert about that.
 -- Takes the invariant, the time of the run and the error.
 BEGIN
+    PERFORM ghostwatch._require_own_invariant(invariant_id, credential);
+
     UPDATE ghostwatch.check_progress AS p
     SET failing_since = coalesce(p.failing_since, as_of),
         last_error = error_message,
@@ -32,5 +37,5 @@ BEGIN
 END
 $_record_failure$;
 
-COMMENT ON FUNCTION ghostwatch._record_failure(integer, timestamptz, text, text) IS
+COMMENT ON FUNCTION ghostwatch._record_failure(integer, timestamptz, text, text, uuid) IS
 'Records that the check of an invariant failed, and decides the alert about that.';

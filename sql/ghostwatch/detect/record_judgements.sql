@@ -2,12 +2,15 @@ CREATE FUNCTION ghostwatch._record_judgements(
     clause ghostwatch._clause,
     as_of timestamptz,
     judgements ghostwatch._judgement[],
-    read_again_after timestamptz
+    read_again_after timestamptz,
+    credential uuid DEFAULT ghostwatch._credential()
 )
 RETURNS ghostwatch._batch
 LANGUAGE plpgsql
 VOLATILE
 PARALLEL UNSAFE
+-- A definer: operators change records through functions only, and this one checks whose they are.
+SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $_record_judgements$
 -- read_again_after: subjects born later may be read again, so their keys are returned.
@@ -15,6 +18,8 @@ DECLARE
     needs_trials constant boolean := ghostwatch._needs_trials(clause.rule);
     batch ghostwatch._batch;
 BEGIN
+    PERFORM ghostwatch._require_own_invariant(clause.invariant_id, credential);
+
     IF judgements = '{}' THEN
         batch.judged := 0;
         batch.opened := 0;
@@ -96,6 +101,6 @@ BEGIN
 END
 $_record_judgements$;
 
-COMMENT ON FUNCTION ghostwatch._record_judgements(ghostwatch._clause, timestamptz, ghostwatch._judgement[], timestamptz) IS
+COMMENT ON FUNCTION ghostwatch._record_judgements(ghostwatch._clause, timestamptz, ghostwatch._judgement[], timestamptz, uuid) IS
 'Records a batch of subjects that were judged for the first time: opens violations, and counts per minute and branch family.
 read_again_after: subjects born later may be read again, so their keys are returned.';

@@ -36,17 +36,17 @@ BEGIN
     END IF;
 
     -- Stricter than elsewhere: the trigger's function is to belong to the owner, not to a member of that role.
-    IF enforced.owner <> quote_ident(current_user)::regrole THEN
-        RAISE EXCEPTION 'contract % is enforced by role % only', quote_literal(contract), enforced.owner
+    IF ghostwatch._contract_owner(its_contract_id) <> quote_ident(current_user)::regrole THEN
+        RAISE EXCEPTION 'contract % is enforced by role % only', quote_literal(contract), ghostwatch._contract_owner(its_contract_id)
         USING
             ERRCODE = 'GW073',
             DETAIL = format('This session runs as %I; enforcement runs in everybody''s transactions with the rights of the contract''s owner.', current_user),
-            HINT = format('SET ROLE %s; SELECT * FROM ghostwatch.enforce(%L, %L);', enforced.owner, contract, mode);
+            HINT = format('SET ROLE %s; SELECT * FROM ghostwatch.enforce(%L, %L);', ghostwatch._contract_owner(its_contract_id), contract, mode);
     END IF;
 
     IF mode = 'observe' THEN
         IF dry_run IS NOT TRUE THEN
-            UPDATE ghostwatch.contract AS c SET enforcement = mode WHERE c.contract_id = its_contract_id;
+            PERFORM ghostwatch._enforcement_follows_contract(enforced, ghostwatch._set_enforcement(its_contract_id, mode));
         END IF;
         RETURN;
     END IF;
@@ -105,7 +105,7 @@ BEGIN
         END IF;
     END IF;
 
-    UPDATE ghostwatch.contract AS c SET enforcement = mode WHERE c.contract_id = its_contract_id;
+    PERFORM ghostwatch._enforcement_follows_contract(enforced, ghostwatch._set_enforcement(its_contract_id, mode));
 
     -- Where it was on already, this mends it: a trigger that is gone, or names that have changed.
     IF enforced.enforcement <> 'observe' THEN

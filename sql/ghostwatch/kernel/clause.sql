@@ -1,3 +1,4 @@
+-- A view reads with the rights of its owner, whom row level security does not bind: so it says itself who sees what.
 CREATE VIEW ghostwatch._clause AS
 SELECT
     i.invariant_id,
@@ -25,7 +26,11 @@ SELECT
     coalesce(i.warn_after, i.error_after) AS deadline,
     i.rule
 FROM ghostwatch.invariant AS i
-INNER JOIN ghostwatch.contract AS c ON i.contract_id = c.contract_id;
+INNER JOIN ghostwatch.contract AS c ON i.contract_id = c.contract_id
+WHERE ghostwatch._is_own(c.owner);
+
+-- So that a condition of whoever reads it is not shown the rows that it hides.
+ALTER VIEW ghostwatch._clause SET (security_barrier);
 
 COMMENT ON VIEW ghostwatch._clause IS
 'One row per invariant with what its contract says: all that a check needs to know.';

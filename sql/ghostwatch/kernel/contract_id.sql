@@ -5,6 +5,8 @@ RETURNS integer
 LANGUAGE plpgsql
 STABLE
 PARALLEL SAFE
+-- A definer: names are unique over all roles, and no secret.
+SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $_contract_id$
 -- The id of a contract that must exist. Raises GW001.

@@ -6,6 +6,8 @@ RETURNS integer
 LANGUAGE plpgsql
 STABLE
 PARALLEL SAFE
+-- A definer: names are unique over all roles, and no secret.
+SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $_invariant_id$
 -- The id of an invariant that must exist. Raises GW001 and GW007.

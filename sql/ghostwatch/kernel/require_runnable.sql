@@ -1,10 +1,13 @@
 CREATE FUNCTION ghostwatch._require_runnable(
-    contract text
+    contract text,
+    role regrole DEFAULT quote_ident(current_user)::regrole
 )
 RETURNS void
 LANGUAGE plpgsql
 STABLE
 PARALLEL SAFE
+-- A definer: row level security hides the contracts of others, and then their owner could not be named.
+SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $_require_runnable$
 -- Refuses to check one contract that belongs to another role: its expressions were written by that role.
@@ -20,14 +23,14 @@ BEGIN
     -- As an assignment: in a condition, it would be called while the query is planned, with an older snapshot.
     its_contract_id := ghostwatch._contract_id(contract);
     SELECT c.owner INTO its_owner FROM ghostwatch.contract AS c WHERE c.contract_id = its_contract_id;
-    IF its_owner <> quote_ident(current_user)::regrole THEN
+    IF its_owner <> role THEN
         RAISE EXCEPTION 'contract % belongs to role % and is checked by that role only', quote_literal(contract), its_owner
             USING ERRCODE = 'GW020',
-                  DETAIL = format('This session runs as %I; a check run lends its rights to nobody else''s expressions.', current_user),
+                  DETAIL = format('This session runs as %s; a check run lends its rights to nobody else''s expressions.', role),
                   HINT = format('SET ROLE %s', its_owner);
     END IF;
 END
 $_require_runnable$;
 
-COMMENT ON FUNCTION ghostwatch._require_runnable(text) IS
+COMMENT ON FUNCTION ghostwatch._require_runnable(text, regrole) IS
 'Refuses to check a contract that belongs to another role. Raises GW001 (no such contract), GW020 (belongs to another role).';

@@ -4,12 +4,15 @@ CREATE FUNCTION ghostwatch._finish_run(
     failures integer,
     judged integer,
     opened integer,
-    backlog boolean
+    backlog boolean,
+    credential uuid DEFAULT ghostwatch._credential()
 )
 RETURNS void
 LANGUAGE plpgsql
 VOLATILE
 PARALLEL UNSAFE
+-- A definer: operators change records through functions only.
+SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $_finish_run$
 -- Ends a run: writes it down, and prunes what is past its retention.
@@ -21,8 +24,8 @@ BEGIN
         PERFORM ghostwatch._prune(as_of);
     END IF;
 
-    INSERT INTO ghostwatch.check_run (started_at, finished_at, checks, failures, judged, opened, backlog)
-    VALUES (started_at, as_of, checks, failures, judged, opened, backlog);
+    INSERT INTO ghostwatch.check_run (owner, started_at, finished_at, checks, failures, judged, opened, backlog)
+    VALUES (ghostwatch._caller(credential), started_at, as_of, checks, failures, judged, opened, backlog);
 
     -- Now it is known whether the checks are back after an outage.
     PERFORM ghostwatch._summarize_maintenance(as_of);
@@ -31,5 +34,5 @@ BEGIN
 END
 $_finish_run$;
 
-COMMENT ON FUNCTION ghostwatch._finish_run(timestamptz, integer, integer, integer, integer, boolean) IS
+COMMENT ON FUNCTION ghostwatch._finish_run(timestamptz, integer, integer, integer, integer, boolean, uuid) IS
 'Ends a check run: history and pruning.';

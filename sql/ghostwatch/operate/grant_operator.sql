@@ -9,7 +9,7 @@ SET search_path = pg_catalog, pg_temp
 AS $grant_operator$
 -- Lets a role declare contracts of its own, run their checks, look after alerts and change settings.
 -- Takes the role; repeat after an upgrade, which may bring functions.
--- What belongs to contracts of others it can read in part but not change (row level security).
+-- It reads what concerns its own contracts (row level security), and changes that through functions only.
 -- Raises GW057 where there is no such role, GW058 where this session cannot grant.
 DECLARE
     relation record;
@@ -20,22 +20,17 @@ BEGIN
 
     EXECUTE format('GRANT USAGE ON SCHEMA ghostwatch TO %I', grant_operator.role);
 
-    -- Views are for reading: what is written through a view escapes row level security. A privilege to write a whole
-    -- table is one to lock it, so columns are granted where rows are not to be deleted: nobody's signup waits.
+    -- Reading is bound by row level security, and changing by the functions that ask whose it is. What the trigger of a
+    -- contract writes, it writes as the contract's owner; and a role makes itself a secret. By columns: a privilege to
+    -- write a whole table is one to lock it, and nobody's signup waits.
     FOR relation IN
         SELECT
             c.oid::regclass AS name,
             CASE
-                WHEN c.relkind = 'v' THEN '{SELECT}'
-                WHEN c.relname IN (
-                    'branch_family', 'branch_minute', 'capture_failure', 'channel', 'contract', 'drift_detector',
-                    'drift_baseline', 'invariant', 'checked_ahead', 'violation'
-                ) THEN '{SELECT,INSERT,UPDATE,DELETE}'
-                WHEN c.relname IN ('arrival', 'check_run') THEN '{SELECT,INSERT}'
-                WHEN c.relname IN ('alert', 'check_progress', 'drift_history', 'maintenance', 'notification', 'silence')
-                    THEN format('{SELECT,"INSERT (%1$s)","UPDATE (%1$s)"}', k.columns)
-                ELSE '{SELECT}'
-            END::text[] AS privileges
+                WHEN c.relname IN ('arrival', 'capture_failure') THEN format('SELECT, INSERT (%s)', k.columns)
+                WHEN c.relname = 'role_secret' THEN 'SELECT, INSERT (made_at)'
+                ELSE 'SELECT'
+            END AS privileges
         FROM pg_class AS c
         CROSS JOIN LATERAL (
             SELECT string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnum) AS columns
@@ -48,7 +43,7 @@ BEGIN
             AND c.relkind IN ('r', 'v')
     LOOP
         EXECUTE format('REVOKE ALL ON %s FROM %I', relation.name, grant_operator.role);
-        EXECUTE format('GRANT %s ON %s TO %I', array_to_string(relation.privileges, ', '), relation.name, grant_operator.role);
+        EXECUTE format('GRANT %s ON %s TO %I', relation.privileges, relation.name, grant_operator.role);
     END LOOP;
 
     -- Delivering is the sidecar's, and granting is the installer's.

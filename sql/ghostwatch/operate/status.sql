@@ -1,3 +1,4 @@
+-- Whose rows these are, ghostwatch._clause says.
 CREATE VIEW ghostwatch.status AS
 WITH present AS (
     SELECT
@@ -64,6 +65,9 @@ INNER JOIN ghostwatch.check_progress AS p ON c.invariant_id = p.invariant_id
 CROSS JOIN present
 LEFT JOIN open ON c.invariant_id = open.invariant_id
 LEFT JOIN firing ON c.invariant_id = firing.invariant_id;
+
+-- So that a condition of whoever reads it is not shown the rows that it hides.
+ALTER VIEW ghostwatch.status SET (security_barrier);
 
 COMMENT ON VIEW ghostwatch.status IS
 'One row per invariant. state: paused, waiting (for a lock on a table), failing, never checked, stopped (no success for three periods), '

@@ -1,11 +1,14 @@
 CREATE FUNCTION ghostwatch._decide_alerts(
     invariant_id integer,
-    as_of timestamptz
+    as_of timestamptz,
+    credential uuid DEFAULT ghostwatch._credential()
 )
 RETURNS void
 LANGUAGE plpgsql
 VOLATILE
 PARALLEL UNSAFE
+-- A definer: operators change records through functions only, and this one checks whose they are.
+SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $_decide_alerts$
 -- The only place where the rule of an invariant is chosen: by the name of its function, so that a rule is added as a folder.
@@ -15,6 +18,8 @@ DECLARE
     its_rule constant text := (SELECT i.rule FROM ghostwatch.invariant AS i WHERE i.invariant_id = _decide_alerts.invariant_id);
     result ghostwatch._rule_result;
 BEGIN
+    PERFORM ghostwatch._require_own_invariant(invariant_id, credential);
+
     IF ghostwatch._in_maintenance(invariant_id, as_of) THEN
         RETURN;
     END IF;
@@ -37,5 +42,5 @@ BEGIN
 END
 $_decide_alerts$;
 
-COMMENT ON FUNCTION ghostwatch._decide_alerts(integer, timestamptz) IS
+COMMENT ON FUNCTION ghostwatch._decide_alerts(integer, timestamptz, uuid) IS
 'Decides the alerts of one invariant after its check, or after its check failed.';

@@ -1,11 +1,14 @@
 CREATE FUNCTION ghostwatch.maintenance(
     duration interval,
-    comment text
+    comment text,
+    credential uuid DEFAULT ghostwatch._credential()
 )
 RETURNS timestamptz
 LANGUAGE plpgsql
 VOLATILE
 PARALLEL UNSAFE
+-- A definer: operators change records through functions only, and this one checks whose they are.
+SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $maintenance$
 -- Detection goes on, so nobody is missed; only what would be told waits for the end of the window. It ends by itself:
@@ -27,14 +30,14 @@ BEGIN
     SET
         ends_at = as_of + duration,
         comment = CASE WHEN m.comment = maintenance.comment THEN m.comment ELSE m.comment || '; ' || maintenance.comment END
-    WHERE m.owner = quote_ident(current_user)::regrole
+    WHERE m.owner = ghostwatch._caller(credential)
         AND m.summarized_at IS NULL
         AND m.ends_at > as_of
     RETURNING m.ends_at INTO new_end;
 
     IF NOT FOUND THEN
         INSERT INTO ghostwatch.maintenance AS m (started_at, ends_at, owner, comment)
-        VALUES (as_of, as_of + duration, quote_ident(current_user)::regrole, maintenance.comment)
+        VALUES (as_of, as_of + duration, ghostwatch._caller(credential), maintenance.comment)
         RETURNING m.ends_at INTO new_end;
     END IF;
 
@@ -42,6 +45,6 @@ BEGIN
 END
 $maintenance$;
 
-COMMENT ON FUNCTION ghostwatch.maintenance(interval, text) IS
+COMMENT ON FUNCTION ghostwatch.maintenance(interval, text, uuid) IS
 'Opens a deploy window for the contracts of this role (and of roles of which it is a member), or moves its end: violations are recorded, alerts wait; returns when it ends.
 At the end, one message says what was found. Raises GW059 (no duration, more than 7 days, or no comment).';

@@ -1,14 +1,19 @@
 CREATE FUNCTION ghostwatch._take_up_failures(
     contract_id integer,
-    as_of timestamptz
+    as_of timestamptz,
+    credential uuid DEFAULT ghostwatch._credential()
 )
 RETURNS void
 LANGUAGE sql
 VOLATILE
 PARALLEL UNSAFE
+-- A definer: operators change records through functions only, and this one checks whose they are.
+SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $_take_up_failures$
     -- A failure is committed with the subjects that it names, so no watermark has passed them yet.
+    SELECT ghostwatch._require_contract_owner(_take_up_failures.contract_id, role => ghostwatch._caller(_take_up_failures.credential));
+
     WITH forgotten AS (
         DELETE FROM ghostwatch.capture_failure AS f
         WHERE f.contract_id = _take_up_failures.contract_id
@@ -33,5 +38,5 @@ AS $_take_up_failures$
     ON CONFLICT DO NOTHING
 $_take_up_failures$;
 
-COMMENT ON FUNCTION ghostwatch._take_up_failures(integer, timestamptz) IS
+COMMENT ON FUNCTION ghostwatch._take_up_failures(integer, timestamptz, uuid) IS
 'Notes the arrivals that capture could not note when they came.';

@@ -93,12 +93,12 @@ BEGIN
             'ghostwatch.arrival' AS lost,
             watched.capture AS is_needed,
             has_schema_privilege(watched.owner, 'ghostwatch', 'USAGE')
-            AND has_table_privilege(watched.owner, 'ghostwatch.arrival', 'INSERT') AS is_there
+            AND has_any_column_privilege(watched.owner, 'ghostwatch.arrival', 'INSERT') AS is_there
         UNION ALL
         SELECT
             'ghostwatch.capture_failure',
             watched.capture,
-            has_table_privilege(watched.owner, 'ghostwatch.capture_failure', 'INSERT')
+            has_any_column_privilege(watched.owner, 'ghostwatch.capture_failure', 'INSERT')
         UNION ALL
         SELECT
             'ghostwatch._judge_at_commit',

@@ -12,6 +12,7 @@ AS $_find_relations$
 DECLARE
     its_contract ghostwatch.contract;
     its_invariant ghostwatch.invariant;
+    moved ghostwatch.contract;
     successor regclass;
 BEGIN
     SELECT i.* INTO its_invariant FROM ghostwatch.invariant AS i WHERE i.invariant_id = _find_relations.invariant_id;
@@ -23,14 +24,14 @@ BEGIN
     END IF;
 
     IF EXISTS (SELECT FROM pg_class AS r WHERE r.oid = its_contract.subject) THEN
-        UPDATE ghostwatch.contract AS c
-        SET subject_name = c.subject::text
-        WHERE c.contract_id = its_contract.contract_id
-            AND c.subject_name <> c.subject::text;
+        IF its_contract.subject::text <> its_contract.subject_name THEN
+            PERFORM ghostwatch._set_subject(its_contract.contract_id, its_contract.subject);
+        END IF;
     ELSE
         successor := ghostwatch._successor(its_contract.owner, its_contract.subject_name);
         IF successor IS NOT NULL THEN
-            UPDATE ghostwatch.contract AS c SET subject = successor WHERE c.contract_id = its_contract.contract_id;
+            moved := ghostwatch._set_subject(its_contract.contract_id, successor);
+            PERFORM ghostwatch._enforcement_follows_contract(its_contract, moved);
             IF its_contract.capture THEN
                 PERFORM ghostwatch._install_capture(its_contract.contract_id);
             END IF;
@@ -41,14 +42,15 @@ BEGIN
     END IF;
 
     IF EXISTS (SELECT FROM pg_class AS r WHERE r.oid = its_invariant.related) THEN
-        UPDATE ghostwatch.invariant AS i
-        SET related_name = i.related::text
-        WHERE i.invariant_id = its_invariant.invariant_id
-            AND i.related_name <> i.related::text;
+        IF its_invariant.related::text <> its_invariant.related_name THEN
+            PERFORM ghostwatch._set_related(its_invariant.invariant_id, its_invariant.related);
+            PERFORM ghostwatch._enforcement_follows_invariant(its_contract.contract_id);
+        END IF;
     ELSE
         successor := ghostwatch._successor(its_contract.owner, its_invariant.related_name);
         IF successor IS NOT NULL THEN
-            UPDATE ghostwatch.invariant AS i SET related = successor WHERE i.invariant_id = its_invariant.invariant_id;
+            PERFORM ghostwatch._set_related(its_invariant.invariant_id, successor);
+            PERFORM ghostwatch._enforcement_follows_invariant(its_contract.contract_id);
             PERFORM ghostwatch._restart_checks(its_invariant.invariant_id);
         END IF;
     END IF;

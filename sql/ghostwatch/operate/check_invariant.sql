@@ -14,12 +14,12 @@ DECLARE
     as_of timestamptz;
     clause ghostwatch._clause;
     outcome ghostwatch._check_outcome;
-    failing_before timestamptz;
+    problem_state text;
+    problem text;
+    progress ghostwatch.check_progress;
 BEGIN
-    SELECT p.failing_since INTO failing_before FROM ghostwatch.check_progress AS p
-    WHERE p.invariant_id = _check_invariant.invariant_id
-    FOR UPDATE SKIP LOCKED;
-    IF NOT FOUND THEN
+    progress := ghostwatch._lock_progress(invariant_id);
+    IF progress.invariant_id IS NULL THEN
         RETURN NULL;
     END IF;
 
@@ -47,22 +47,18 @@ BEGIN
         INTO outcome.judged, outcome.opened, outcome.backlog
         FROM ghostwatch._judge_arrivals(clause, as_of) AS a;
 
-        UPDATE ghostwatch.check_progress AS p
-        SET last_success_at = as_of, failing_since = NULL, last_error = NULL, last_error_state = NULL
-        WHERE p.invariant_id = _check_invariant.invariant_id;
-
         -- Told once per contract: by its first invariant.
         IF invariant_id = (SELECT min(i.invariant_id) FROM ghostwatch.invariant AS i WHERE i.contract_id = clause.contract_id) THEN
             BEGIN
                 PERFORM ghostwatch._require_triggers(clause.contract_id, as_of);
             EXCEPTION
                 WHEN SQLSTATE 'GW077' THEN
-                    UPDATE ghostwatch.check_progress AS p
-                    SET failing_since = coalesce(failing_before, as_of), last_error = SQLERRM, last_error_state = SQLSTATE
-                    WHERE p.invariant_id = _check_invariant.invariant_id;
+                    problem_state := SQLSTATE;
+                    problem := SQLERRM;
             END;
         END IF;
 
+        PERFORM ghostwatch._record_success(invariant_id, as_of, problem_state, problem);
         PERFORM ghostwatch._decide_alerts(invariant_id, as_of);
     EXCEPTION
         -- Whatever is wrong with this invariant must not cost the others their check.
