@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
-import pytest
+import json
+from typing import Any
 
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ghostwatch.notifier.messenger import Migrated, TooFast
+from ghostwatch.notifier.telegram import _meaning_of, _verdict
 from tests.support.database import Database
 
 
@@ -49,3 +56,34 @@ def test_heartbeats_fill_no_table(database: Database) -> None:
         database.execute("SELECT FROM ghostwatch.sidecar_heartbeat(%s, '1', true, %s)", f"w{number}" * 50, "x" * 9999)
     assert database.value("SELECT count(*) FROM ghostwatch.sidecar") <= 100
     assert database.value("SELECT max(length(worker) + length(problem)) FROM ghostwatch.sidecar") <= 500
+
+
+NUMBERS = st.integers() | st.floats() | st.none() | st.booleans()
+
+
+@given(code=NUMBERS, seconds=NUMBERS, chat_id=NUMBERS)
+def test_no_number_of_an_answer_is_more_than_the_database_can_hold(code: Any, seconds: Any, chat_id: Any) -> None:
+    """Else it could not be reported, and the notification would be sent again without end."""
+    for parameters in ({"retry_after": seconds}, {"migrate_to_chat_id": chat_id}):
+        answer = {"ok": False, "error_code": code, "description": "no", "parameters": parameters}
+        body = json.dumps(answer).encode()
+        if (verdict := _verdict(body)) is not None:
+            problem = _meaning_of(verdict, "no")
+            if isinstance(problem, TooFast):
+                assert 0 < problem.retry_after <= 86_400
+            if isinstance(problem, Migrated):
+                assert 0 < abs(problem.chat_id) < 2**63
+
+
+def test_a_chat_that_is_said_to_have_moved_can_be_moved_back(database: Database) -> None:
+    """The doctor names both numbers and the statement, which forgets the move."""
+    database.execute("SELECT ghostwatch.add_channel('admins', -1)")
+    database.execute("SELECT ghostwatch.post_event('user_started', '42', '{}')")
+    assert len(database.rows("SELECT FROM ghostwatch.claim_notifications('w')")) == 1
+    database.execute("SELECT ghostwatch.channel_migrated(-1, -1005)")
+    said = "SELECT finding, advice FROM ghostwatch.doctor() WHERE finding LIKE 'Channel admins follows chat%%'"
+    [(finding, advice)] = database.rows(said)
+    assert "chat -1, which Telegram says became -1005" in finding
+    database.connection.execute(advice.partition(": ")[2].encode())
+    assert database.value("SELECT chat_id FROM ghostwatch.channel") == -1
+    assert database.rows(said) == []

@@ -4,20 +4,35 @@ CREATE FUNCTION ghostwatch._queue_details(
     facts jsonb,
     as_of timestamptz
 )
-RETURNS void
+RETURNS boolean
 LANGUAGE plpgsql
 VOLATILE
 PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $_queue_details$
--- Somebody asked for it, so neither silences nor quiet hours hold it back.
+-- Somebody asked for it, so neither silences nor quiet hours hold it back. Whoever asks twice within a minute has the
+-- answer before their eyes, or on its way.
+-- Takes the channel, the alert, what is known about it, and the time. Returns whether it will be sent because of this.
 BEGIN
+    IF EXISTS (
+        SELECT
+        FROM ghostwatch.notification AS n
+        WHERE n.alert_id = _queue_details.alert_id
+            AND n.channel_id = _queue_details.channel_id
+            AND n.reason = 'details'
+            AND (n.state IN ('pending', 'claimed') OR n.sent_at > as_of - '1 minute'::interval)
+    ) THEN
+        RETURN false;
+    END IF;
+
     INSERT INTO ghostwatch.notification (channel_id, alert_id, reason, payload, created_at, next_attempt_at)
     VALUES (channel_id, alert_id, 'details', jsonb_build_object('facts', facts), as_of, as_of);
 
     PERFORM ghostwatch._wake_sidecars();
+
+    RETURN true;
 END
 $_queue_details$;
 
 COMMENT ON FUNCTION ghostwatch._queue_details(integer, bigint, jsonb, timestamptz) IS
-'Puts what is known about an alert into the outbox of the channel that asked for it.';
+'Puts what is known about an alert into the outbox of the channel that asked for it, once a minute; false if it is there already.';

@@ -17,11 +17,23 @@ AS $press_button$
 -- Takes the chat, who it is, what they pressed (acknowledge, silence, details) and the alert.
 -- Only people on the list of a channel that leads to this chat may, and only for alerts that were told there:
 -- what a client sends need not be what a button said. Returns what to answer.
+-- Of one person twenty presses a minute are carried out, of all together a hundred, and the last thousand that were
+-- refused are kept: no crowd fills the table or the outbox.
 DECLARE
+    as_of   constant timestamptz := ghostwatch._clock();
+    presser constant text := coalesce(nullif(ghostwatch._one_line(press_button.user_name, 64), ''), 'somebody');
     pressed ghostwatch.alert;
     told_in integer;
     answer  text;
 BEGIN
+    IF (
+        SELECT count(*) FILTER (WHERE recent.user_id = press_button.user_id) >= 20 OR count(*) >= 100
+        FROM ghostwatch.button_press AS recent
+        WHERE recent.pressed_at > as_of - '1 minute'::interval
+    ) THEN
+        RETURN 'Too many presses: please wait a minute.';
+    END IF;
+
     SELECT channel.channel_id
     INTO told_in
     FROM ghostwatch.channel
@@ -39,14 +51,19 @@ BEGIN
     IF told_in IS NULL THEN
         answer := 'Sorry, only those on this channel''s list can do that.';
     ELSIF press_button.action = 'details' THEN
-        PERFORM ghostwatch._queue_details(told_in, pressed.alert_id, jsonb_agg(to_jsonb(fact)), ghostwatch._clock())
+        SELECT
+            CASE
+                WHEN ghostwatch._queue_details(told_in, pressed.alert_id, jsonb_agg(to_jsonb(fact)), as_of)
+                    THEN 'Details are on their way.'
+                ELSE 'Details were asked for a moment ago.'
+            END
+        INTO answer
         FROM ghostwatch.explain_alert(pressed.alert_id) AS fact
         WHERE fact.topic <> 'query';
-        answer := 'Details are on their way.';
     ELSIF pressed.state = 'resolved' THEN
         answer := format('Alert %s is resolved already.', pressed.alert_id);
     ELSIF press_button.action = 'acknowledge' THEN
-        IF ghostwatch.acknowledge(pressed.alert_id, press_button.user_name) THEN
+        IF ghostwatch.acknowledge(pressed.alert_id, presser) THEN
             answer := 'It is yours: no repeats from now on.';
         ELSE
             answer := format('%s is on it already.', pressed.acknowledged_by);
@@ -55,7 +72,7 @@ BEGIN
         PERFORM ghostwatch.silence(
             pressed.contract,
             pressed.invariant,
-            by => press_button.user_name,
+            by => presser,
             comment => format('by button, alert %s', pressed.alert_id)
         );
         answer := 'Silent for an hour.';
@@ -65,15 +82,26 @@ BEGIN
 
     INSERT INTO ghostwatch.button_press (pressed_at, chat_id, user_id, user_name, action, alert_id, allowed, answer)
     VALUES (
-        ghostwatch._clock(),
-        press_button.chat_id,
-        press_button.user_id,
-        press_button.user_name,
-        press_button.action,
-        press_button.alert_id,
+        as_of,
+        coalesce(press_button.chat_id, 0),
+        coalesce(press_button.user_id, 0),
+        presser,
+        coalesce(ghostwatch._one_line(press_button.action, 64), ''),
+        coalesce(press_button.alert_id, 0),
         told_in IS NOT NULL,
         answer
     );
+
+    DELETE FROM ghostwatch.button_press AS refused
+    WHERE NOT refused.allowed
+        AND refused.press_id <= (
+            SELECT oldest.press_id
+            FROM ghostwatch.button_press AS oldest
+            WHERE NOT oldest.allowed
+            ORDER BY oldest.press_id DESC
+            OFFSET 1000
+            LIMIT 1
+        );
 
     RETURN answer;
 END

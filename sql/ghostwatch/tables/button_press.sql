@@ -11,6 +11,8 @@ CREATE TABLE ghostwatch.button_press (
 );
 
 CREATE INDEX button_press_pressed_at ON ghostwatch.button_press (pressed_at);
+CREATE INDEX button_press_refused ON ghostwatch.button_press (press_id)
+WHERE NOT allowed;
 
 COMMENT ON TABLE ghostwatch.button_press IS
 'Who pressed which button under an alert, and what they were told; also those who were not allowed to.';

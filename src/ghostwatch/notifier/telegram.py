@@ -35,6 +35,10 @@ LONG_POLL = 25.0
 BUTTONS = {"acknowledge": "👀 Acknowledge", "silence": "🔕 Silence 1 h", "details": "🔎 Details"}
 # What a proxy answers that gave up waiting: the request may have been carried out behind it.
 GAVE_UP_WAITING = (408, 504, 524)
+# What the Bot API numbers by, and what the database can hold.
+LARGEST_NUMBER = 2**63
+# Telegram has never asked for more than some hours; the database asks it again after one.
+LONGEST_WAIT = 86_400.0
 LARGEST_ANSWER = 4 * 1024 * 1024
 
 # Telegram has no codes for these: the beginning of the description is what there is.
@@ -120,7 +124,7 @@ class Telegram:
             },
         )
         match message:
-            case {"message_id": int(number)}:
+            case {"message_id": int(number)} if 0 < number < LARGEST_NUMBER:
                 return number
         raise Unreachable("the answer names no message", unconfirmed=True)
 
@@ -230,8 +234,8 @@ def _meaning_of(answer: dict[str, Any], said: str) -> MessengerProblem | None:
     """What a refusal of the Bot API means; None for one that is as good as success."""
     match answer:
         case {"parameters": {"retry_after": int() | float() as seconds}} if seconds > 0:
-            return TooFast(float(seconds))
-        case {"parameters": {"migrate_to_chat_id": int(chat_id)}}:
+            return TooFast(float(min(seconds, LONGEST_WAIT)))
+        case {"parameters": {"migrate_to_chat_id": int(chat_id)}} if _number(chat_id) != 0:
             return Migrated(chat_id)
         case {"error_code": 401 | 404}:
             return TokenRefused(said)
@@ -277,7 +281,7 @@ def press_of(update: object) -> Press | None:
 
 
 def _number(value: object) -> int:
-    return value if isinstance(value, int) and -(2**63) <= value < 2**63 else 0
+    return value if isinstance(value, int) and abs(value) < LARGEST_NUMBER else 0
 
 
 def _name_of(user: Mapping[str, object]) -> str:
