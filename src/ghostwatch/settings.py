@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
 from ghostwatch.errors import CommandError
 
@@ -231,6 +231,19 @@ class Settings:
         return settings
 
 
+def _without_driver(address: str) -> str:
+    """An address as libpq reads it: SQLAlchemy's (postgresql+asyncpg://) has a driver and parameters of that."""
+    from psycopg.pq import Conninfo
+
+    if not re.match(r"postgres(ql)?\+\w+://", address):
+        return address
+    parts = urlsplit(address)
+    known = {option.keyword.decode() for option in Conninfo.get_defaults()}
+    given = (("sslmode" if name == "ssl" else name, value) for name, value in parse_qsl(parts.query))
+    query = urlencode([(name, value) for name, value in given if name in known], quote_via=quote)
+    return parts._replace(scheme=parts.scheme.partition("+")[0], query=query).geturl()
+
+
 class _Reader:
     """Reads variables one by one and collects what is wrong with them."""
 
@@ -305,12 +318,10 @@ class _Reader:
         from psycopg import ProgrammingError
         from psycopg.conninfo import make_conninfo
 
-        # SQLAlchemy writes the driver beside the scheme, as in postgresql+asyncpg://.
-        text = re.sub(r"\A(postgres(?:ql)?)\+\w+://", r"\1://", text)
         try:
             # A database that does not know its own encoding (SQL_ASCII) would answer in bytes.
-            return make_conninfo(text, password=password, client_encoding="utf8")
-        except (ProgrammingError, UnicodeError):
+            return make_conninfo(_without_driver(text), password=password, client_encoding="utf8")
+        except (ProgrammingError, ValueError):
             # What libpq says of it may quote a password.
             self.mistakes.append(
                 f"{name} cannot be read: write postgresql://user@host:5432/database or host=… dbname=… user=…"

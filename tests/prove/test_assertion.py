@@ -33,6 +33,18 @@ def test_the_address_of_the_database(application: Database, monkeypatch: pytest.
     assert_contract("welcome", 1)
 
 
+def test_parameters_of_a_driver(application: Database) -> None:
+    """What libpq does not know of SQLAlchemy's address is left out; the driver asyncpg calls sslmode ssl."""
+    address = url(application, "postgresql+asyncpg") + "?prepared_statement_cache_size=0&application_name=a%20b&ssl="
+    assert_contract("welcome", 1, dsn=address + "prefer")
+    with pytest.raises(CommandError, match="server does not support SSL"):
+        assert_contract("welcome", 1, dsn=address + "require")
+    with pytest.raises(CommandError, match="cannot be read"):
+        assert_contract("welcome", 1, dsn=address.replace("+asyncpg", ""))
+    with pytest.raises(CommandError, match="cannot be read"):
+        assert_contract("welcome", 1, dsn="postgresql+asyncpg://[")
+
+
 def test_the_variables_of_libpq(application: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     """They count where no address is given."""
     for name, value in application.server.environment(application.name).items():
