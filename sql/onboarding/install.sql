@@ -22,6 +22,7 @@
 \ir start/grant_app.sql
 
 -- adopt: make the bot's own tables, or find out whether they fit
+\ir adopt/adoption.sql
 \ir adopt/needed_columns.sql
 \ir adopt/obstacles.sql
 \ir adopt/create_missing_tables.sql

@@ -1,5 +1,5 @@
 BEGIN;
-SELECT plan(24);
+SELECT plan(36);
 
 SET LOCAL client_min_messages = warning;
 
@@ -61,10 +61,54 @@ SELECT throws_ok(
 SELECT throws_ok($$ SELECT * FROM onboarding.adopt(leave_out => '{NULL}') $$, 'GW104', 'the onboarding contract has no clause NULL', 'nor one without a name');
 SELECT throws_ok($$ SELECT * FROM onboarding.adopt(due_after => '-1 minute') $$, 'GW105', NULL, 'an age before birth');
 SELECT throws_ok($$ SELECT * FROM onboarding.adopt(due_after => '1 day') $$, 'GW105', NULL, 'an age at which nobody looks any more');
-SELECT lives_ok($$ SELECT * FROM onboarding.adopt(leave_out => NULL) $$, 'nothing is left out');
+SELECT lives_ok($$ SELECT * FROM onboarding.adopt() $$, 'what is left out');
+SELECT is((SELECT count(*) FROM ghostwatch.invariant), 6::bigint, 'stays left out');
+SELECT lives_ok($$ SELECT * FROM onboarding.adopt(leave_out => '{}') $$, 'until nothing is left out any more');
 SELECT is((SELECT count(*) FROM ghostwatch.invariant), 8::bigint, 'and the contract has every clause');
 SELECT lives_ok($$ SELECT * FROM onboarding.adopt(due_after => '1 minute') $$, 'an application with many transactions gets a minute');
 SELECT is((SELECT count(*) FROM ghostwatch.invariant WHERE error_after = '1 minute'), 7::bigint, 'for each clause of start()');
+
+-- What an operator declared otherwise is kept.
+CREATE TEMPORARY VIEW declared AS
+SELECT to_jsonb(c) AS settings FROM ghostwatch.contract AS c
+UNION ALL
+SELECT to_jsonb(i) FROM ghostwatch.invariant AS i
+UNION ALL
+SELECT to_jsonb(b) FROM ghostwatch.branch_family AS b;
+SELECT ghostwatch.declare_contract(
+    'onboarding', capture => true, lateness => '3 minutes', subject_label => 'Besucher', exempt_predicate => 's.type = ''test'''
+);
+SELECT ghostwatch.declare_invariant(
+    'onboarding', 'first_meme', rule => 'drift', warn_after => '2 minutes', error_after => '10 minutes', runbook_url => 'https://example.org',
+    min_count => 3, missing_label => 'kein Meme'
+);
+SELECT ghostwatch.declare_invariant('onboarding', 'languages', error_after => '3 minutes', predicate => 'r.language_code <> ''''');
+SELECT ghostwatch.declare_branch_family('onboarding', 'kitchen', 'cooks');
+SELECT ghostwatch.drop_branch_family('onboarding', 'wrapped');
+CREATE TEMPORARY TABLE before AS SELECT settings FROM declared;
+SELECT lives_ok($$ SELECT * FROM onboarding.adopt() $$, 'adopting again');
+SELECT bag_eq('SELECT settings FROM declared', 'SELECT settings FROM before', 'changes nothing that an operator declared');
+SELECT lives_ok($$ SELECT * FROM onboarding.adopt(leave_out => '{user_info}') $$, 'another clause left out');
+SELECT bag_eq(
+    'SELECT settings FROM declared',
+    $$ SELECT settings FROM before WHERE settings ->> 'name' IS DISTINCT FROM 'user_info' $$,
+    'changes only that'
+);
+SELECT lives_ok($$ SELECT * FROM onboarding.adopt(leave_out => '{}') $$, 'and taken back');
+SELECT is(
+    (SELECT i.error_after FROM ghostwatch.invariant AS i WHERE i.name = 'user_info'), '1 minute', 'it is due when the others are'
+);
+SELECT lives_ok($$ SELECT * FROM onboarding.adopt(renew => true) $$, 'expressions can be renewed');
+SELECT bag_eq(
+    $$ SELECT settings - '{invariant_id,predicate,exempt_predicate}'::text[] FROM declared WHERE coalesce(settings ->> 'pattern', '') <> 'wrapped' $$,
+    $$ SELECT settings - '{invariant_id,predicate,exempt_predicate}'::text[] FROM before $$,
+    'and nothing else'
+);
+SELECT matches((SELECT c.exempt_predicate FROM ghostwatch.contract AS c), 'blocked_branch', 'to those of this version');
+SELECT is((SELECT i.predicate FROM ghostwatch.invariant AS i WHERE i.name = 'languages'), NULL, 'those that have none included');
+SELECT ghostwatch.declare_contract('onboarding', subject_label => 'new users', reset => '{capture}');
+SELECT ghostwatch.declare_invariant('onboarding', 'first_meme', warn_after => '1 minute', error_after => '5 minutes', missing_label => 'a first meme', reset => '{rule}');
+SELECT ghostwatch.declare_invariant('onboarding', 'languages', error_after => '1 minute');
 
 -- Who is exempt.
 SET LOCAL ghostwatch.clock = '2026-01-01 12:00+00';
@@ -98,8 +142,8 @@ SELECT results_eq(
         ('start_logged', 'Fine: has a logged start.'),
         ('languages', 'Fine: has a language.'),
         ('first_meme', 'Does not have a first meme yet; it is due by 2026-01-01 12:01:00 UTC.'),
-        ('user_info', 'Fine: has a cached user info.'),
-        ('start_announced', 'Fine: has an announcement to the admins.')
+        ('start_announced', 'Fine: has an announcement to the admins.'),
+        ('user_info', 'Fine: has a cached user info.')
     $$,
     'and what is fine'
 );

@@ -85,7 +85,7 @@ BEGIN
         IF related_at_type NOT IN ('timestamp with time zone', 'timestamp without time zone') THEN
             RAISE EXCEPTION 'column % of % is no time: it is of type %', quote_ident(after.related_at_column), after.related, related_at_type
                 USING ERRCODE = 'GW010',
-                      HINT = statement || ', related_at_column => ''created_at'')';
+                      HINT = statement || ', reset => ''{related_at_column}'')';
         END IF;
     END IF;
 
