@@ -132,6 +132,26 @@ def test_a_role_that_may_not_judge(application: Database, make_role: Callable[[]
         assert_contract("welcome", 1, dsn=application.server.dsn(application.name, make_role()))
 
 
+def test_an_operator_judges_contracts_of_its_own(application: Database, make_role: Callable[[], str]) -> None:
+    """No superuser is needed in a test database; a contract of another role names its owner."""
+    role = make_role()
+    dsn = application.server.dsn(application.name, role)
+    application.execute("SELECT ghostwatch.grant_operator(%s)", role)
+    with pytest.raises(CommandError, match=r"GW020"):
+        assert_contract("welcome", 1, dsn=dsn)
+
+    application.execute("GRANT SELECT ON account, greeting TO PUBLIC")
+    with application.connect(role) as session:
+        session.execute("SELECT ghostwatch.declare_contract('of an operator', 'account')")
+        session.execute(
+            "SELECT ghostwatch.declare_invariant('of an operator', 'greeting', 'greeting', 'account_id', "
+            "missing_label => 'a greeting')"
+        )
+    assert_contract("of an operator", 1, dsn=dsn)
+    with pytest.raises(AssertionError, match="Does not have a greeting"):
+        assert_contract("of an operator", 2, dsn=dsn)
+
+
 def test_without_ghostwatch(empty_database: Database) -> None:
     with pytest.raises(CommandError) as failed:
         assert_contract("welcome", 1, dsn=empty_database.dsn)
