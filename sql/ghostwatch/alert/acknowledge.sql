@@ -12,12 +12,10 @@ PARALLEL UNSAFE
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $acknowledge$
--- Notes that somebody takes care of a firing alert: it is not repeated any more; an escalation still speaks.
--- Takes the alert, who it is, and what they want to say. Returns false if somebody else was first.
--- Raises GW008 (the contract is another role's), GW030 (no such alert), GW031 (already resolved), GW032 (nobody named).
+-- An escalation is still sent: whoever acknowledged a warning has not seen the error.
 DECLARE
     its_state text := (SELECT a.state FROM ghostwatch.alert AS a WHERE a.alert_id = acknowledge.alert_id);
-    is_first  boolean;
+    is_first boolean;
 BEGIN
     PERFORM ghostwatch._require_alert(alert_id);
     PERFORM ghostwatch._require_contract_owner(c.contract_id, role => ghostwatch._caller(credential))
@@ -34,7 +32,7 @@ BEGIN
     END IF;
 
     IF coalesce(by, '') = '' THEN
-        RAISE EXCEPTION 'alert % can only be acknowledged by somebody', alert_id
+        RAISE EXCEPTION 'acknowledging alert % needs a name', alert_id
             USING ERRCODE = 'GW032',
                   DETAIL = format('The name given is %s.', quote_nullable(by)),
                   HINT = format('SELECT ghostwatch.acknowledge(%s, %L)', alert_id, session_user);
@@ -59,5 +57,5 @@ END
 $acknowledge$;
 
 COMMENT ON FUNCTION ghostwatch.acknowledge(bigint, text, text, uuid) IS
-'Notes who takes care of a firing alert; it is not repeated any more, an escalation still speaks. False if somebody else was first.
-Raises GW030 (no such alert), GW031 (already resolved), GW032 (nobody named).';
+'Records who takes care of a firing alert; it is not repeated any more, an escalation is still sent. Returns false if somebody else was first.
+Raises GW008 (the contract belongs to another role), GW030 (no such alert), GW031 (already resolved), GW032 (no name given).';

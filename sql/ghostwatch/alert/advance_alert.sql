@@ -10,9 +10,7 @@ VOLATILE
 PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $_advance_alert$
--- The life of an alert, the same for every rule: opened, kept firing, calm, resolved, reopened.
--- Takes the kind, the invariant (NULL for checks_stopped), what its rule found and the time of the run.
--- The caller holds the lock that keeps overlapping runs apart.
+-- The same for every rule. The caller holds the lock that keeps overlapping runs apart.
 DECLARE
     latest ghostwatch.alert;
 BEGIN
@@ -38,4 +36,4 @@ END
 $_advance_alert$;
 
 COMMENT ON FUNCTION ghostwatch._advance_alert(text, integer, ghostwatch._rule_result, timestamptz) IS
-'Turns what a rule found into the life of an alert.';
+'Opens, updates, resolves or reopens an alert by what its rule found. kind: as in ghostwatch.alert; invariant_id: NULL for checks_stopped.';

@@ -23,9 +23,9 @@ SELECT
     a.acknowledged_by,
     a.acknowledge_comment,
     a.silence_id,
-    told.sent AS messages_sent,
-    told.waiting AS messages_waiting,
-    told.suppressed AS messages_suppressed
+    messages.sent AS messages_sent,
+    messages.waiting AS messages_waiting,
+    messages.suppressed AS messages_suppressed
 FROM ghostwatch.alert AS a
 CROSS JOIN
     LATERAL (
@@ -37,7 +37,7 @@ CROSS JOIN
         WHERE
             n.alert_id = a.alert_id
             AND n.reason <> 'updated'
-    ) AS told
+    ) AS messages
 WHERE coalesce(
     (SELECT ghostwatch._is_own(c.owner) FROM ghostwatch.contract AS c WHERE c.name = a.contract),
     a.contract IS NULL OR ghostwatch._is_own(NULL)
@@ -47,5 +47,5 @@ WHERE coalesce(
 ALTER VIEW ghostwatch.alert_history SET (security_barrier);
 
 COMMENT ON VIEW ghostwatch.alert_history IS
-'Every incident, firing or resolved: when, how much, through which branch first of all, who took care of it, and how many messages it made (edits not counted). '
-'For the evidence of one: ghostwatch.explain_alert().';
+'Every incident, firing or resolved: when, how many violations, by which branch mostly, who took care of it, and how many messages it made (edits not counted).
+For the evidence of one: ghostwatch.explain_alert().';

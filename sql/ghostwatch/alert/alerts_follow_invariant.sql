@@ -5,8 +5,8 @@ VOLATILE
 PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $_alerts_follow_invariant$
--- Nobody checks a dropped invariant any more, so nothing else could ever resolve its alerts, however it was dropped.
--- Before the row is gone: the end of an alert counts what became of its violations.
+-- A dropped invariant is not checked any more, so nothing else could resolve its alerts. Before the row is deleted: the
+-- end of an alert counts how its violations were closed.
 DECLARE
     firing ghostwatch.alert;
 BEGIN

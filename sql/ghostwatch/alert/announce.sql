@@ -20,4 +20,4 @@ END
 $_announce$;
 
 COMMENT ON FUNCTION ghostwatch._announce(bigint, text, timestamptz) IS
-'Sends a new message about an alert to every channel that is meant to be told.';
+'Sends a new message about an alert to the channels concerned.';

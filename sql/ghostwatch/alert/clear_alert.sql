@@ -9,8 +9,7 @@ VOLATILE
 PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $_clear_alert$
--- Nothing is wrong any more with a firing alert: waits until that has lasted long enough, then resolves it.
--- Takes the alert, what its rule found and the time of the run.
+-- An alert resolves only after nothing was wrong for a while (clear_for), so that it does not flap.
 DECLARE
     cleared_at timestamptz := coalesce(latest.clear_since, as_of);
     resolves boolean := coalesce(as_of - cleared_at >= result.clear_for, false);
@@ -26,7 +25,7 @@ BEGIN
         RETURN;
     END IF;
 
-    -- Samples, branches and evidence stay what they were when something was wrong: that is what history is asked for.
+    -- Samples, branches and evidence keep their last values: history is read for what was wrong.
     UPDATE ghostwatch.alert AS a
     SET
         clear_since = cleared_at,
@@ -40,4 +39,4 @@ END
 $_clear_alert$;
 
 COMMENT ON FUNCTION ghostwatch._clear_alert(ghostwatch.alert, ghostwatch._rule_result, timestamptz) IS
-'Notes that a firing alert became quiet, and resolves it once that has lasted.';
+'Records that nothing is wrong any more with a firing alert, and resolves it once that has lasted.';

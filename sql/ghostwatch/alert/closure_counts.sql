@@ -8,8 +8,7 @@ STABLE
 PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $_closure_counts$
-    -- What became of those who were in violation during an incident.
-    -- Takes the invariant and when the incident opened; returns {"row_came": 6, "expired": 2, ...}.
+    -- For the message that an incident is over.
     SELECT coalesce(jsonb_object_agg(closed.close_reason, closed.subjects), '{}')
     FROM (
         SELECT v.close_reason, count(*) AS subjects
@@ -22,4 +21,4 @@ AS $_closure_counts$
 $_closure_counts$;
 
 COMMENT ON FUNCTION ghostwatch._closure_counts(integer, timestamptz) IS
-'What became of those who were in violation during an incident: how many healed, how many expired.';
+'How the violations of an incident were closed since a moment: {"row_came": 6, "expired": 2, ...}.';

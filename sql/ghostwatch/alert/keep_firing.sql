@@ -9,8 +9,7 @@ VOLATILE
 PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $_keep_firing$
--- Brings a firing alert up to date, and finds out whether that is worth a new message, an edit or nothing.
--- Takes the alert, what its rule found and the time of the run.
+-- A chat is not flooded: only what changes the picture is a new message or an edit.
 DECLARE
     escalates boolean := result.severity = 'error' AND latest.severity = 'warn';
     silence_now bigint := ghostwatch._silence_in_force(latest.contract, latest.invariant, result.branches, as_of);
@@ -22,7 +21,7 @@ DECLARE
         OR ROW(latest.warn_count, latest.error_count, latest.sample_keys, latest.branches, latest.evidence)
             IS DISTINCT FROM
             ROW(result.warn_count, result.error_count, result.sample_keys, result.branches, result.evidence);
-    shows_it boolean := latest.clear_since IS NOT NULL
+    is_shown boolean := latest.clear_since IS NOT NULL
         OR latest.silence_id IS DISTINCT FROM silence_now
         OR ghostwatch._shown_numbers(latest.warn_count, latest.error_count, latest.sample_keys, latest.branches, latest.evidence)
         <> ghostwatch._shown_numbers(
@@ -35,7 +34,7 @@ BEGIN
 
     PERFORM ghostwatch._record_result(latest.alert_id, result, silence_now, as_of);
 
-    -- The severity only rises: an error absorbs the warning that it was, and those that come after it.
+    -- The severity only rises: an error includes the warnings before and after it.
     IF escalates THEN
         UPDATE ghostwatch.alert AS a
         SET severity = 'error', escalated_at = as_of
@@ -52,11 +51,11 @@ BEGIN
             END,
             as_of
         );
-    ELSIF shows_it THEN
+    ELSIF is_shown THEN
         PERFORM ghostwatch._enqueue(latest.alert_id, 'updated', as_of);
     END IF;
 END
 $_keep_firing$;
 
 COMMENT ON FUNCTION ghostwatch._keep_firing(ghostwatch.alert, ghostwatch._rule_result, timestamptz) IS
-'Brings a firing alert up to date: escalates, repeats, tells the end of a silence, or has its message edited.';
+'Updates a firing alert: escalates it, repeats it, announces the end of a silence, or edits its message.';

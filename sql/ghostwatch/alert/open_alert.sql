@@ -10,12 +10,10 @@ VOLATILE
 PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $_open_alert$
--- Begins an incident and tells it.
--- Takes the kind, the invariant (NULL for checks_stopped), what its rule found and the time of the run.
+-- The names are copied: an alert outlives its contract.
 DECLARE
     new_alert_id bigint;
 BEGIN
-    -- The names are copied: an alert outlives its contract.
     INSERT INTO ghostwatch.alert (
         kind, invariant_id, contract, invariant, rule, severity, opened_at, escalated_at, silence_id,
         warn_count, error_count, peak_count, sample_keys, branches, evidence, changed_at
@@ -47,4 +45,4 @@ END
 $_open_alert$;
 
 COMMENT ON FUNCTION ghostwatch._open_alert(text, integer, ghostwatch._rule_result, timestamptz) IS
-'Begins an incident and tells it.';
+'Opens an alert and announces it. invariant_id: NULL for checks_stopped.';

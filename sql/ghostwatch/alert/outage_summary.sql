@@ -7,10 +7,7 @@ STABLE
 PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $_outage_summary$
-    -- What the checks found when they came back after an outage.
-    -- Takes when the outage was noticed: whatever was opened since then was found on return.
-    -- Returns [{"contract", "invariant", "found", "open", "expired", "recovered"}, ...] for invariants where
-    -- anything was found; expired are those whose time of watching had passed by then.
+    -- Every violation opened since the outage was noticed was found afterwards.
     SELECT coalesce(
         jsonb_agg(
             jsonb_build_object(
@@ -32,7 +29,7 @@ AS $_outage_summary$
             count(*) FILTER (WHERE v.closed_at IS NULL) AS still_open,
             count(*) FILTER (WHERE v.state = 'expired') AS expired
         FROM ghostwatch.violation AS v
-        -- Both ways by index; all that was ever closed may be a hundred times as much.
+        -- Both conditions by index; all closed violations may be a hundred times as many.
         WHERE (v.closed_at >= since OR (v.closed_at IS NULL AND v.state <> 'exempt'))
             AND v.opened_at >= since
         GROUP BY v.invariant_id
@@ -42,4 +39,5 @@ AS $_outage_summary$
 $_outage_summary$;
 
 COMMENT ON FUNCTION ghostwatch._outage_summary(timestamptz) IS
-'What the checks found when they came back after an outage, per invariant.';
+'What the checks found after an outage, per invariant where anything was found: [{"contract", "invariant", "found", "open", "expired", "recovered"}, ...].
+since: when the outage was noticed. expired: no longer watched when found.';

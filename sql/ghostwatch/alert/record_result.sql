@@ -10,11 +10,9 @@ VOLATILE
 PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $_record_result$
-    -- Brings a firing alert up to date with what its rule found.
-    -- Takes the alert, what was found, the silence in force and the time of the run.
+    -- The rule may have been changed meanwhile; messages and evidence are those of the present one.
     UPDATE ghostwatch.alert AS a
     SET
-        -- The rule may have been changed since; messages and evidence are the present one's.
         rule = (SELECT i.rule FROM ghostwatch.invariant AS i WHERE i.invariant_id = a.invariant_id AND a.rule IS NOT NULL),
         clear_since = NULL,
         silence_id = _record_result.silence_id,
@@ -29,4 +27,4 @@ AS $_record_result$
 $_record_result$;
 
 COMMENT ON FUNCTION ghostwatch._record_result(bigint, ghostwatch._rule_result, bigint, timestamptz) IS
-'Brings a firing alert up to date with what its rule found.';
+'Updates a firing alert to what its rule found.';

@@ -9,10 +9,8 @@ VOLATILE
 PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $_reopen_alert$
--- Continues an incident that was resolved a short while ago, and says so.
--- Takes the alert, what its rule found and the time of the run.
+-- An acknowledgement ends with the alert: the person may be elsewhere by now.
 BEGIN
-    -- What was acknowledged was over; whoever did it may be elsewhere by now.
     UPDATE ghostwatch.alert AS a
     SET
         state = 'firing',
@@ -38,4 +36,4 @@ END
 $_reopen_alert$;
 
 COMMENT ON FUNCTION ghostwatch._reopen_alert(ghostwatch.alert, ghostwatch._rule_result, timestamptz) IS
-'Continues an incident that came back soon after it was resolved, never silently.';
+'Continues an incident that came back soon after it was resolved, and announces that.';

@@ -7,9 +7,7 @@ STABLE
 PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $_reproducing_query$
-    -- SQL that shows an alert's numbers again, from what is recorded about each subject.
-    -- Takes the alert; returns the query its rule left as evidence, else one over the violations that were
-    -- open when the counts were last taken, or, of a resolved alert, over all that it was about.
+    -- From what is recorded about each subject, so it gives the same numbers later.
     SELECT CASE
         WHEN its_alert.evidence ? 'query' THEN its_alert.evidence ->> 'query'
         WHEN its_alert.kind <> 'violations' OR its_alert.invariant_id IS NULL THEN NULL
@@ -38,4 +36,5 @@ AS $_reproducing_query$
 $_reproducing_query$;
 
 COMMENT ON FUNCTION ghostwatch._reproducing_query(ghostwatch.alert) IS
-'SQL that shows an alert''s numbers again; NULL where there is nothing to count.';
+'SQL that reproduces an alert''s numbers: the query of its rule, else one over the violations that were open when the counts were taken or, of a resolved alert,
+over all of the incident; NULL where there is nothing to count.';

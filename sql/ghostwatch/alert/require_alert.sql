@@ -7,7 +7,7 @@ STABLE
 PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $_require_alert$
--- Refuses the number of an alert that does not exist. Raises GW030.
+-- One message for all functions that take the number of an alert.
 BEGIN
     IF NOT EXISTS (SELECT FROM ghostwatch.alert AS a WHERE a.alert_id = _require_alert.alert_id) THEN
         RAISE EXCEPTION 'there is no alert %', coalesce(alert_id::text, 'NULL')
@@ -19,4 +19,4 @@ END
 $_require_alert$;
 
 COMMENT ON FUNCTION ghostwatch._require_alert(bigint) IS
-'Refuses the number of an alert that does not exist. Raises GW030.';
+'Raises GW030 if no alert has this number.';

@@ -8,8 +8,7 @@ VOLATILE
 PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $_resolve_alert$
--- Ends an incident and tells how it ended; the end of an outage of the checks is told as an outage summary.
--- Takes the alert and the time of the run.
+-- The end of an outage of the checks is announced as a summary of what they found afterwards.
 DECLARE
     closure jsonb;
 BEGIN
@@ -39,4 +38,4 @@ END
 $_resolve_alert$;
 
 COMMENT ON FUNCTION ghostwatch._resolve_alert(ghostwatch.alert, timestamptz) IS
-'Ends an incident and tells it; the evidence keeps what became of the violations.';
+'Resolves an alert and announces it; the evidence keeps how the violations were closed.';

@@ -11,8 +11,8 @@ STABLE
 PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $_shown_numbers$
-    -- Two states of an alert that are equal in these are not worth an edit: with signups every second, the number of
-    -- healthy subjects differs in every run, and an edit would use up what a group may be sent in a minute.
+    -- With signups every second, the number of healthy subjects differs in every run; an edit for that would use up what a group may
+    -- be sent in a minute.
     SELECT jsonb_build_object(
         'warn_count', warn_count,
         'error_count', error_count,
@@ -23,4 +23,4 @@ AS $_shown_numbers$
 $_shown_numbers$;
 
 COMMENT ON FUNCTION ghostwatch._shown_numbers(integer, integer, text[], jsonb, jsonb) IS
-'What a message about an alert shows of it, without denominators.';
+'What a message about an alert shows, without denominators: two states of an alert that are equal in this need no edit.';

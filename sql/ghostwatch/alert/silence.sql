@@ -15,16 +15,14 @@ PARALLEL UNSAFE
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $silence$
--- Keeps new messages about alerts back for a while; what they were is recorded, and the end tells what still fires.
--- Takes the contract, an invariant of it or NULL for all, a branch family or NULL for all (an alert is silent only
--- if every branch that makes it is), how long, who wants it and why. Returns the number of the silence.
--- Raises GW001, GW007, GW008, GW033 (no such family), GW034 (no duration), GW035 (nobody named).
+-- Messages are recorded as suppressed; when the silence ends, an alert that still fires is announced. A silence of a branch family
+-- silences an alert only if every family that the alert is about is silenced.
 DECLARE
     its_contract_id integer := ghostwatch._contract_id(contract);
-    as_of           constant timestamptz := ghostwatch._clock();
-    families        text[];
-    new_silence_id  bigint;
-    silenced        bigint;
+    as_of constant timestamptz := ghostwatch._clock();
+    families text[];
+    new_silence_id bigint;
+    silenced bigint;
 BEGIN
     PERFORM ghostwatch._require_contract_owner(its_contract_id, role => ghostwatch._caller(credential));
 
@@ -64,7 +62,7 @@ BEGIN
     VALUES (contract, invariant, branch, as_of, as_of + duration, by, coalesce(nullif(comment, ''), 'no reason given'))
     RETURNING silence_id INTO new_silence_id;
 
-    -- The messages of the alerts that this concerns show it.
+    -- The messages of these alerts show the silence.
     FOR silenced IN
         UPDATE ghostwatch.alert AS a
         SET silence_id = new_silence_id
@@ -80,5 +78,5 @@ END
 $silence$;
 
 COMMENT ON FUNCTION ghostwatch.silence(text, text, text, interval, text, text, uuid) IS
-'Keeps new messages about the alerts of a contract, an invariant or a branch family back until the duration is over. Returns the number of the silence.
-Raises GW001 (no such contract), GW007 (no such invariant), GW033 (no such branch family), GW034 (no duration), GW035 (nobody named).';
+'Suppresses new messages about the alerts of a contract, an invariant (NULL: all) or a branch family (NULL: all) until the duration is over. Returns the number of the silence.
+Raises GW001 (no such contract), GW007 (no such invariant), GW008 (the contract belongs to another role), GW033 (no such branch family), GW034 (no valid duration), GW035 (no name given).';

@@ -10,10 +10,8 @@ STABLE
 PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $_silence_in_force$
-    -- The silence that keeps an alert quiet, if any.
-    -- Takes the names the alert goes by, its branch table and the time; returns the silence that lasts longest.
-    -- A silence of branches counts only if every door that makes the alert is silenced: the doors the rule
-    -- named, or else all that violations came through.
+    -- A silence of branch families counts only if every family that the alert is about is silenced: those that the rule named, else all
+    -- with violations.
     WITH matching AS (
         SELECT s.silence_id, s.branch, s.ends_at
         FROM ghostwatch.silence AS s
@@ -22,21 +20,21 @@ AS $_silence_in_force$
             AND s.starts_at <= as_of
             AND s.ends_at > as_of
     ),
-    door AS (
+    family AS (
         SELECT b.family, bool_or(b.named) OVER () AS any_named, coalesce(b.named, false) AS named
         FROM jsonb_to_recordset(branches) AS b (family text, violations bigint, named boolean)
         WHERE b.violations > 0
     ),
-    telling_door AS (
-        SELECT d.family FROM door AS d WHERE d.named OR d.any_named IS NOT TRUE
+    deciding AS (
+        SELECT d.family FROM family AS d WHERE d.named OR d.any_named IS NOT TRUE
     )
     SELECT m.silence_id
     FROM matching AS m
     WHERE m.branch IS NULL
         OR (
-            m.branch IN (SELECT t.family FROM telling_door AS t)
+            m.branch IN (SELECT t.family FROM deciding AS t)
             AND NOT EXISTS (
-                SELECT FROM telling_door AS t
+                SELECT FROM deciding AS t
                 WHERE t.family NOT IN (SELECT o.branch FROM matching AS o WHERE o.branch IS NOT NULL)
             )
         )
@@ -45,4 +43,4 @@ AS $_silence_in_force$
 $_silence_in_force$;
 
 COMMENT ON FUNCTION ghostwatch._silence_in_force(text, text, jsonb, timestamptz) IS
-'The silence that keeps an alert quiet at a moment, NULL if none does.';
+'The silence that suppresses messages about an alert at a moment, of several the one that lasts longest; NULL if there is none.';

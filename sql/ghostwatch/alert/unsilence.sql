@@ -10,8 +10,7 @@ PARALLEL UNSAFE
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $unsilence$
--- Ends a silence early. The next check run tells what it kept back and is still firing.
--- Takes the number of the silence. Raises GW008 for another role's contract, GW036 if there is none, or it is over already.
+-- The next check run announces the alerts that still fire.
 BEGIN
     PERFORM ghostwatch._require_contract_owner(c.contract_id, role => ghostwatch._caller(credential))
     FROM ghostwatch.silence AS s
@@ -39,4 +38,5 @@ END
 $unsilence$;
 
 COMMENT ON FUNCTION ghostwatch.unsilence(bigint, uuid) IS
-'Ends a silence early; the next check run tells what is still firing. Raises GW036 (no silence of this number is in force).';
+'Ends a silence early; the next check run announces the alerts that still fire.
+Raises GW008 (the contract belongs to another role), GW036 (no silence of this number is in force).';

@@ -12,19 +12,13 @@ PARALLEL RESTRICTED
 ROWS 100
 SET search_path = pg_catalog, pg_temp
 AS $backtest$
--- The alerts that a rule would have made of the past, with any settings. Writes nothing.
--- Takes the invariant, the time (the last 30 days) and the settings that differ from the declared ones.
--- Returns the alerts, oldest first: from when to when, through which branches, about how many of how many subjects, and how
--- many messages each would have sent to a channel. Exempt subjects are those that are exempt now.
--- Raises GW001, GW007 and GW020 (the invariant), GW037 (the settings), GW038 and GW039 (cannot be replayed),
--- GW029 (the time).
+-- Every moment that a replay computes from the given ones must be a valid timestamp.
 DECLARE
     end_at   constant timestamptz := coalesce(to_time, ghostwatch._clock());
     begin_at timestamptz;
 BEGIN
     PERFORM ghostwatch._require_runnable(contract);
 
-    -- Every moment that a replay computes from these is then a valid timestamp.
     IF NOT end_at BETWEEN '0001-02-01 00:00+00' AND '9999-12-31 00:00+00' THEN
         begin_at := from_time;
     ELSE
@@ -53,5 +47,5 @@ $backtest$;
 COMMENT ON FUNCTION ghostwatch.backtest(text, text, timestamptz, timestamptz, jsonb) IS
 'The alerts that a rule would have made in the past (by default the last 30 days), with any of the settings of declare_invariant() changed:
 SELECT * FROM ghostwatch.backtest(''onboarding'', ''first_meme'', settings => ''{"rule": "drift"}'').
-It reads the application''s own rows where related_at_column is declared, otherwise what checks have counted. violations, due: subjects from the change-point to the end of the alert; messages: to one channel, none acknowledged.
-Raises GW001 (no such contract), GW007 (no such invariant), GW020 (belongs to another role), GW037 (settings), GW038 (a deadline that was not counted by), GW039 (too many subjects), GW029 (invalid time).';
+It reads the application''s own rows where related_at_column is declared, otherwise the recorded counts. violations, due: subjects from the change-point to the end of the alert; exempt are those that are exempt now. messages: to one channel, none acknowledged. Writes nothing.
+Raises GW001 (no such contract), GW007 (no such invariant), GW020 (belongs to another role), GW029 (invalid time), GW037 (settings), GW038 (a deadline for which nothing was counted), GW039 (too many subjects).';

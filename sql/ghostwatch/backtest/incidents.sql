@@ -10,21 +10,20 @@ PARALLEL SAFE
 ROWS 100
 SET search_path = pg_catalog, pg_temp
 AS $_incidents$
--- The life that alerts would have had, and how many messages it would have taken to tell it.
--- Takes when something was wrong, how long calm must last, and the end of the replay.
+-- Nobody acknowledges anything in a replay.
 DECLARE
-    reopen_within   constant interval := ghostwatch._setting('reopen_within')::interval;
+    reopen_within constant interval := ghostwatch._setting('reopen_within')::interval;
     repeat_interval constant interval := ghostwatch._setting('repeat_interval')::interval;
-    firing   ghostwatch._firing;
+    firing ghostwatch._firing;
     incident ghostwatch._incident;
     severity text;
-    last_notified_at  timestamptz;
+    last_notified_at timestamptz;
 BEGIN
     FOR firing IN
         SELECT f.* FROM unnest(firings) AS f ORDER BY f.kind, f.begins_at
     LOOP
         IF incident.kind = firing.kind AND firing.begins_at <= incident.resolved_at + clear_for THEN
-            -- Not calm for long enough: it goes on, perhaps worse.
+            -- Not clear for long enough: it goes on, perhaps more severe.
             IF firing.severity = 'error' AND severity = 'warn' THEN
                 incident.messages := incident.messages + 1;
                 severity := 'error';
@@ -51,7 +50,7 @@ BEGIN
         END IF;
         incident.resolved_at := coalesce(firing.ends_at, 'infinity');
 
-        -- Nobody acknowledges anything in a replay. What is due to be repeated while all is calm waits until it is not.
+        -- A repetition that is due while nothing is wrong waits until something is.
         WHILE last_notified_at + repeat_interval < incident.resolved_at AND last_notified_at + repeat_interval <= end_at LOOP
             last_notified_at := greatest(last_notified_at + repeat_interval, firing.begins_at);
             incident.messages := incident.messages + 1;
@@ -71,4 +70,5 @@ END
 $_incidents$;
 
 COMMENT ON FUNCTION ghostwatch._incidents(ghostwatch._firing[], interval, timestamptz) IS
-'The life that alerts would have had under the settings resolve_after, reopen_within and repeat_interval, with the number of messages.';
+'The life that alerts would have had under the settings reopen_within and repeat_interval, with the number of messages.
+clear_for: how long nothing must be wrong before an alert resolves; end_at: the end of the replay.';

@@ -10,9 +10,7 @@ PARALLEL RESTRICTED
 ROWS 100
 SET search_path = pg_catalog, pg_temp
 AS $_replay$
--- The alerts that an invariant would have made in a stretch of time.
--- Takes the invariant with the settings to replay, and the time. Returns the alerts, oldest first.
--- Raises GW038 and GW039.
+-- Each alert is about the subjects born from its change-point on, and is attributed as a live one is.
 -- The name of a rule is one that was checked: @plpgsql_check_options: security_warnings = false
 DECLARE
     deadline  constant interval := coalesce(rule.warn_after, rule.error_after);
@@ -36,7 +34,6 @@ BEGIN
         ) AS i
     );
 
-    -- Each alert is about the subjects born from its change-point on, and is attributed as a live one is.
     RETURN QUERY
     WITH incident AS (
         SELECT i.*, row_number() OVER (ORDER BY i.since) AS number
@@ -47,16 +44,16 @@ BEGIN
         SELECT
             t.born_at,
             t.branch_family,
-            t.came_at > t.born_at + deadline AS is_ghost,
+            t.came_at > t.born_at + deadline AS violated,
             width_bucket(t.born_at, (SELECT array_agg(i.since ORDER BY i.since) FROM incident AS i)) AS number
         FROM ROWS FROM (unnest(trials.born_at), unnest(trials.came_at), unnest(trials.branch_families)) AS t (born_at, came_at, branch_family)
     ),
-    usual AS (
-        SELECT count(*) FILTER (WHERE t.is_ghost)::double precision / nullif(count(*), 0) AS rate
+    overall AS (
+        SELECT count(*) FILTER (WHERE t.violated)::double precision / nullif(count(*), 0) AS rate
         FROM trial AS t
     ),
     family AS (
-        SELECT i.number, t.branch_family, count(*) AS due, count(*) FILTER (WHERE t.is_ghost) AS violations
+        SELECT i.number, t.branch_family, count(*) AS due, count(*) FILTER (WHERE t.violated) AS violations
         FROM incident AS i
         INNER JOIN trial AS t
             ON t.number = i.number
@@ -70,7 +67,7 @@ BEGIN
             f.violations,
             (
                 SELECT string_agg(a.branch_family, ', ' ORDER BY a.excess DESC)
-                FROM ghostwatch._attribute(f.families, f.family_due, f.family_violations, (SELECT u.rate FROM usual AS u)) AS a
+                FROM ghostwatch._attribute(f.families, f.family_due, f.family_violations, (SELECT u.rate FROM overall AS u)) AS a
                 WHERE a.named
             ) AS branch
         FROM (
@@ -99,4 +96,4 @@ END
 $_replay$;
 
 COMMENT ON FUNCTION ghostwatch._replay(ghostwatch.invariant, timestamptz, timestamptz) IS
-'The alerts that an invariant, with the settings given, would have made in a stretch of time. Raises GW038, GW039.';
+'The alerts that an invariant, with the settings given, would have made between two moments, oldest first. Raises GW038, GW039.';

@@ -9,8 +9,7 @@ STABLE
 PARALLEL RESTRICTED
 SET search_path = pg_catalog, pg_temp
 AS $_replay_total$
-    -- What a rule would have made of a stretch of time, in a few words.
-    -- Takes the invariant with the settings to replay, and the time. Raises GW038 and GW039.
+    -- For the doctor, which recommends a rule with figures.
     SELECT format(
         '%s, %s, firing %s %% of the time',
         ghostwatch._pluralize(count(*), 'alert'),
@@ -21,4 +20,4 @@ AS $_replay_total$
 $_replay_total$;
 
 COMMENT ON FUNCTION ghostwatch._replay_total(ghostwatch.invariant, timestamptz, timestamptz) IS
-'What a rule would have made of a stretch of time, in a few words. Raises GW038, GW039.';
+'What a rule would have made of the time between two moments, in a few words. Raises GW038, GW039.';

@@ -8,9 +8,7 @@ STABLE
 PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $_replayed_rule$
--- An invariant as it would be with other settings.
--- Takes the invariant and the settings that differ, named as declare_invariant() names them.
--- Raises GW037 for a setting that does not exist, cannot be read, or is out of its range.
+-- The settings are named as declare_invariant() names them.
 DECLARE
     known constant text[] := ghostwatch._rule_settings();
     rule    ghostwatch.invariant;

@@ -8,8 +8,7 @@ STABLE
 PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $_column_type$
--- The type of a column, as it is written in a cast.
--- Raises GW002 when the relation is gone or is no table, GW003 when it has no such column.
+-- Names the table and its columns in the message: a query on a dropped table would report only a number.
 DECLARE
     relation_kind "char" := (SELECT c.relkind FROM pg_class AS c WHERE c.oid = relation);
     column_type text;
@@ -34,7 +33,7 @@ BEGIN
             USING ERRCODE = 'GW002',
                   DETAIL = CASE WHEN relation_kind IS NULL
                                 THEN 'There is no such relation in this database.'
-                                ELSE 'Only tables, partitioned tables, foreign tables and views have rows to watch.' END,
+                                ELSE 'Only tables, partitioned tables, foreign tables and views have rows.' END,
                   HINT = 'Name an existing table; SELECT oid::regclass FROM pg_class WHERE relkind IN (''r'', ''p'') lists them.';
     END IF;
 

@@ -9,7 +9,7 @@ PARALLEL SAFE
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $_contract_id$
--- The id of a contract that must exist. Raises GW001.
+-- The message names the contracts that exist.
 DECLARE
     found_id integer := (SELECT c.contract_id FROM ghostwatch.contract AS c WHERE c.name = contract);
     names text;

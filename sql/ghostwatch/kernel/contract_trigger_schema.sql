@@ -8,7 +8,7 @@ STABLE
 PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $_contract_trigger_schema$
-    -- Where the function of a contract's trigger stands, wherever its table was moved since; NULL where there is none.
+    -- The table, and the function with it, may have been moved to another schema.
     SELECT n.nspname
     FROM pg_proc AS p
     INNER JOIN pg_namespace AS n

@@ -9,8 +9,8 @@ VOLATILE
 PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $_execute_locking$
--- While a statement waits for a lock on a busy table, everybody who comes later waits behind it.
--- So each attempt waits for a moment only, and lets the others pass before the next one.
+-- While a statement waits for a lock on a busy table, all later statements wait behind it. So each attempt waits only
+-- for a short time, and lets the others pass before the next one.
 -- The statement is built by ghostwatch from catalog names: @plpgsql_check_options: security_warnings = false
 DECLARE
     attempts constant integer := ghostwatch._setting('lock_attempts')::integer;

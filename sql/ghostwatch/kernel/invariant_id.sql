@@ -10,7 +10,7 @@ PARALLEL SAFE
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $_invariant_id$
--- The id of an invariant that must exist. Raises GW001 and GW007.
+-- The message names the invariants that exist.
 DECLARE
     its_contract_id integer := ghostwatch._contract_id(contract);
     found_id integer;

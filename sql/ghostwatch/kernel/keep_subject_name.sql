@@ -5,7 +5,7 @@ VOLATILE
 PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $_keep_subject_name$
--- A regclass follows renames, but after DROP TABLE it is a number that tells nobody anything.
+-- A regclass follows renames, but after DROP TABLE it is only a number.
 BEGIN
     NEW.subject_name := coalesce((SELECT r.oid::regclass::text FROM pg_class AS r WHERE r.oid = NEW.subject), NEW.subject_name);
     RETURN NEW;

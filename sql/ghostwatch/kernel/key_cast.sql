@@ -10,7 +10,7 @@ STABLE
 PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $_key_cast$
--- What to write behind the subject's key to compare it with a related key: logs and queues often keep keys of any type as text.
+-- Logs and queues often keep keys of any type as text.
 SELECT CASE
     WHEN ghostwatch._column_type(related, related_key_column) IN ('text', 'character varying')
      AND ghostwatch._column_type(subject, key_column) NOT IN ('text', 'character varying')
@@ -20,4 +20,4 @@ END
 $_key_cast$;
 
 COMMENT ON FUNCTION ghostwatch._key_cast(regclass, name, regclass, name) IS
-'The cast, if any, that makes a subject''s key comparable with a related key that is kept as text.';
+'The cast, if any, to write behind a subject''s key so that it is comparable with a related key of type text.';

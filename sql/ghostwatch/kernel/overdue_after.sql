@@ -5,10 +5,9 @@ STABLE
 PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $_overdue_after$
-    -- How long check runs may be silent before they count as stopped: three periods, and half a minute at least,
-    -- so that one slow run among runs every second is no news.
+    -- Three periods, and at least half a minute, so that one slow run among runs every second is no alarm.
     SELECT greatest(3 * ghostwatch._setting('check_period')::interval, '30 seconds'::interval)
 $_overdue_after$;
 
 COMMENT ON FUNCTION ghostwatch._overdue_after() IS
-'How long check runs may be silent before they count as stopped.';
+'How long no check may succeed before the checks count as stopped.';

@@ -9,4 +9,4 @@ PARALLEL SAFE
 RETURN format('%s %s', count, CASE WHEN count = 1 THEN noun ELSE noun || 's' END);
 
 COMMENT ON FUNCTION ghostwatch._pluralize(bigint, text) IS
-'So many of something, in English: 1 alert, 2 alerts.';
+'A number and a noun in English: 1 alert, 2 alerts.';

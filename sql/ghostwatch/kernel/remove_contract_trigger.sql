@@ -8,8 +8,8 @@ VOLATILE
 PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $_remove_contract_trigger$
--- Through the function, which is the contract owner's: dropping a trigger by itself takes the owner of the table.
--- The lock excludes everybody from the table, if only for a moment.
+-- Through the function, which the contract's owner owns: only the owner of the table may drop a trigger itself. The lock excludes
+-- all others from the table for a moment.
 DECLARE
     function_schema constant name := ghostwatch._contract_trigger_schema(contract_id, trigger_name);
     relation regclass;
@@ -28,7 +28,7 @@ BEGIN
     PERFORM ghostwatch._execute_locking(
         relation,
         'AccessExclusiveLock',
-        -- That the triggers go with the function is what is wanted, and no news.
+        -- A notice that the triggers are dropped with the function would only distract.
         format(
             'SET LOCAL client_min_messages = warning; DROP FUNCTION %I.%I() CASCADE; SET LOCAL client_min_messages = %s',
             function_schema, trigger_name, current_setting('client_min_messages')

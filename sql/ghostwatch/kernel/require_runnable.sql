@@ -10,8 +10,7 @@ PARALLEL SAFE
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $_require_runnable$
--- Refuses to check one contract that belongs to another role: its expressions were written by that role.
--- Raises GW001 and GW020.
+-- The expressions of a contract were written by its owner, and run only with the rights of that role.
 DECLARE
     its_contract_id integer;
     its_owner regrole;

@@ -9,9 +9,7 @@ PARALLEL UNSAFE
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $reset_setting$
--- Gives a setting its default value again.
--- Takes the setting's name.
--- Raises GW050 for a name that is no setting.
+-- Operators have no rights on the table of changed settings.
 BEGIN
     PERFORM ghostwatch._setting(reset_setting.name);
 

@@ -10,9 +10,7 @@ PARALLEL UNSAFE
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $set_setting$
--- Changes a setting for every check run and sidecar of this database, from their next look at it.
--- Takes the setting's name and its new value, written as the type of the setting reads it.
--- Raises GW050 for a name that is no setting, GW051 for a value that is malformed or out of range.
+-- Check runs and sidecars read the new value when they next need it.
 DECLARE
     setting      record;
     out_of_range boolean;
@@ -25,7 +23,7 @@ BEGIN
     FROM ghostwatch._setting_defaults() AS d
     WHERE d.name = set_setting.name;
 
-    -- The type itself says what it can read, so that what is stored can always be cast back.
+    -- The type's own input function decides, so that what is stored can always be cast back.
     BEGIN
         EXECUTE format('SELECT $1::%1$s NOT BETWEEN coalesce($2::%1$s, $1::%1$s) AND coalesce($3::%1$s, $1::%1$s)', setting.value_type)
         INTO out_of_range

@@ -5,12 +5,9 @@ RETURNS text
 LANGUAGE plpgsql
 STABLE
 PARALLEL SAFE
--- One path whoever asks, so that a session plans this once.
 SET search_path = pg_catalog, pg_temp
 AS $_setting$
--- The value of a setting in force.
--- Takes the setting's name; returns its value as text, to be cast to the setting's type.
--- Raises GW050 for a name that is no setting.
+-- A function with its own search path is planned once in a session, whoever calls it.
 DECLARE
     setting_value text;
 BEGIN

@@ -13,9 +13,7 @@ PARALLEL SAFE
 ROWS 20
 SET search_path = pg_catalog, pg_temp
 AS $_setting_defaults$
-    -- Every setting that exists, in the order in which it is shown.
-    -- Returns its type, its default, and the smallest and the greatest value that make sense (NULL where there is none).
-    -- A thousand years is for ever: there still is a time so long ago.
+    -- A thousand years stands for no limit: such a moment is still a valid timestamp.
     VALUES
         ('paused', 'boolean'::regtype, 'false', NULL, NULL,
             'While true, check runs do nothing. Changed by ghostwatch.pause() and ghostwatch.resume().'),
@@ -24,7 +22,7 @@ AS $_setting_defaults$
         ('batch_size', 'integer', '10000', '1', NULL,
             'How many subjects a check judges in one statement, and how many old rows of a table a run removes.'),
         ('run_budget', 'interval', '45 seconds', '1 second', '1000 years',
-            'A check run begins no further check after this time; the next run goes on where it stopped.'),
+            'A check run starts no further check after this time; the next run continues.'),
         ('lock_wait', 'interval', '5 seconds', '1 millisecond', '1 hour',
             'How long a check waits for a lock on a table before it gives up until the next run.'),
         ('lock_timeout', 'interval', '200 milliseconds', '1 millisecond', '1 hour',
@@ -34,13 +32,13 @@ AS $_setting_defaults$
         ('update_interval', 'interval', '1 minute', '0', '1000 years',
             'A message in the chat is edited at most this often.'),
         ('repeat_interval', 'interval', '4 hours', '1 second', '1000 years',
-            'An alert that goes on firing and that nobody acknowledged is told again this often.'),
+            'An alert that keeps firing and is not acknowledged is repeated this often.'),
         ('resolve_after', 'interval', '5 minutes', '0', '1000 years',
-            'An alert resolves after it was quiet for this long.'),
+            'An alert of the rule threshold resolves after nothing was wrong for this long.'),
         ('reopen_within', 'interval', '30 minutes', '0', '1000 years',
-            'An alert that comes back this soon after it was resolved continues the same incident.'),
+            'An alert that fires again this soon after it was resolved continues the same incident.'),
         ('event_interval', 'interval', '15 seconds', '0', '1000 years',
-            'Events that come sooner after the last message about events are gathered into the next one.'),
+            'Events that occur sooner after the last message about events are collected in the next one.'),
         ('chat_interval', 'interval', '1 second', '0', '1000 years',
             'Two messages to one chat are at least this far apart.'),
         ('group_messages_per_minute', 'integer', '20', '1', NULL,
@@ -60,8 +58,8 @@ AS $_setting_defaults$
         ('keep_alerts', 'interval', '1 year', '1 day', '1000 years',
             'How long alerts are kept after they were resolved, and silences after they ended.'),
         ('keep_sidecars', 'interval', '1 day', '5 minutes', '1000 years',
-            'How long a sidecar that is no longer seen stays in the list.')
+            'How long a sidecar that reports no longer stays in the list.')
 $_setting_defaults$;
 
 COMMENT ON FUNCTION ghostwatch._setting_defaults() IS
-'Every setting that exists, with its type, default, smallest and greatest value.';
+'Every setting, in the order in which the settings are shown, with its type, default, minimum and maximum (NULL: none).';

@@ -9,7 +9,7 @@ PARALLEL UNSAFE
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $_take_task$
--- Never waits: whoever finds the row locked has nothing to do.
+-- Never waits: if the row is locked, another session performs the task.
 BEGIN
     PERFORM
     FROM ghostwatch.exclusive_task AS t

@@ -5,8 +5,8 @@ VOLATILE
 PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $_wake_sidecars$
--- Called where a row enters the outbox, so that no caller has to report that it did. Never called in the transaction
--- of a signup: commits that notify wait for each other. PostgreSQL removes duplicates within a transaction.
+-- Called where a row enters the outbox, so that no caller has to report that it did. Never called in the transaction of a signup:
+-- commits that notify wait for each other. PostgreSQL removes duplicates within a transaction.
 BEGIN
     PERFORM pg_notify('ghostwatch', '');
 

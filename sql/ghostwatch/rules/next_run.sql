@@ -6,7 +6,7 @@ LANGUAGE sql
 STABLE
 PARALLEL SAFE
 BEGIN ATOMIC
-    -- The first check run that sees what has been true from a moment on, with runs on every full minute.
+    -- Replays assume a check run on every full minute.
     SELECT CASE
         WHEN isfinite(moment) THEN date_trunc('minute', moment - '1 microsecond'::interval) + '1 minute'::interval
         ELSE moment

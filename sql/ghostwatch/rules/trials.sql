@@ -5,4 +5,4 @@ CREATE TYPE ghostwatch._trials AS (
 );
 
 COMMENT ON TYPE ghostwatch._trials IS
-'Subjects of the past, to replay a rule over.';
+'Subjects of the past, over which a rule is replayed.';

@@ -8,7 +8,7 @@ STABLE
 PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $_in_maintenance$
-    -- The alert that checks have stopped belongs to no invariant: it waits where every contract is covered.
+    -- The alert that checks have stopped belongs to no invariant: it waits only where every contract is covered.
     SELECT EXISTS (
         SELECT
         FROM ghostwatch.maintenance AS m

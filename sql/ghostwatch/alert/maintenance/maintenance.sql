@@ -11,8 +11,8 @@ PARALLEL UNSAFE
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $maintenance$
--- Detection goes on, so nobody is missed; only what would be told waits for the end of the window. It ends by itself:
--- a deploy script that fails must not leave the alerts off.
+-- Detection goes on, so no subject is missed; only alerts wait for the end of the window. It ends by itself: a deploy script that
+-- fails must not leave the alerts off.
 DECLARE
     as_of constant timestamptz := ghostwatch._clock();
     new_end timestamptz;
@@ -21,7 +21,7 @@ BEGIN
         RAISE EXCEPTION 'a maintenance window needs a duration of at most 7 days and a comment'
         USING
             ERRCODE = 'GW059',
-            DETAIL = format('Given are the duration %s and the comment %s.', coalesce(duration::text, 'NULL'), quote_nullable(comment)),
+            DETAIL = format('The duration given is %s, the comment %s.', coalesce(duration::text, 'NULL'), quote_nullable(comment)),
             HINT = 'SELECT ghostwatch.maintenance(''20 minutes'', ''release 2026-12-01'');';
     END IF;
 
@@ -46,5 +46,5 @@ END
 $maintenance$;
 
 COMMENT ON FUNCTION ghostwatch.maintenance(interval, text, uuid) IS
-'Opens a deploy window for the contracts of this role (and of roles of which it is a member), or moves its end: violations are recorded, alerts wait; returns when it ends.
-At the end, one message says what was found. Raises GW059 (no duration, more than 7 days, or no comment).';
+'Opens a maintenance window for the contracts of this role (and of roles of which it is a member), or moves its end: violations are recorded, alerts wait. Returns when it ends.
+At the end, one message summarizes what was found. Raises GW059 (no duration, more than 7 days, or no comment).';

@@ -9,8 +9,8 @@ PARALLEL UNSAFE
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $_summarize_maintenance$
--- Waits until every covered invariant was checked after the end of the window, or three periods have passed: the
--- alerts that those checks open are told by the summary.
+-- Waits until every covered invariant was checked after the end of the window, or three periods have passed: the summary covers
+-- the alerts that those checks open.
 DECLARE
     past ghostwatch.maintenance;
     covered text[];

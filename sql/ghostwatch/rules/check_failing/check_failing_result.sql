@@ -8,11 +8,9 @@ STABLE
 PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $_check_failing_result$
-    -- Something is wrong while an invariant's check itself fails: a warning at first, and an error once it
-    -- was blind for three periods.
-    -- Takes an invariant and the time of the run; returns the result.
+    -- A warning at first, and an error once nothing was checked for three periods.
     SELECT
-        -- Who waits for a lock waits for somebody's migration most of the time, which is told only if it lasts.
+        -- A check that waits for a lock usually waits for a migration, which is worth an alert only if it lasts.
         p.failing_since IS NOT NULL
         AND (
             p.last_error_state <> '55P03'
@@ -31,7 +29,7 @@ AS $_check_failing_result$
             'last_error', p.last_error,
             'last_error_state', p.last_error_state
         ),
-        -- One check that succeeds is proof enough.
+        -- One check that succeeds is enough.
         '0'::interval
     FROM ghostwatch.check_progress AS p
     WHERE p.invariant_id = _check_failing_result.invariant_id

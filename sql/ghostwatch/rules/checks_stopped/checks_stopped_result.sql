@@ -7,7 +7,7 @@ STABLE
 PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $_checks_stopped_result$
-    -- The evidence names the contracts concerned where there are others whose checks succeed.
+    -- The evidence names the contracts concerned where the checks of others succeed.
     SELECT
         coalesce(bool_or(s.stopped), false),
         'error',
@@ -23,8 +23,8 @@ AS $_checks_stopped_result$
                 THEN jsonb_build_object('contracts', jsonb_agg(s.contract ORDER BY s.contract) FILTER (WHERE s.stopped))
             ELSE '{}'
         END,
-        -- Over when the checks are back and have looked at all that happened meanwhile; a backlog that takes
-        -- longer must not keep other alerts waiting for the outage summary.
+        -- Over when the checks are back and have processed the backlog; one that takes longer must not keep other
+        -- alerts waiting for the outage summary.
         CASE
             WHEN EXISTS (
                 SELECT FROM ghostwatch.check_progress AS p

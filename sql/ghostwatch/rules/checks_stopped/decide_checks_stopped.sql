@@ -7,13 +7,11 @@ VOLATILE
 PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $_decide_checks_stopped$
--- Decides whether the checks have stopped, or are back: asked by the sidecars, and at both ends of every run,
--- so that an outage of everything at once is noticed as well.
--- Takes the time.
+-- Called by the sidecars, and at both ends of every run, so that an outage of everything at once is noticed as well.
 DECLARE
     result constant ghostwatch._rule_result := ghostwatch._checks_stopped_result(as_of);
 BEGIN
-    -- A pause is wanted. And where somebody else is deciding this very thing, one of us is enough.
+    -- A pause is intended. And where another session decides this, there is nothing left to do.
     IF ghostwatch._setting('paused')::boolean
         OR ghostwatch._in_maintenance(NULL, as_of)
         OR NOT ghostwatch._take_task('decide checks_stopped')
@@ -32,4 +30,4 @@ END
 $_decide_checks_stopped$;
 
 COMMENT ON FUNCTION ghostwatch._decide_checks_stopped(timestamptz) IS
-'Decides whether the checks have stopped, or are back.';
+'Decides whether the checks have stopped, or run again.';

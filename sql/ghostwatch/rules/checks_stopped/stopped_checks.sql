@@ -12,8 +12,8 @@ PARALLEL SAFE
 ROWS 10
 SET search_path = pg_catalog, pg_temp
 AS $_stopped_checks$
-    -- Every invariant counts by itself: a run judges only the contracts of its own role, so that the success of one
-    -- role's runs says nothing about those of another. Only successes count, whatever the scheduler reports.
+    -- A run checks only the contracts of its own role, so the success of one role's runs says nothing about those of another. Only
+    -- successes count, whatever the scheduler reports.
     SELECT
         c.name,
         max(p.last_success_at),
@@ -21,7 +21,7 @@ AS $_stopped_checks$
             CASE
                 -- A check that fails does run, and has an alert of its own.
                 WHEN p.failing_since IS NOT NULL THEN greatest(p.last_success_at, p.last_attempt_at)
-                -- Before the first success nobody can expect one.
+                -- Before the first success there is nothing to compare with.
                 ELSE p.last_success_at
             END < as_of - ghostwatch._overdue_after(),
             false

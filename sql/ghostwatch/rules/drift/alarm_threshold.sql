@@ -10,11 +10,10 @@ IMMUTABLE
 STRICT
 PARALLEL SAFE
 BEGIN ATOMIC
-    -- How high a statistic must climb for an alarm: by chance, one trial in e^h begins such a climb.
-    -- Takes how many streams are watched with how many detectors each, their volume, and the accepted days per false alarm.
-    -- Returns the threshold h in nats. One trial an hour is assumed at least, so that a trickle does not lower it to nothing.
+    -- By chance, one trial in e^h starts a climb to h. At least one trial an hour is assumed, so that few signups do not lower the threshold
+    -- to nothing.
     SELECT ln(streams * detectors * greatest(trials_per_day, 24) * days_per_false_alarm);
 END;
 
 COMMENT ON FUNCTION ghostwatch._alarm_threshold(integer, integer, double precision, double precision) IS
-'The threshold h of a CUSUM, in nats, that keeps false alarms to one in so many days over all streams and detectors.';
+'The threshold h of a CUSUM, in nats, that allows one false alarm in days_per_false_alarm days over all streams, each seen by so many detectors.';

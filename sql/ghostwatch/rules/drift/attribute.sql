@@ -18,10 +18,7 @@ PARALLEL SAFE
 ROWS 10
 SET search_path = pg_catalog, pg_temp
 AS $_attribute$
-    -- Which door the violations came through.
-    -- Takes per branch family the trials since the change-point and how many are in violation, and the usual rate.
-    -- Returns, the largest excess first: how many more than usual, the chance that a family fares so badly if it is like
-    -- the others (after Holm; NULL where it or the others have fewer than five trials), and whether that makes the family worth naming.
+    -- The rate of the others is only known as well as their counts say, so the test is a beta-binomial one.
     WITH family AS (
         SELECT
             f.branch_family,
@@ -34,7 +31,7 @@ AS $_attribute$
             unnest(_attribute.branch_families), unnest(_attribute.due), unnest(_attribute.violations)
         ) AS f (branch_family, trials, violated)
     ),
-    -- The others' rate is only known as well as their counts tell it, starting from no knowledge at all.
+    -- The prior of the others' rate is uniform.
     tested AS (
         SELECT
             array_agg(f.branch_family ORDER BY f.branch_family) AS branch_families,
@@ -53,7 +50,7 @@ AS $_attribute$
         f.violated,
         f.excess,
         c.p,
-        -- Strict, as the trials were not chosen by chance: something has just alarmed.
+        -- Strict, as the trials are not a random sample: something has just alarmed.
         coalesce(c.p < 0.001 AND f.excess > 0 AND f.excess >= 0.25 * sum(f.excess) OVER (), false)
     FROM family AS f
     LEFT JOIN LATERAL (
@@ -63,4 +60,5 @@ AS $_attribute$
 $_attribute$;
 
 COMMENT ON FUNCTION ghostwatch._attribute(text[], bigint[], bigint[], double precision) IS
-'Which branch families carry more violations than usual and than the others: excess, corrected chance, and whether to name them.';
+'Which branch families have more violations than baseline_rate gives and than the others have, the largest excess first.
+excess: violations above the expected number. p: the probability that a family like the others has so many, after Holm (NULL where it or the others have fewer than five trials). named: whether messages name the family.';

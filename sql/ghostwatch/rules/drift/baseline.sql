@@ -10,16 +10,14 @@ IMMUTABLE
 PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $_baseline$
--- What is usual, from what was counted.
--- Takes the invariant's settings, the counts, and the stretch of time that they are of.
--- Returns a baseline without a version.
+-- A prior stands in for missing history: a baseline of nothing but a few trials would follow chance.
 DECLARE
-    prior_weight constant double precision := 100.0::double precision;  -- trials that the declared rate, or the other branches', is worth
+    prior_weight constant double precision := 100.0::double precision;  -- how many trials the declared rate, or that of the other branches, counts for
     lowest_rate  constant double precision := 0.005::double precision;
-    highest_rate constant double precision := 0.9::double precision;  -- leaves the detectors something to look for
+    highest_rate constant double precision := 0.9::double precision;  -- leaves room for an alternative rate
     baseline ghostwatch.drift_baseline;
-    arrived  bigint;
-    days     double precision;
+    arrived bigint;
+    days double precision;
 BEGIN
     SELECT
         coalesce(sum(h.arrived), 0)::bigint,
@@ -40,10 +38,10 @@ BEGIN
         ghostwatch._wilson_upper(baseline.violations + prior_weight * rule.expected_rate, baseline.due + prior_weight)));
     baseline.signups_per_day := arrived / days;
 
-    -- Two streams: all trials, and the branch families, which share them out among themselves. Two detectors at most see each.
+    -- Two streams: all trials, and the same trials divided among the branch families. At most two detectors see each.
     baseline.threshold := ghostwatch._alarm_threshold(2, 2, baseline.signups_per_day, rule.days_per_false_alarm);
 
-    -- Hours differ by chance too; what counts is how much more they do (by two standard errors of such a variance).
+    -- Only what exceeds chance counts: two standard errors of the variance are subtracted.
     baseline.hour_deviation := coalesce((
         SELECT sqrt(greatest(0,
             sum(h.due * (h.violations / h.due - average.rate) ^ 2) / sum(h.due)
@@ -59,7 +57,7 @@ BEGIN
         GROUP BY average.rate
     ), 0);
 
-    -- The worst hour of the day, drawn towards the average as far as its own count is uncertain.
+    -- The worst hour of the day, shrunk towards the average as far as its own count is uncertain.
     baseline.worst_hour_excess := coalesce((
         SELECT max((h.violations / h.due - average.rate) * baseline.hour_deviation ^ 2
             / (baseline.hour_deviation ^ 2 + average.rate * (1 - average.rate) / h.due))
@@ -73,7 +71,7 @@ BEGIN
         WHERE baseline.hour_deviation > 0
     ), 0);
 
-    -- An hour of the day that was seen seldom is taken to be half like the average hour.
+    -- Each hour of the day gets one day of the average hour as a prior.
     SELECT array_agg(
         (coalesce(h.arrived, 0) + baseline.signups_per_day / 24) / (days + 1)
         ORDER BY hour_of_day
@@ -86,7 +84,7 @@ BEGIN
         GROUP BY 1
     ) AS h USING (hour_of_day);
 
-    -- A branch is measured by all the others: one that was broken from its first day would excuse itself.
+    -- A branch is compared with all the others: a branch that was broken from its first day would be its own excuse.
     -- Its own history counts where it is worse, but only up to half the ceiling.
     SELECT coalesce(array_agg(
         ROW(
@@ -125,4 +123,4 @@ END
 $_baseline$;
 
 COMMENT ON FUNCTION ghostwatch._baseline(ghostwatch.invariant, ghostwatch._hour_count[], timestamptz, timestamptz) IS
-'What is usual for an invariant, from counts per hour and branch family: a baseline without a version.';
+'The baseline of an invariant, without a version, from counts per hour and branch family between two moments.';

@@ -10,10 +10,8 @@ IMMUTABLE
 PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $_baseline_is_due$
-    -- Whether what is usual should be counted anew.
-    -- Takes the latest baseline (NULL if there is none), the detectors, the settings and the time.
-    -- What may be a change must not become what is usual: frozen while a detector is raised or half on its way.
-    -- Otherwise once a day, sooner while there is little to go by, and at once when the settings have changed.
+    -- A possible change must not become part of the baseline: it is kept while a detector is raised or has climbed halfway.
+    -- Otherwise it is computed once a day, sooner while there is little history, and at once when the settings have changed.
     SELECT
         (latest).version IS NULL
         OR (
@@ -29,4 +27,4 @@ AS $_baseline_is_due$
 $_baseline_is_due$;
 
 COMMENT ON FUNCTION ghostwatch._baseline_is_due(ghostwatch.drift_baseline, ghostwatch.drift_detector[], ghostwatch.invariant, timestamptz) IS
-'Whether the baseline of the rule drift should be made anew.';
+'Whether the baseline of the rule drift should be computed again. latest: NULL if there is none.';

@@ -11,9 +11,7 @@ STRICT
 PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $_beta_binomial_upper$
--- The chance of at least so many events among the trials, where their rate is known only as well as a beta distribution says.
--- Takes events 0 .. trials and the distribution's parameters, 1 or more each: one more than the events, and than the rest, that it rests on.
--- Returns the upper tail of the beta-binomial distribution, P(X >= events).
+-- Summed away from the mean, where the terms fall, so that small probabilities keep their digits.
 DECLARE
     above_the_mean constant boolean := events > trials * alpha / (alpha + beta);
     k         bigint := CASE WHEN above_the_mean THEN events ELSE events - 1 END;
@@ -32,7 +30,7 @@ BEGIN
         + ghostwatch._log_gamma(k + alpha) + ghostwatch._log_gamma(trials - k + beta) - ghostwatch._log_gamma(trials + alpha + beta)
         - ghostwatch._log_gamma(alpha) - ghostwatch._log_gamma(beta) + ghostwatch._log_gamma(alpha + beta);
 
-    -- The tail that does not hold the mean is summed away from it, until nothing that counts is left.
+    -- The tail that does not contain the mean is summed, until the terms are negligible.
     LOOP
         total := total + term;
         EXIT WHEN term < total * 1e-18 OR k = CASE WHEN above_the_mean THEN trials ELSE 0 END;
@@ -45,11 +43,12 @@ BEGIN
         END IF;
     END LOOP;
 
-    -- Below what a double can hold, the tail is nothing.
+    -- A tail too small for a double is 0.
     tail := CASE WHEN log_first + ln(total) < -700 THEN 0 ELSE least(exp(log_first + ln(total)), 1) END;
     RETURN CASE WHEN above_the_mean THEN tail ELSE 1 - tail END;
 END
 $_beta_binomial_upper$;
 
 COMMENT ON FUNCTION ghostwatch._beta_binomial_upper(bigint, bigint, double precision, double precision) IS
-'The upper tail P(X >= events) of the beta-binomial distribution over so many trials, with parameters alpha and beta (1 or more).';
+'The upper tail P(X >= events) of the beta-binomial distribution:
+the probability of at least so many events in so many trials whose rate has a beta distribution with the parameters alpha and beta (1 or more each).';

@@ -9,18 +9,15 @@ VOLATILE
 PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $_current_baseline$
--- The baseline in force, made anew where that is due.
--- Takes the invariant, whose check_progress row the caller has locked, the time of the run, and the moment before which
--- trials count as history: the birth of the first one that is yet to be scored.
--- Returns the baseline.
+-- The caller has locked the invariant's row of check_progress, so no other check computes a baseline meanwhile.
 DECLARE
     longest_history constant interval := '28 days'::interval;
-    kept_for        constant interval := ghostwatch._setting('keep_branch_minutes')::interval;
-    rule        ghostwatch.invariant;
-    latest      ghostwatch.drift_baseline;
-    baseline    ghostwatch.drift_baseline;
-    detectors        ghostwatch.drift_detector[] := ghostwatch._detectors(invariant_id);
-    start_at    timestamptz;
+    kept_for constant interval := ghostwatch._setting('keep_branch_minutes')::interval;
+    rule ghostwatch.invariant;
+    latest ghostwatch.drift_baseline;
+    baseline ghostwatch.drift_baseline;
+    detectors ghostwatch.drift_detector[] := ghostwatch._detectors(invariant_id);
+    start_at timestamptz;
 BEGIN
     SELECT i.* INTO STRICT rule
     FROM ghostwatch.invariant AS i
@@ -61,4 +58,4 @@ END
 $_current_baseline$;
 
 COMMENT ON FUNCTION ghostwatch._current_baseline(integer, timestamptz, timestamptz) IS
-'The baseline in force of an invariant under the rule drift, made anew where that is due.';
+'The baseline in force of an invariant under the rule drift, computed again where that is due. Trials born from history_until on are not part of it: they are yet to be scored.';

@@ -1,6 +1,6 @@
 CREATE FUNCTION ghostwatch._cusum(
     violated boolean[],
-    ghost_weight double precision,
+    violated_weight double precision,
     healthy_weight double precision,
     carried double precision,
     threshold double precision,
@@ -14,16 +14,13 @@ STRICT
 PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $_cusum$
-    -- The statistic S = max(0, S + weight), trial after trial, in closed form: the way walked so far less its lowest point.
-    -- Takes a batch of trials in order of birth, the weight of either outcome, S carried from the batch before, and the threshold.
-    -- Returns S at the end of the batch, or at the first trial where it reaches the threshold, whose place is alarm_at (from 1);
-    -- minimum_at is how many trials had passed when S last was 0, NULL if that was before the batch.
-    -- The way is a function of two exact counts, so that no rounding error adds up along it.
+    -- S = max(0, S + weight), trial after trial, in closed form: the sum of the weights so far less its minimum. The sum is a
+    -- function of two exact counts, so that no rounding errors add up.
     WITH walk AS (
         SELECT
             trial.place,
             carried + healthy_weight * trial.place
-            + (ghost_weight - healthy_weight) * count(*) FILTER (WHERE trial.violated) OVER so_far AS way
+            + (violated_weight - healthy_weight) * count(*) FILTER (WHERE trial.violated) OVER so_far AS total
         FROM unnest(_cusum.violated) WITH ORDINALITY AS trial (violated, place)
         WINDOW so_far AS (ORDER BY trial.place ROWS UNBOUNDED PRECEDING)
     ),
@@ -31,7 +28,7 @@ AS $_cusum$
     climb AS (
         SELECT
             walk.place,
-            walk.way - least(0, min(walk.way) OVER so_far) AS score
+            walk.total - least(0, min(walk.total) OVER so_far) AS score
         FROM walk
         WINDOW so_far AS (ORDER BY walk.place ROWS UNBOUNDED PRECEDING)
     ),
@@ -53,4 +50,5 @@ AS $_cusum$
 $_cusum$;
 
 COMMENT ON FUNCTION ghostwatch._cusum(boolean[], double precision, double precision, double precision, double precision) IS
-'A CUSUM over a batch of trials as one window query: its value at the end or at the first alarm, where that was, and where it last was 0.';
+'A CUSUM over a batch of trials in order of birth, as one query. carried: S at the end of the batch before.
+Returns S at the end, or at the first trial where it reaches the threshold; the place of that trial (alarm_at, from 1; NULL if none); and how many trials had passed when S last was 0 (minimum_at, NULL if that was before the batch).';

@@ -1,7 +1,7 @@
 CREATE FUNCTION ghostwatch._cusum_weights(
-    usual double precision,
+    baseline_rate double precision,
     alternative_rate double precision,
-    OUT ghost double precision,
+    OUT violated double precision,
     OUT healthy double precision,
     OUT tolerance double precision
 )
@@ -10,15 +10,13 @@ IMMUTABLE
 STRICT
 PARALLEL SAFE
 BEGIN ATOMIC
-    -- What one trial says about "the rate has moved from usual to alternative_rate": its log-likelihood ratio.
-    -- Takes two rates, 0 < usual < alternative_rate < 1.
-    -- Returns the weight of a trial in violation (above 0) and of a healthy one (below 0), in nats, and the tolerance:
-    -- the rate at which both balance, so that any lower rate stays quiet.
+    -- Log-likelihood ratios. At the tolerance both weights balance, so below it the statistic stays near 0.
     SELECT
-        ln(alternative_rate / usual),
-        ln((1 - alternative_rate) / (1 - usual)),
-        -ln((1 - alternative_rate) / (1 - usual)) / (ln(alternative_rate / usual) - ln((1 - alternative_rate) / (1 - usual)));
+        ln(alternative_rate / baseline_rate),
+        ln((1 - alternative_rate) / (1 - baseline_rate)),
+        -ln((1 - alternative_rate) / (1 - baseline_rate)) / (ln(alternative_rate / baseline_rate) - ln((1 - alternative_rate) / (1 - baseline_rate)));
 END;
 
 COMMENT ON FUNCTION ghostwatch._cusum_weights(double precision, double precision) IS
-'Weights of a violated and a healthy trial, in nats, when looking for a move from one rate to another, and the rate below which the detector stays quiet.';
+'Weights, in nats, of a trial in violation (above 0) and of a healthy one (below 0),
+for a test of baseline_rate against alternative_rate (0 < baseline_rate < alternative_rate < 1), and the tolerance: below this rate the test gives no alarm.';

@@ -5,7 +5,7 @@ VOLATILE
 PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $_drift_follows_invariant$
--- Another expected rate says that what was counted so far is not usual.
+-- With another expected rate, the counts so far are declared not to be usual.
 BEGIN
     PERFORM ghostwatch._restart_drift(
         NEW.invariant_id,

@@ -8,16 +8,15 @@ STABLE
 PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $_drift_result$
--- The rule "drift": something is wrong from the moment that a detector is raised until evidence lets all of them down.
--- Takes an invariant and the time of the run; returns the result.
+-- A detector that was raised and cleared by the same run, which caught up with a backlog, is reported as well.
 DECLARE
-    baseline   ghostwatch.drift_baseline;
-    detector        ghostwatch.drift_detector;
-    rates      record;
+    baseline ghostwatch.drift_baseline;
+    detector ghostwatch.drift_detector;
+    rates record;
     baseline_rate double precision;
-    since      timestamptz;
-    counted    record;
-    result  ghostwatch._rule_result;
+    since timestamptz;
+    counted record;
+    result ghostwatch._rule_result;
 BEGIN
     SELECT
         (count(*) FILTER (WHERE v.state = 'warn'))::integer,
@@ -27,7 +26,6 @@ BEGIN
     WHERE v.invariant_id = _drift_result.invariant_id AND v.closed_at IS NULL AND v.state <> 'exempt';
 
     -- The detectors that see all trials say more than those of a branch; among equals, the first to be raised.
-    -- One that was raised and let down by the same run, catching up, is told as well.
     SELECT a.*
     INTO detector
     FROM ghostwatch.drift_detector AS a
@@ -37,7 +35,7 @@ BEGIN
     ORDER BY a.branch_family <> '', a.raised_at, a.detector, a.raised_score DESC, a.branch_family
     LIMIT 1;
 
-    -- Calm is said by evidence, so that no quiet time need be waited for.
+    -- Recovery rests on evidence, so the alert need not stay clear for a while first.
     result.firing := detector.detector IS NOT NULL;
     result.clear_for := '0';
     IF NOT result.firing THEN
@@ -64,12 +62,12 @@ BEGIN
     );
     since := date_trunc('minute', detector.raised_since);
 
-    -- Counted from what checks wrote down, so that anybody can count again.
+    -- From the recorded counts, so that anybody can count again.
     SELECT
         jsonb_agg(jsonb_strip_nulls(jsonb_build_object(
             'family', f.branch_family, 'violations', f.violated, 'due', f.trials,
             'excess', round(f.excess::numeric, 1), 'p', f.p,
-            -- An alarm of a branch's own is about that branch, unless the others turn out to be as bad.
+            -- An alarm of a branch's own detector is about that branch, unless the others are as bad.
             'named', f.named OR (detector.detector = 'branch' AND f.branch_family = detector.branch_family AND coalesce(f.p < 0.001, true))
         ))) AS branches,
         sum(f.trials) FILTER (WHERE detector.branch_family IN ('', f.branch_family)) AS due,
@@ -94,12 +92,12 @@ BEGIN
         AND v.born_at >= detector.raised_since
         AND detector.branch_family IN ('', v.branch_family);
 
-    -- Nothing is counted any more where signups stopped so long ago that their minutes were pruned.
+    -- There are no counts where signups stopped so long ago that their minutes were pruned.
     result.branches := coalesce(counted.branches, '[]');
     result.evidence := jsonb_strip_nulls(jsonb_build_object(
         'rate', counted.violations::double precision / counted.due,
         'baseline_rate', baseline_rate,
-        -- Of all trials people want to know what the more sensitive detector lets pass.
+        -- Of all trials, the tolerance of the more sensitive detector is shown.
         'tolerance', CASE
             WHEN detector.detector = 'outage' THEN (ghostwatch._detector_rates(baseline, 'slow', '')).tolerance
             ELSE rates.tolerance
@@ -110,7 +108,7 @@ BEGIN
         'days_per_false_alarm', baseline.days_per_false_alarm,
         'detector', detector.detector,
         'family', nullif(detector.branch_family, ''),
-        'p0', rates.usual,
+        'p0', rates.baseline_rate,
         'p1', rates.alternative_rate,
         'h', baseline.threshold,
         's', detector.raised_score,
@@ -121,7 +119,7 @@ BEGIN
             'due', baseline.due,
             'violations', baseline.violations
         ),
-        -- Too little history of its own: then the rate that was declared is most of what is known.
+        -- With too little history, the baseline is mostly the declared rate.
         'expected_rate', CASE WHEN baseline.due < 100 THEN baseline.expected_rate END,
         'query', format(
             E'SELECT b.branch_family, sum(b.due) AS due, sum(b.violations) AS violations\n'
@@ -137,4 +135,4 @@ END
 $_drift_result$;
 
 COMMENT ON FUNCTION ghostwatch._drift_result(integer, timestamptz) IS
-'The rule "drift": something is wrong from an alarm of one of its detectors until the evidence says that the rate is usual again.';
+'The rule "drift": something is wrong from an alarm of one of its detectors until the evidence says that the rate is back to its baseline.';

@@ -8,8 +8,7 @@ STRICT
 PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $_holm$
-    -- Holm's correction: what each p-value is worth when the smallest of several is looked at.
-    -- Takes p-values in any order; returns the corrected ones in the same order.
+    -- The smallest of several p-values is small by chance more often than one alone.
     SELECT coalesce(array_agg(corrected.p ORDER BY corrected.place), '{}')
     FROM (
         SELECT

@@ -7,8 +7,7 @@ IMMUTABLE
 STRICT
 PARALLEL SAFE
 BEGIN ATOMIC
-    -- The logarithm of the gamma function, which PostgreSQL has only since version 18.
-    -- Takes x > 0. Lanczos' approximation with g = 7 and nine terms: 15 digits.
+    -- PostgreSQL has lgamma() only since version 18. Lanczos' approximation with g = 7 and nine terms: 15 digits.
     SELECT
         ln(2 * pi()) / 2 + (x - 0.5) * ln(x + 6.5) - (x + 6.5)
         + ln(

@@ -9,8 +9,7 @@ IMMUTABLE
 PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $_new_detector$
-    -- A detector that has seen nothing yet.
-    -- Takes the invariant, the kind of detector and the branch family, empty for all.
+    -- By name, so that a new column of the table needs no change here.
     SELECT jsonb_populate_record(
         NULL::ghostwatch.drift_detector,
         jsonb_build_object(
@@ -21,4 +20,4 @@ AS $_new_detector$
 $_new_detector$;
 
 COMMENT ON FUNCTION ghostwatch._new_detector(integer, text, text) IS
-'A detector of the rule drift that has seen nothing yet.';
+'A detector of the rule drift that has seen no trial yet. branch_family: empty for all subjects.';

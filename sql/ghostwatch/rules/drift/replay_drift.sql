@@ -15,24 +15,24 @@ AS $_replay_drift$
 -- but for a day at a time.
 -- Every replay takes when it ends: @plpgsql_check_options: extra_warnings = false
 DECLARE
-    deadline   constant interval := coalesce(rule.warn_after, rule.error_after);
-    -- Taken out of the record, which would be copied whole at every look into it.
-    births     constant timestamptz[] := trials.born_at;
-    families   constant text[] := trials.branch_families;
-    ones       constant integer[] := array_fill(1, ARRAY[coalesce(cardinality(trials.born_at), 0)]);
-    violated   boolean[];
+    deadline constant interval := coalesce(rule.warn_after, rule.error_after);
+    -- Taken out of the record, which would be copied whole at each access.
+    births constant timestamptz[] := trials.born_at;
+    families constant text[] := trials.branch_families;
+    ones constant integer[] := array_fill(1, ARRAY[coalesce(cardinality(trials.born_at), 0)]);
+    violated boolean[];
     violations integer[];
-    history    ghostwatch._hour_count[];
-    incidents  tstzrange[] := '{}'::tstzrange[];
-    baseline   ghostwatch.drift_baseline;
-    detectors       ghostwatch.drift_detector[] := '{}'::ghostwatch.drift_detector[];
-    walks      ghostwatch._walk[];
-    raised    integer := 0;
-    scored     integer := coalesce(width_bucket(begin_at, births), 0);
-    first      integer;
-    gap        record;
-    turn       record;
-    firing     ghostwatch._firing;
+    history ghostwatch._hour_count[];
+    incidents tstzrange[] := '{}'::tstzrange[];
+    baseline ghostwatch.drift_baseline;
+    detectors ghostwatch.drift_detector[] := '{}'::ghostwatch.drift_detector[];
+    walks ghostwatch._walk[];
+    raised integer := 0;
+    scored integer := coalesce(width_bucket(begin_at, births), 0);
+    first integer;
+    gap record;
+    turn record;
+    firing ghostwatch._firing;
 BEGIN
     SELECT
         array_agg(t.came_at > t.born_at + deadline ORDER BY t.place),
@@ -45,7 +45,7 @@ BEGIN
     WHILE scored < cardinality(births) LOOP
         first := scored + 1;
         scored := width_bucket(
-            -- As long as there is little history, what is usual is counted anew more often than once a day.
+            -- With little history, the baseline is computed more often than once a day.
             births[first] + CASE WHEN baseline.due >= 1000 THEN '1 day'::interval ELSE '6 hours'::interval END,
             births
         );
@@ -61,9 +61,9 @@ BEGIN
             baseline.trials_seen := (SELECT coalesce(max(a.trials_seen), 0) FROM unnest(detectors) AS a);
         END IF;
 
-        -- Silences: the gaps between one birth and the next that are too long.
+        -- Missing signups: gaps between one birth and the next that are too long.
         FOR gap IN
-            SELECT g.begins_at, g.ends_at, g.begins_at + ghostwatch._longest_gap(baseline.signups_by_hour, g.begins_at, g.expected) AS last_notified_at
+            SELECT g.begins_at, g.ends_at, g.begins_at + ghostwatch._longest_gap(baseline.signups_by_hour, g.begins_at, g.expected) AS overdue_at
             FROM (
                 SELECT
                     lag(t.born_at) OVER (ORDER BY t.born_at) AS begins_at,
@@ -74,8 +74,8 @@ BEGIN
             ) AS g
             WHERE g.ends_at - g.begins_at > g.expected / g.most_per_hour * '1 hour'::interval
         LOOP
-            CONTINUE WHEN gap.ends_at <= gap.last_notified_at;
-            RETURN NEXT ROW('no_signups', 'error', ghostwatch._next_run(gap.last_notified_at + deadline),
+            CONTINUE WHEN gap.ends_at <= gap.overdue_at;
+            RETURN NEXT ROW('no_signups', 'error', ghostwatch._next_run(gap.overdue_at + deadline),
                             ghostwatch._next_run(gap.ends_at + deadline), gap.begins_at)::ghostwatch._firing;
         END LOOP;
 
@@ -85,27 +85,27 @@ BEGIN
             births[scored]
         ) AS w;
 
-        -- An alert lasts from the first detector that is raised until the last one is let down.
+        -- An alert lasts from the first detector that is raised until the last one is lowered.
         FOR turn IN
             SELECT
                 t.born_at,
                 (w.detector).detector,
-                (a.raised_at IS NOT NULL AND a.recovered_at IS NULL) = (t.place % 2 = 0) AS is_up,
+                (a.raised_at IS NOT NULL AND a.recovered_at IS NULL) = (t.place % 2 = 0) AS is_raised,
                 t.since
             FROM unnest(walks) AS w
             LEFT JOIN unnest(detectors) AS a
                 ON a.detector = (w.detector).detector
                 AND a.branch_family = (w.detector).branch_family
             CROSS JOIN LATERAL ROWS FROM (unnest(w.turns), unnest(w.change_points)) WITH ORDINALITY AS t (born_at, since, place)
-            ORDER BY t.born_at, is_up DESC
+            ORDER BY t.born_at, is_raised DESC
         LOOP
-            raised := raised + CASE WHEN turn.is_up THEN 1 ELSE -1 END;
+            raised := raised + CASE WHEN turn.is_raised THEN 1 ELSE -1 END;
             firing.ends_at := ghostwatch._next_run(turn.born_at + deadline);
 
-            IF turn.is_up AND raised = 1 THEN
+            IF turn.is_raised AND raised = 1 THEN
                 firing := ROW('violations', 'warn', firing.ends_at, NULL, turn.since);
             END IF;
-            IF turn.is_up AND turn.detector <> 'slow' AND firing.severity = 'warn' THEN
+            IF turn.is_raised AND turn.detector <> 'slow' AND firing.severity = 'warn' THEN
                 IF firing.begins_at < firing.ends_at THEN
                     RETURN NEXT firing;
                 END IF;
@@ -141,4 +141,4 @@ END
 $_replay_drift$;
 
 COMMENT ON FUNCTION ghostwatch._replay_drift(ghostwatch.invariant, ghostwatch._trials, timestamptz, timestamptz) IS
-'When the rule "drift", and its watch for silence, would have found something wrong.';
+'When the rule drift, and its watch for missing signups, would have found something wrong.';

@@ -8,7 +8,7 @@ VOLATILE
 PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $_restart_drift$
--- Waits for a check of the invariant that is under way: it holds rows of the detectors.
+-- Waits for a check of the invariant that is running: it has locked rows of the detectors.
 BEGIN
     IF history_from IS NOT NULL THEN
         INSERT INTO ghostwatch.drift_history (invariant_id, begins_at)

@@ -3,7 +3,7 @@ CREATE FUNCTION ghostwatch._score_trials(
     as_of timestamptz,
     born_at timestamptz[],
     violated boolean[],
-    branch_family text[]
+    branch_families text[]
 )
 RETURNS void
 LANGUAGE plpgsql
@@ -11,8 +11,7 @@ VOLATILE
 PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $_score_trials$
--- Scores what a check has judged: every subject once, at its deadline.
--- Takes the invariant, whose check_progress row the caller has locked, the time of the run, and the trials in order of birth.
+-- The caller has locked the invariant's row of check_progress; every subject is scored once, at its deadline.
 DECLARE
     baseline ghostwatch.drift_baseline := ghostwatch._current_baseline(invariant_id, as_of, born_at[1]);
 BEGIN
@@ -20,7 +19,7 @@ BEGIN
     SELECT (walk.detector).*
     FROM ghostwatch._walk_detectors(
         ghostwatch._detectors(_score_trials.invariant_id), baseline,
-        _score_trials.born_at, _score_trials.violated, _score_trials.branch_family, as_of
+        _score_trials.born_at, _score_trials.violated, _score_trials.branch_families, as_of
     ) AS walk
     ON CONFLICT ON CONSTRAINT drift_detector_pkey DO UPDATE
     SET

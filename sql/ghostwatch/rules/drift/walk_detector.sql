@@ -11,38 +11,36 @@ IMMUTABLE
 PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $_walk_detector$
--- Takes a detector over a batch of trials: up to the threshold while it is down; while it is raised, up to the evidence
--- that lets it down again, and so on.
--- Takes the detector, the baseline, the trials in order of birth and the time of the run.
--- Returns the detector as it is then, and where it was raised and let down.
+-- While the detector is lowered, its statistic climbs to the threshold; while it is raised, the reverse statistic climbs to the
+-- evidence that lowers it; and so on until the batch ends.
 DECLARE
-    -- By chance a detector is let down once in an hour's signups at most; with hardly any, once in twenty.
+    -- By chance a detector is lowered at most once in an hour's signups; with few signups, once in twenty.
     enough_to_recover constant double precision := ln(greatest(20, baseline.signups_per_day / 24));
-    rates    record;
-    step     record;
-    is_up    boolean;
-    walked   integer := 0;
-    part     boolean[] := violated;
-    walk     ghostwatch._walk;
+    rates record;
+    step record;
+    is_raised boolean;
+    walked integer := 0;
+    part boolean[] := violated;
+    walk ghostwatch._walk;
 BEGIN
     SELECT r.* INTO rates FROM ghostwatch._detector_rates(baseline, detector.detector, detector.branch_family) AS r;
     walk.turns := '{}';
     walk.change_points := '{}';
 
     WHILE cardinality(part) > 0 LOOP
-        is_up := detector.raised_at IS NOT NULL AND detector.recovered_at IS NULL;
+        is_raised := detector.raised_at IS NOT NULL AND detector.recovered_at IS NULL;
 
-        -- Recovery is the same test the other way round.
+        -- Recovery is the same test with the hypotheses exchanged.
         SELECT c.* INTO step
         FROM ghostwatch._cusum(
             part,
-            CASE WHEN is_up THEN -rates.ghost_weight ELSE rates.ghost_weight END,
-            CASE WHEN is_up THEN -rates.healthy_weight ELSE rates.healthy_weight END,
-            CASE WHEN is_up THEN detector.recovery ELSE detector.score END,
-            CASE WHEN is_up THEN enough_to_recover ELSE baseline.threshold END
+            CASE WHEN is_raised THEN -rates.violated_weight ELSE rates.violated_weight END,
+            CASE WHEN is_raised THEN -rates.healthy_weight ELSE rates.healthy_weight END,
+            CASE WHEN is_raised THEN detector.recovery ELSE detector.score END,
+            CASE WHEN is_raised THEN enough_to_recover ELSE baseline.threshold END
         ) AS c;
 
-        IF is_up THEN
+        IF is_raised THEN
             detector.recovery := step.score;
         ELSE
             detector.score := step.score;
@@ -59,7 +57,7 @@ BEGIN
         part := violated[walked + 1:];
         CONTINUE WHEN step.alarm_at IS NULL;
 
-        IF is_up THEN
+        IF is_raised THEN
             detector.recovered_at := as_of;
             detector.score := 0;
             detector.minimum_at := detector.trials_seen;
@@ -81,4 +79,4 @@ END
 $_walk_detector$;
 
 COMMENT ON FUNCTION ghostwatch._walk_detector(ghostwatch.drift_detector, ghostwatch.drift_baseline, timestamptz[], boolean[], timestamptz) IS
-'Takes a detector of the rule drift over a batch of trials. Returns it, and where in the batch it was raised and let down, in turn.';
+'Runs a detector of the rule drift over a batch of trials in order of birth. Returns the detector, and the births at which it was raised and lowered, in turn.';

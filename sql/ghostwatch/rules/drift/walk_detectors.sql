@@ -13,11 +13,10 @@ PARALLEL SAFE
 ROWS 10
 SET search_path = pg_catalog, pg_temp
 AS $_walk_detectors$
-    -- Takes every detector that a batch of trials concerns over it: two see all trials, and one of each branch family its own.
-    -- Takes the detectors so far, the baseline, the trials in order of birth and the time of the run.
+    -- Two detectors see all trials; each branch family has one more, which sees only its own.
     WITH stream AS (
-        SELECT every_arm.detector, '' AS branch_family, _walk_detectors.born_at, _walk_detectors.violated
-        FROM (VALUES ('slow'), ('outage')) AS every_arm (detector)
+        SELECT overall.detector, '' AS branch_family, _walk_detectors.born_at, _walk_detectors.violated
+        FROM (VALUES ('slow'), ('outage')) AS overall (detector)
         UNION ALL
         SELECT
             'branch',
@@ -41,4 +40,4 @@ AS $_walk_detectors$
 $_walk_detectors$;
 
 COMMENT ON FUNCTION ghostwatch._walk_detectors(ghostwatch.drift_detector[], ghostwatch.drift_baseline, timestamptz[], boolean[], text[], timestamptz) IS
-'Takes every detector of the rule drift that a batch of trials concerns over it.';
+'Runs every detector of the rule drift that a batch of trials concerns over that batch; a detector that does not exist yet is created.';

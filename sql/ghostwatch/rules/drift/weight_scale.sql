@@ -1,5 +1,5 @@
 CREATE FUNCTION ghostwatch._weight_scale(
-    ghost double precision,
+    violated double precision,
     healthy double precision,
     rate double precision
 )
@@ -10,10 +10,9 @@ STRICT
 PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $_weight_scale$
--- What to multiply the weights of a detector by, so that a rate somewhat above the usual one, that lasts, alarms no more often
--- than the threshold promises: by chance, one trial in e^h begins a climb to h.
--- Takes the weights and the rate: from the one that the weights take to be usual (then it is 1) to below the tolerance.
--- Returns the root above 0 of rate * e^(scale * ghost) + (1 - rate) * e^(scale * healthy) = 1, by bisection.
+-- Some hours of the day are always somewhat worse. With the weights scaled by this factor, such a rate, if it lasts, alarms no more
+-- often than the threshold allows: one trial in e^h starts a climb to h. The factor is the root above 0 of
+-- rate * e^(factor * violated) + (1 - rate) * e^(factor * healthy) = 1, found by bisection.
 DECLARE
     lower  double precision := 0::double precision;
     upper  double precision := 1::double precision;
@@ -21,7 +20,7 @@ DECLARE
 BEGIN
     FOR step IN 1..50 LOOP
         middle := (lower + upper) / 2;
-        IF rate * exp(middle * ghost) + (1 - rate) * exp(middle * healthy) < 1 THEN
+        IF rate * exp(middle * violated) + (1 - rate) * exp(middle * healthy) < 1 THEN
             lower := middle;
         ELSE
             upper := middle;
@@ -33,4 +32,4 @@ END
 $_weight_scale$;
 
 COMMENT ON FUNCTION ghostwatch._weight_scale(double precision, double precision, double precision) IS
-'The factor for the weights of a detector that lets a rate between the usual one and the tolerance last without more false alarms.';
+'The factor for the weights of a detector by which a rate between the baseline rate and the tolerance gives no more false alarms than the baseline rate. 1 at the baseline rate.';

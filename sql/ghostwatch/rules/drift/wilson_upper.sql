@@ -8,9 +8,7 @@ IMMUTABLE
 STRICT
 PARALLEL SAFE
 BEGIN ATOMIC
-    -- The rate that is exceeded with a chance of only one in ten, given what was counted: Wilson's upper 90 % bound.
-    -- Takes how many of the trials were events (fractions count: a prior is worth a number of trials); no trials allow any rate.
-    -- 1.2816 is the normal distribution's 90th percentile.
+    -- z is the 90th percentile of the normal distribution. events may be a fraction: a prior counts for a number of trials.
     SELECT
         CASE
             WHEN trials <= 0 THEN 1.0
@@ -24,4 +22,4 @@ BEGIN ATOMIC
 END;
 
 COMMENT ON FUNCTION ghostwatch._wilson_upper(double precision, double precision) IS
-'Wilson''s one-sided upper 90 % bound of a rate, from events among trials.';
+'Wilson''s one-sided upper 90 % bound of a rate, from events among trials; 1 without trials.';

@@ -9,8 +9,7 @@ IMMUTABLE
 PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $_longest_gap$
-    -- How long it takes until so many signups were to be expected, as the hours of the day go; at most 30 days.
-    -- Takes how many come in each hour of the day (UTC), from when on, and how many.
+    -- Signups differ by the hour of the day.
     WITH stretch AS (
         SELECT
             greatest(hour.at, after) AS begins_at,
@@ -39,4 +38,4 @@ AS $_longest_gap$
 $_longest_gap$;
 
 COMMENT ON FUNCTION ghostwatch._longest_gap(double precision[], timestamptz, double precision) IS
-'How long it takes from a moment until so many signups were to be expected; at most 30 days.';
+'How long it takes from a moment until so many signups are to be expected, by the number in each hour of the day (UTC); at most 30 days.';

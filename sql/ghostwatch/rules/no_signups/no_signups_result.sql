@@ -8,22 +8,21 @@ STABLE
 PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $_no_signups_result$
--- Part of the rule "drift": subjects that stop coming break no invariant, so that their absence is watched itself.
--- Takes an invariant and the time of the run; returns the result.
+-- Subjects that stop coming violate no invariant, so their absence is a rule of its own, for invariants whose rule needs trials.
 DECLARE
-    rule         ghostwatch.invariant;
-    baseline     ghostwatch.drift_baseline;
+    rule ghostwatch.invariant;
+    baseline ghostwatch.drift_baseline;
     judged_up_to timestamptz;
-    last_minute  timestamptz;
-    longest_gap  interval;
-    result    ghostwatch._rule_result;
+    last_minute timestamptz;
+    longest_gap interval;
+    result ghostwatch._rule_result;
 BEGIN
     result.firing := false;
     result.warn_count := 0;
     result.error_count := 0;
     result.clear_for := '0';
 
-    -- Every invariant of a contract has the same subjects: the first of them watches.
+    -- All invariants of a contract have the same subjects, so only the first one is examined.
     SELECT i.* INTO rule
     FROM ghostwatch.invariant AS i
     WHERE i.invariant_id = _no_signups_result.invariant_id
@@ -45,7 +44,7 @@ BEGIN
         RETURN result;
     END IF;
 
-    -- What was not looked at yet is not silence.
+    -- Signups may have come that no check has read yet.
     SELECT least(p.checked_up_to, as_of - coalesce(rule.warn_after, rule.error_after)) INTO judged_up_to
     FROM ghostwatch.check_progress AS p
     WHERE p.invariant_id = rule.invariant_id;
@@ -54,7 +53,7 @@ BEGIN
     FROM ghostwatch.branch_minute AS b
     WHERE b.invariant_id = rule.invariant_id;
 
-    -- The gap that chance makes once in so many days.
+    -- A gap that happens by chance once in so many days.
     longest_gap := ghostwatch._longest_gap(
         baseline.signups_by_hour,
         last_minute + '1 minute'::interval,
@@ -79,4 +78,5 @@ END
 $_no_signups_result$;
 
 COMMENT ON FUNCTION ghostwatch._no_signups_result(integer, timestamptz) IS
-'Part of the rule "drift": wrong as long as subjects have not come for longer than chance explains once in days_per_false_alarm.';
+'Something is wrong as long as subjects have not come for longer than happens by chance once in days_per_false_alarm.
+Only for invariants whose rule needs trials, and for the first of a contract.';

@@ -7,7 +7,7 @@ IMMUTABLE
 PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $_signups_before_alarm$
-    -- A gap in which n signups were to be expected follows a signup by chance with a probability of e^-n.
+    -- By chance, a signup is followed by a gap in which n were to be expected with a probability of e^-n.
     SELECT greatest(ln((baseline).signups_per_day * (baseline).days_per_false_alarm), 1)
     WHERE (baseline).due >= 100
 $_signups_before_alarm$;

@@ -9,9 +9,7 @@ STABLE
 PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $_branch_table$
-    -- Takes the number of open violations per family ({"kitchen": 4, ...}), which the caller has counted already.
-    -- Returns [{"family", "violations", "due"}, ...], the family with the largest excess over the common rate first.
-    -- Both numbers are of the same people: those under watch that have reached the first deadline, warnings and errors alike.
+    -- Both numbers are of the same subjects: those under watch that have reached the first deadline, warnings and errors alike.
     WITH watch AS (
         SELECT
             date_trunc('minute', as_of - i.watch_for) AS since,
@@ -64,4 +62,5 @@ AS $_branch_table$
 $_branch_table$;
 
 COMMENT ON FUNCTION ghostwatch._branch_table(integer, jsonb, timestamptz) IS
-'How the open violations of an invariant spread over the branch families: how many of the subjects under watch.';
+'How the open violations of an invariant are distributed over the branch families: [{"family", "violations", "due"}, ...], the largest excess over the common rate first.
+open_violations: how many per family ({"kitchen": 4, ...}).';

@@ -11,12 +11,11 @@ PARALLEL SAFE
 ROWS 1000
 SET search_path = pg_catalog, pg_temp
 AS $_replay_threshold$
-    -- When the rule "threshold" would have found something wrong.
-    -- Takes the settings, the subjects of the time from watch_for before its begin, and the time.
+    -- Every full minute counts as a check run.
     WITH trial AS (
         SELECT
             t.born_at,
-            t.came_at > t.born_at + coalesce((rule).warn_after, (rule).error_after) AS is_ghost,
+            t.came_at > t.born_at + coalesce((rule).warn_after, (rule).error_after) AS violated,
             ghostwatch._next_run(t.born_at + coalesce((rule).warn_after, (rule).error_after)) AS opens_at,
             ghostwatch._next_run(t.born_at + (rule).error_after + '1 microsecond'::interval) AS escalates_at,
             ghostwatch._next_run(least(t.came_at, t.born_at + (rule).watch_for + '1 microsecond'::interval)) AS closes_at,
@@ -28,13 +27,13 @@ AS $_replay_threshold$
         FROM trial AS t
         CROSS JOIN LATERAL (
             VALUES
-                (t.opens_at, (t.is_ghost AND t.opens_at < t.closes_at)::integer, 0, 1, 0),
-                (t.escalates_at, 0, (t.is_ghost AND t.escalates_at < t.closes_at)::integer, 0, 1),
-                (t.closes_at, -(t.is_ghost AND t.opens_at < t.closes_at)::integer, -(t.is_ghost AND t.escalates_at < t.closes_at)::integer, 0, 0),
+                (t.opens_at, (t.violated AND t.opens_at < t.closes_at)::integer, 0, 1, 0),
+                (t.escalates_at, 0, (t.violated AND t.escalates_at < t.closes_at)::integer, 0, 1),
+                (t.closes_at, -(t.violated AND t.opens_at < t.closes_at)::integer, -(t.violated AND t.escalates_at < t.closes_at)::integer, 0, 0),
                 (t.leaves_at, 0, 0, -1, -1)
         ) AS c (at, violations, errors, due, error_due)
-        -- Of those who got their row in time only the share that they make is of interest.
-        WHERE (t.is_ghost OR (rule).min_rate > 0) AND isfinite(c.at) AND c.at <= end_at
+        -- Subjects that got their row in time matter only for the share.
+        WHERE (t.violated OR (rule).min_rate > 0) AND isfinite(c.at) AND c.at <= end_at
         GROUP BY c.at
     ),
     total AS (

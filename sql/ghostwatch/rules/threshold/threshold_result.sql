@@ -8,9 +8,7 @@ STABLE
 PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $_threshold_result$
--- The rule "threshold": something is wrong as long as enough violations are open.
--- Takes an invariant and the time of the run; returns the result. Reads the open violations and, only if
--- there are any, the minutes under watch.
+-- Reads the open violations and, only if there are enough, the minutes under watch.
 DECLARE
     rule ghostwatch.invariant;
     catching_up timestamptz;
@@ -27,7 +25,7 @@ BEGIN
     FROM ghostwatch.check_progress AS p
     WHERE p.invariant_id = rule.invariant_id;
 
-    -- The only look at all that are open: at its worst that is a share of everybody under watch.
+    -- All open violations are read once: at worst a share of the subjects under watch.
     SELECT
         coalesce(sum(f.warns), 0)::integer,
         coalesce(sum(f.errors), 0)::integer,
@@ -43,10 +41,10 @@ BEGIN
         GROUP BY v.branch_family
     ) AS f;
 
-    -- While a backlog is worked off, oldest first, calm only means that the present was not looked at yet.
+    -- While a backlog is processed, oldest first, no violation only means that the present was not checked yet.
     result.clear_for := CASE WHEN catching_up IS NULL THEN ghostwatch._setting('resolve_after')::interval END;
     result.firing := false;
-    -- Without a share to compare with, which is counted only where there are enough violations.
+    -- First without the subjects due, which are counted only where there are enough violations.
     IF ghostwatch._threshold_severity(rule, result.warn_count + result.error_count, 0, result.error_count, 0) IS NULL THEN
         RETURN result;
     END IF;
@@ -84,4 +82,4 @@ END
 $_threshold_result$;
 
 COMMENT ON FUNCTION ghostwatch._threshold_result(integer, timestamptz) IS
-'The rule "threshold": something is wrong while at least min_count violations, and min_rate of the subjects under watch, are open.';
+'The rule "threshold": something is wrong while at least min_count violations, and at least the share min_rate of the subjects under watch, are open.';
