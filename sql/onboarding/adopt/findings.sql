@@ -109,6 +109,7 @@ AS $_findings$
     CROSS JOIN unnest(ARRAY['SELECT', 'INSERT', 'UPDATE']) AS privilege (name)
     WHERE NOT has_table_privilege(start_function.owner, bot.relation, privilege.name)
         AND (bot.table_name <> 'user_meme_reaction' OR privilege.name = 'SELECT')
+        AND NOT EXISTS (SELECT FROM onboarding.adoption AS a WHERE a.keep_own_start)
     GROUP BY bot.object, start_function.owner
 
     UNION ALL
