@@ -305,6 +305,24 @@ def test_a_hang_after_acceptance_makes_two_copies_at_most(
     assert "it may have arrived" in outbox.database.value("SELECT state_reason FROM ghostwatch.notification")
 
 
+def test_a_claim_is_renewed_while_its_request_is_open(
+    outbox: Outbox, telegram: FakeTelegram, start_sidecar: StartSidecar
+) -> None:
+    """So that no other sidecar takes the message up, however many obstacles it has to get around."""
+    outbox.add_channel()
+    telegram.answer_next(Slow)
+    sidecar = start_sidecar(lease="9s")
+    outbox.open_alert()
+    sidecar.wait_until(
+        lambda: outbox.database.value(
+            "SELECT coalesce(max(lease_until - rendered_at), '0') > '10 seconds'::interval FROM ghostwatch.notification"
+        )
+    )
+    telegram.release()
+    sidecar.wait_until(lambda: outbox.states() == ["sent"])
+    assert len(telegram.sent()) == 1
+
+
 def test_the_first_success_after_an_outage_makes_everything_due(
     outbox: Outbox, telegram: FakeTelegram, start_sidecar: StartSidecar
 ) -> None:

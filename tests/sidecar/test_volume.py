@@ -9,13 +9,14 @@ import pytest
 
 from tests.sidecar.process import Outbox, Sidecar, environment_for
 from tests.support.database import Database
-from tests.support.fake_telegram import FakeTelegram, refusal
+from tests.support.fake_telegram import Answer, FakeTelegram, Page, refusal
 
 CHANNELS = 20
 ALERTS = 500
 EVENTS = 10_000
 # The server's minute lasts ten seconds, and the sidecar is told a pace that is too fast for it.
 SCALE = 6
+TOO_FAST = refusal(429, "Too Many Requests: retry after 1", retry_after=1)
 
 
 @pytest.mark.timeout(240)
@@ -93,3 +94,24 @@ def resident_mib(sidecar: Sidecar) -> float:
     match = re.search(r"VmRSS:\s+(\d+) kB", status)
     assert match is not None
     return int(match[1]) / 1024
+
+
+@pytest.mark.parametrize(("trouble", "times"), [(Page(502), 250), (TOO_FAST, 20)], ids=["away", "too fast"])
+def test_two_hundred_chats_in_the_same_trouble_are_one_line(
+    outbox: Outbox, telegram: FakeTelegram, tmp_path: Path, trouble: Answer, times: int
+) -> None:
+    """One line for each change of a state, however many chats wait and however often they are tried."""
+    outbox.database.execute(
+        "SELECT ghostwatch.add_channel(format('channel_%%s', n), -1000 - n) FROM generate_series(1, %s) AS n", 200
+    )
+    with Sidecar(outbox.database.dsn, tmp_path / "log", environment_for(telegram)) as sidecar:
+        sidecar.wait_until_it_says("NOTIFY wakes")
+        quiet = len(sidecar.output.splitlines())
+        telegram.answer_next(*[trouble] * times)
+        outbox.open_alert()
+        telegram.wait_for(lambda: sum(r.method == "sendMessage" for r in telegram.requests) >= 200 + times, seconds=120)
+        telegram.wait_for(lambda: outbox.waiting() == 0)
+        lines = sidecar.output.splitlines()[quiet:]
+    told = [line for line in lines if " sent as message " not in line]
+    assert 1 <= len(told) <= 3, told
+    assert len(lines) - len(told) == 200

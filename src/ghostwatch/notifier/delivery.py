@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from ghostwatch.notifier import queries
 from ghostwatch.notifier.database import Database, DatabaseUnavailable
-from ghostwatch.notifier.health_signal import Backoff, HealthSignal
+from ghostwatch.notifier.health_signal import Backoff, HealthSignal, RecentCauses
 from ghostwatch.notifier.messages import Renderer, Text, essentials
 from ghostwatch.notifier.messenger import (
     ChatClosed,
@@ -77,6 +77,7 @@ class Delivery:
         # How often Telegram said that something was too fast.
         self._told_to_wait = 0
         self._in_flight: dict[asyncio.Task[None], int] = {}
+        self._recent_causes = RecentCauses()
         self.outbox = HealthSignal("the database")
         self.token = HealthSignal("the bot token")
         self.reachable = HealthSignal("Telegram")
@@ -260,7 +261,7 @@ class Delivery:
                 return Outcome("failed", error)
 
     def _log(self, notification: Notification, outcome: Outcome) -> None:
-        """One line for what is done or needs somebody; what only waits is told by the health signals."""
+        """One line for what is done or needs somebody; of what is tried again, one for each cause and minute."""
         facts = {
             "notification": notification.notification_id,
             "channel": notification.channel,
@@ -268,11 +269,11 @@ class Delivery:
             "alert": notification.alert_id,
             "outcome": outcome.result,
         }
-        level = {
-            "sent": logging.INFO,
-            "wait": logging.INFO,
-            "retry": logging.DEBUG if notification.attempts or self.reachable.problem else logging.INFO,
-        }.get(outcome.result, logging.WARNING)
+        level = {"sent": logging.INFO, "wait": logging.DEBUG, "retry": logging.DEBUG}.get(
+            outcome.result, logging.WARNING
+        )
+        if level == logging.DEBUG and self._recent_causes.is_news(f"{outcome.result} {outcome.error}"):
+            level = logging.INFO
         sent = f"sent as message {outcome.message_id}"
         said = sent if outcome.result == "sent" else f"{outcome.result}: {outcome.error}"
         log.log(

@@ -1,4 +1,4 @@
-"""Something that is well or not, and pauses between attempts."""
+"""Something that is well or not, what is worth a line in the log, and pauses between attempts."""
 
 from __future__ import annotations
 
@@ -29,6 +29,28 @@ class Backoff:
         return float(min(0.25 * 2 ** min(self._failures, 10), self._longest) * random.uniform(0.5, 1.0))
 
 
+def cause_of(problem: str) -> str:
+    """The problem without what differs from time to time: the same cause with another number or time in it is no news."""
+    return re.sub(r"\d+", "", problem)
+
+
+class RecentCauses:
+    """What was logged within the last minute: two hundred chats that meet the same trouble are one line."""
+
+    def __init__(self, every: float = 60.0) -> None:
+        self._every = every
+        self._logged_at: dict[str, float] = {}
+
+    def is_news(self, problem: str) -> bool:
+        """Whether it is worth a line; it is not for a minute from now on."""
+        now = time.monotonic()
+        self._logged_at = {cause: at for cause, at in self._logged_at.items() if now - at < self._every}
+        if (cause := cause_of(problem)) in self._logged_at:
+            return False
+        self._logged_at[cause] = now
+        return True
+
+
 class HealthSignal:
     """Something that is well or not; each change is logged, and each new cause, but no attempt."""
 
@@ -49,8 +71,7 @@ class HealthSignal:
         """Something is wrong."""
         if self.problem is None:
             self._since = time.monotonic()
-        # The same cause with another number or time in it is no news.
-        cause = re.sub(r"\d+", "", problem)
+        cause = cause_of(problem)
         if cause not in self._logged and len(self._logged) < 20:
             self._logged.add(cause)
             log.warning("%s: %s", self.name, problem)
