@@ -32,7 +32,7 @@ BEGIN
         RETURN;
     END IF;
 
-    EXECUTE format('SELECT r.* FROM ghostwatch.%I($1, $2) AS r', format('_%s_result', its_rule))
+    EXECUTE format('SELECT (q.result).* FROM (SELECT ghostwatch.%I($1, $2) AS result OFFSET 0) AS q', format('_%s_result', its_rule))
     INTO result
     USING invariant_id, as_of;
     PERFORM ghostwatch._advance_alert('violations', invariant_id, result, as_of);
