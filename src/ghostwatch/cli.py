@@ -45,6 +45,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action=_PrintVersion, nargs=0, help="print the version and stop")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     _add_install(commands)
+    _add_migrate(commands)
     _add_status(commands)
     _add_doctor(commands)
     _add_check(commands)
@@ -91,6 +92,48 @@ def _install(options: argparse.Namespace) -> int:
     from ghostwatch.settings import dsn
 
     for line in install(dsn(options.dsn), onboarding=options.onboarding):
+        print(line)
+    return 0
+
+
+def _add_migrate(commands: Subcommands) -> None:
+    parser = commands.add_parser(
+        "migrate",
+        help="install or upgrade, whichever is due",
+        description="Installs ghostwatch, or upgrades it to the version of this package, in one transaction. Waits for "
+        "check runs under way, and takes no lock on a table of an application.",
+    )
+    _add_dsn(parser)
+    parser.add_argument(
+        "--onboarding", action="store_true", help="install the onboarding contract too, if it is missing"
+    )
+    parser.add_argument("--to", metavar="VERSION", help="another version than this package's, such as the one before")
+    instead = parser.add_mutually_exclusive_group()
+    instead.add_argument(
+        "--dry-run",
+        action="store_true",
+        help="do it in a transaction that is rolled back; print what it changed, what it locked and for how long",
+    )
+    instead.add_argument("--sql", action="store_true", help="print the script that would run, for review")
+    instead.add_argument("--check", action="store_true", help="change nothing; exit with 1 if something is due")
+    parser.set_defaults(run=_migrate)
+
+
+def _migrate(options: argparse.Namespace) -> int:
+    from ghostwatch import migrate
+    from ghostwatch.settings import dsn
+
+    database = dsn(options.dsn)
+    if options.check:
+        due = migrate.behind(database, onboarding=options.onboarding)
+        for change in due:
+            print(f"due: {change}")
+        return 1 if due else 0
+    if options.sql:
+        print(migrate.script(database, onboarding=options.onboarding, to=options.to), end="")
+        return 0
+    run = migrate.dry_run if options.dry_run else migrate.migrate
+    for line in run(database, onboarding=options.onboarding, to=options.to):
         print(line)
     return 0
 

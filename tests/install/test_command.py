@@ -138,7 +138,7 @@ def test_wheel_is_enough(empty_database: Database, tmp_path: Path) -> None:
         assert finished.returncode == exit_code, finished.stderr
         return finished.stdout + finished.stderr
 
-    for command in ("notify", "install", "status", "doctor", "check", "send-test"):
+    for command in ("notify", "install", "migrate", "status", "doctor", "check", "send-test"):
         assert command in run("--help")
         assert run(command, "--help").startswith(f"usage: ghostwatch {command} ")
     dsn = empty_database.dsn

@@ -83,6 +83,7 @@ def make_trees(directory: Path) -> tuple[Path, Path]:
         tree.mkdir()
         tree.chmod(0o755)
         shutil.copytree(ROOT / "sql", tree / "sql")
+        shutil.copytree(ROOT / "src", tree / "src", ignore=shutil.ignore_patterns("*.sql", "__pycache__"))
         shutil.copy(ROOT / "pyproject.toml", tree)
         for folder in ("ghostwatch", "ghostwatch_onboarding"):
             (tree / "migrations" / folder).mkdir(parents=True)
