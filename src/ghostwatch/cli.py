@@ -8,14 +8,12 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ghostwatch.errors import CommandError
-
-# What the extra "sidecar" of the package brings, by the names they are imported under.
-SIDECAR_PACKAGES = ("h11", "httpx", "jinja2", "prometheus_client", "tzdata")
 
 if TYPE_CHECKING:
     Subcommands = argparse._SubParsersAction[argparse.ArgumentParser]
@@ -245,9 +243,17 @@ def _notify(options: argparse.Namespace) -> int:
 
 def _require_sidecar_packages() -> None:
     """The plain package has nothing that speaks HTTP: whoever only tests or installs needs none of it."""
-    from importlib.util import find_spec
+    from importlib.metadata import PackageNotFoundError, distribution, requires
 
-    missing = [package for package in SIDECAR_PACKAGES if find_spec(package) is None]
+    missing = []
+    for requirement in requires("ghostwatch") or []:
+        package, _, condition = requirement.partition(";")
+        name = re.split(r"[^\w.-]", package, maxsplit=1)[0]
+        if "sidecar" in condition:
+            try:
+                distribution(name)
+            except PackageNotFoundError:
+                missing.append(name)
     if missing:
         raise CommandError(
             f"the sidecar needs packages that are not installed ({', '.join(missing)}); install ghostwatch[sidecar], "

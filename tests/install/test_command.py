@@ -158,7 +158,7 @@ def test_wheel_is_enough(empty_database: Database, tmp_path: Path) -> None:
     )
 
     missing = (
-        "ghostwatch: the sidecar needs packages that are not installed (h11, httpx, jinja2, prometheus_client, "
+        "ghostwatch: the sidecar needs packages that are not installed (h11, httpx, jinja2, prometheus-client, "
         "tzdata); install ghostwatch[sidecar], in a clone with: pip install '.[sidecar]'\n"
     )
     assert run("notify", "--dry-run", exit_code=1) == missing
