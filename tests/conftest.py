@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import hypothesis
 import pytest
@@ -80,11 +81,10 @@ def empty_database(server: Server) -> Iterator[Database]:
         yield made
 
 
-@pytest.fixture
-def database_without_encoding(server: Server) -> Iterator[Database]:
-    """A fresh database of bytes, as Debian makes it where no locale is set."""
+@contextmanager
+def _database_in(server: Server, encoding: str) -> Iterator[Database]:
     name = f"test_{os.getpid()}_{next(_numbers)}"
-    server.execute(f"CREATE DATABASE {name} TEMPLATE template0 ENCODING 'SQL_ASCII' LOCALE 'C'")
+    server.execute(f"CREATE DATABASE {name} TEMPLATE template0 ENCODING '{encoding}' LOCALE 'C'")
     database = Database(server, name, "extension")
     try:
         database.execute("SET client_encoding TO UTF8")
@@ -92,6 +92,20 @@ def database_without_encoding(server: Server) -> Iterator[Database]:
     finally:
         database.connection.close()
         server.drop_database(name)
+
+
+@pytest.fixture
+def database_without_encoding(server: Server) -> Iterator[Database]:
+    """A fresh database of bytes, as Debian makes it where no locale is set."""
+    with _database_in(server, "SQL_ASCII") as made:
+        yield made
+
+
+@pytest.fixture
+def latin1_database(server: Server) -> Iterator[Database]:
+    """A fresh database whose encoding knows the letters of Western Europe only."""
+    with _database_in(server, "LATIN1") as made:
+        yield made
 
 
 @pytest.fixture(scope="session")

@@ -7,9 +7,9 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from ghostwatch.testing.onboarding import each_branch
+from ghostwatch.testing.onboarding import BRANCHES, each_branch
 from ghostwatch.testing.plugin import AssertContract
-from tests.support.database import Database
+from tests.support.database import Database, install
 
 TABLES = Path(__file__).with_name("existing_bot.psql")
 COLUMNS = """
@@ -113,7 +113,9 @@ def test_what_cannot_be_adopted_is_listed_before_anything_happens(existing_bot: 
     """All of it at once; no table, contract or rule comes into being."""
     existing_bot.execute('ALTER TABLE public."user" ALTER type TYPE integer USING 0, DROP last_active_at')
     existing_bot.execute("ALTER TABLE public.user_tg DROP CONSTRAINT pk_user_tg, ADD phone varchar NOT NULL")
-    existing_bot.execute("ALTER TABLE public.user_language ADD chosen boolean NOT NULL")
+    existing_bot.execute(
+        "ALTER TABLE public.user_language ADD chosen boolean NOT NULL, ALTER language_code TYPE varchar(8)"
+    )
     existing_bot.execute("DROP TABLE public.user_meme_reaction, public.user_deep_link_log")
     existing_bot.execute("CREATE VIEW public.user_meme_reaction AS SELECT 1 AS user_id")
 
@@ -126,6 +128,7 @@ def test_what_cannot_be_adopted_is_listed_before_anything_happens(existing_bot: 
             'public."user" has no column last_active_at (timestamp with time zone)',
             'public."user".type is of type integer, not text or character varying',
             "public.user_language.chosen must be given a value (NOT NULL, no default), and start() does not know it",
+            "public.user_language.language_code takes 8 characters, and start() writes up to 16",
             "public.user_meme_reaction is not a table",
             "public.user_tg has no unique index on (id)",
             "public.user_tg.phone must be given a value (NOT NULL, no default), and start() does not know it",
@@ -187,6 +190,24 @@ def test_a_database_that_cannot_tell_letters_apart_is_named(database_without_enc
     found = database_without_encoding.rows("SELECT object, advice FROM onboarding.adopt()")
     named = f"database {database_without_encoding.name}"
     assert [advice for thing, advice in found if thing == named and "ENCODING 'UTF8'" in advice]
+
+
+@pytest.mark.both_kinds
+def test_a_database_in_latin1(latin1_database: Database, kind: str, assert_contract: AssertContract) -> None:
+    """It takes both parts, says what it cannot hold, and loses nobody whose name it can hold."""
+    install(latin1_database.server, latin1_database.name, kind)
+    found = latin1_database.rows("SELECT object, finding FROM onboarding.adopt()")
+    assert (
+        f"database {latin1_database.name}",
+        "has the encoding LATIN1: a /start by somebody whose name has other letters fails before start() is called",
+    ) in found
+    for user_id, deep_link in enumerate(BRANCHES.values()):
+        latin1_database.execute("SELECT onboarding.start(%s, 'Zoë', deep_link => %s)", user_id, deep_link)
+        assert_contract("onboarding", user_id, connection=latin1_database.connection, leave_out=["first_meme"])
+    latin1_database.execute("CALL ghostwatch.run_checks()")
+    assert (
+        latin1_database.rows("SELECT check_name, finding FROM ghostwatch.doctor() WHERE finding LIKE '%failed%'") == []
+    )
 
 
 def test_adopting_does_not_wait_behind_a_busy_table(database: Database) -> None:

@@ -123,6 +123,14 @@ AS $_findings$
     UNION ALL
 
     SELECT
+        format('database %I', current_database()),
+        format('has the encoding %s: a /start by somebody whose name has other letters fails before start() is called', getdatabaseencoding()),
+        'Restore a dump into a database made with: CREATE DATABASE ... TEMPLATE template0 ENCODING ''UTF8'';'
+    WHERE getdatabaseencoding() NOT IN ('SQL_ASCII', 'UTF8')
+
+    UNION ALL
+
+    SELECT
         'contract onboarding',
         format(
             'declared with %s invariants, for role %s: %s',

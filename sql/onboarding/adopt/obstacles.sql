@@ -25,6 +25,7 @@ AS $_obstacles$
             existing.oid,
             a.attname AS column_name,
             format_type(a.atttypid, NULL) AS type,
+            CASE WHEN a.atttypid = 'varchar'::regtype AND a.atttypmod > 0 THEN a.atttypmod - 4 END AS max_length,
             a.attnum,
             a.attnotnull AND NOT a.atthasdef AND a.attidentity = '' AS must_be_given
         FROM existing
@@ -77,6 +78,19 @@ AS $_obstacles$
                 -- Of the log, start() leaves the id to the table.
                 AND (needed.table_name, needed.column_name) <> ('user_deep_link_log', 'id')
         )
+
+    UNION ALL
+
+    SELECT format(
+        'public.%I.%I takes %s characters, and start() writes up to %s',
+        actual.table_name, actual.column_name, actual.max_length, needed.max_length
+    )
+    FROM actual
+    INNER JOIN onboarding._needed_columns() AS needed
+        ON needed.table_name = actual.table_name
+            AND needed.column_name = actual.column_name
+    WHERE NOT _obstacles.keep_own_start
+        AND actual.max_length < needed.max_length
 
     UNION ALL
 
