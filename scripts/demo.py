@@ -102,7 +102,9 @@ def _play(stack: ExitStack) -> Cluster:
         sidecar = stack.enter_context(Sidecar(cluster))
         sidecar.wait_until(lambda: _exists(connection, "SELECT FROM ghostwatch.sidecar"), progress)
 
+    connection.execute("SET ROLE ghostwatch_owner")
     connection.execute("SELECT ghostwatch.schedule()")
+    connection.execute("RESET ROLE")
     with step("wait for pg_cron's own run, at the next full minute") as progress:
         sidecar.wait_until(lambda: _sent(connection, "opened"), progress)
     sidecar.show_new_messages()
@@ -120,6 +122,13 @@ def _install(cluster: Cluster) -> psycopg.Connection[Any]:
     cluster.create_database(BOT)
     connection = cluster.connect(BOT)
     connection.execute("CREATE EXTENSION pg_cron")
+    # A role with no more rights than it takes owns everything, as docs/operating.md says.
+    connection.execute("CREATE ROLE ghostwatch_owner LOGIN")
+    connection.execute(f"GRANT CREATE ON DATABASE {BOT} TO ghostwatch_owner")
+    connection.execute("GRANT CREATE ON SCHEMA public TO ghostwatch_owner")
+    connection.execute("GRANT USAGE ON SCHEMA cron TO ghostwatch_owner")
+    connection.execute("GRANT pg_read_all_stats TO ghostwatch_owner")
+    connection.execute("SET ROLE ghostwatch_owner")
     connection.execute("CREATE EXTENSION ghostwatch")
     connection.execute("CREATE EXTENSION ghostwatch_onboarding")
     connection.execute("SELECT FROM onboarding.adopt()")
@@ -139,6 +148,7 @@ def _install(cluster: Cluster) -> psycopg.Connection[Any]:
         "SELECT ghostwatch.add_channel('admins', %s)",
         [_telegram_chat() or -1],
     )
+    connection.execute("RESET ROLE")
     return connection
 
 

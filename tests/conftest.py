@@ -133,3 +133,33 @@ def cron_server() -> Iterator[OwnServer]:
         for extension in ("pg_cron", "ghostwatch", "ghostwatch_onboarding"):
             started.execute(f"CREATE EXTENSION {extension}", "bot")
         yield started
+
+
+@pytest.fixture
+def cron_home(server: Server, make_role: Callable[[], str]) -> Iterator[Database]:
+    """The database in which the server's pg_cron lives, with ghostwatch installed for the test."""
+    with server.connect() as connection:
+        found = connection.execute("SHOW cron.database_name").fetchone()
+    assert found is not None
+    home = Database(server, found[0], "extension")
+    home.execute("CREATE EXTENSION IF NOT EXISTS pg_cron")
+    home.execute("CREATE EXTENSION ghostwatch")
+    try:
+        yield home
+    finally:
+        home.execute("SELECT cron.unschedule(jobid) FROM cron.job")
+        home.execute("DROP EXTENSION ghostwatch CASCADE")
+        home.execute(
+            """
+            DO $$
+            DECLARE
+                role name;
+            BEGIN
+                FOR role IN SELECT rolname FROM pg_roles WHERE rolname LIKE 'Role %' LOOP
+                    EXECUTE format('DROP OWNED BY %I', role);
+                END LOOP;
+            END
+            $$
+            """
+        )
+        home.connection.close()

@@ -9,11 +9,21 @@ SELECT :'sidecar_password' = '' AS has_no_password \gset
 \endif
 
 CREATE EXTENSION pg_cron;
+
+CREATE ROLE ghostwatch_sidecar LOGIN PASSWORD :'sidecar_password';
+
+-- Whoever owns a table can run code as every role that touches it, so a role without superuser owns all of this.
+-- It has no password: pg_cron comes in by the socket.
+CREATE ROLE ghostwatch_owner LOGIN;
+GRANT CREATE ON DATABASE :"DBNAME" TO ghostwatch_owner;
+GRANT CREATE ON SCHEMA public TO ghostwatch_owner;
+GRANT USAGE ON SCHEMA cron TO ghostwatch_owner;
+GRANT pg_read_all_stats TO ghostwatch_owner;
+
+SET ROLE ghostwatch_owner;
 CREATE EXTENSION ghostwatch;
 CREATE EXTENSION ghostwatch_onboarding;
 SELECT * FROM onboarding.adopt();
-
-CREATE ROLE ghostwatch_sidecar LOGIN PASSWORD :'sidecar_password';
 SELECT ghostwatch.grant_sidecar('ghostwatch_sidecar');
 
 SELECT ghostwatch.add_channel('admins', :'chat_id');

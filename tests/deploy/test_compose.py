@@ -100,7 +100,9 @@ def test_a_ghost_in_the_database_becomes_a_message(stack: Stack, telegram: FakeT
     """The whole way through containers: a signup without a meme, pg_cron, the alert, the sidecar, Telegram."""
     with stack.connect("postgres", PASSWORDS["postgres_password"]) as connection:
         # The job that first-start.sql made runs every minute; the test does not wait that long.
+        connection.execute("SET ROLE ghostwatch_owner")
         connection.execute("SELECT ghostwatch.schedule('1 second')")
+        connection.execute("RESET ROLE")
         connection.execute("SELECT onboarding.start(4242, 'Ada', deep_link => 'kitchen')")
         connection.execute("""UPDATE public."user" SET created_at = created_at - interval '55 seconds'""")
 

@@ -130,3 +130,46 @@ def test_the_doctor_names_an_owner_of_contracts_without_privileges(watched: Data
     assert finding == f'Role "{operator}" owns contracts and has no privileges on ghostwatch: nothing checks them.'
     watched.connection.execute(advice.encode())
     assert said(watched) == []
+
+
+def test_the_doctor_names_a_superuser_who_owns_start(database: Database, make_role: Callable[[], str]) -> None:
+    close_public(database)
+    database.execute("SELECT FROM onboarding.adopt()")
+    assert said(database) == []
+    role = make_role()
+    database.connection.execute(sql.SQL("ALTER TABLE public.user_tg OWNER TO {}").format(sql.Identifier(role)))
+    advice = {finding: advice for _, finding, advice in said(database)}
+    [(found, mend)] = [(finding, mend) for finding, mend in advice.items() if "owns onboarding." in finding]
+    assert found.startswith("Superuser postgres owns ")
+    assert "onboarding.start(" in found
+    assert found.endswith(f'writes public.user_tg, which belongs to "{role}": that role can run code as superuser.')
+    assert mend.startswith("ALTER FUNCTION onboarding.")
+
+
+@pytest.mark.pg_cron
+def test_the_doctor_names_a_superuser_whose_job_runs_the_checks(
+    cron_home: Database, make_role: Callable[[], str]
+) -> None:
+    close_public(cron_home)
+    role = make_role()
+    cron_home.connection.execute(
+        sql.SQL(
+            """
+            CREATE TABLE account (id bigint PRIMARY KEY, created_at timestamptz);
+            ALTER TABLE account OWNER TO {}
+            """
+        ).format(sql.Identifier(role))
+    )
+    cron_home.execute("SELECT ghostwatch.declare_contract('mine', 'account')")
+    cron_home.execute("SELECT ghostwatch.declare_invariant('mine', 'itself', 'account', 'id')")
+    notices: list[str] = []
+    cron_home.connection.add_notice_handler(lambda notice: notices.append(str(notice.message_primary)))
+    cron_home.execute("SELECT ghostwatch.schedule()")
+    try:
+        assert "the checks will run as superuser postgres" in notices
+        [(verdict, finding, advice)] = [found for found in said(cron_home) if found[1].startswith("Job ")]
+        assert verdict == "warning"
+        assert "runs the checks as superuser postgres" in finding
+        assert "SET ROLE ghostwatch_owner" in advice
+    finally:
+        cron_home.execute("SELECT ghostwatch.unschedule()")

@@ -117,6 +117,7 @@ ASK_NOBODY = {
     "_delete_arrivals": "only where the trigger of the contract is gone",
     "_forget_arrivals": "only what every invariant has judged",
     "_invariant_id": "names are no secret",
+    "_is_subject": "says only whether a table has a contract",
     "_prune": "only what is older than its retention setting",
     "_require_contract_owner": "a check; changes nothing",
     "_require_runnable": "a check; changes nothing",

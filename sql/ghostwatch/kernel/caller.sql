@@ -3,11 +3,12 @@ CREATE FUNCTION ghostwatch._caller(
 )
 RETURNS regrole
 LANGUAGE plpgsql
-STABLE
-PARALLEL SAFE
+VOLATILE
+PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $_caller$
--- The role that calls a definer, by what ghostwatch._credential() gave it. Raises GW061.
+-- The role that calls a definer, by what ghostwatch._credential() gave it. Volatile, so that it sees a credential that was
+-- made for this very call. Raises GW061.
 DECLARE
     its_role regrole := (SELECT s.role FROM ghostwatch.role_secret AS s WHERE s.secret = _caller.credential);
 BEGIN

@@ -6,6 +6,8 @@ RETURNS boolean
 LANGUAGE sql
 STABLE
 PARALLEL SAFE
+-- A definer: the doctor of another role would take a trigger for one of no contract.
+SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $_is_subject$
     -- Whoever may execute a trigger's function can put it on a table of their own, where it would run as its owner.

@@ -4,8 +4,8 @@ CREATE FUNCTION ghostwatch._require_own_invariant(
 )
 RETURNS void
 LANGUAGE sql
-STABLE
-PARALLEL SAFE
+VOLATILE
+PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $_require_own_invariant$
     -- What is recorded about an invariant is recorded by the role whose contract it belongs to.

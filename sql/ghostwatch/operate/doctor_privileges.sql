@@ -166,18 +166,7 @@ BEGIN
         INNER JOIN pg_proc AS p
             ON p.oid = t.tgfoid
             AND p.proname ~ '^ghostwatch_(capture|enforce)_[0-9]+$'
-        WHERE NOT EXISTS (
-            SELECT
-            FROM ghostwatch.contract AS c
-            CROSS JOIN LATERAL (
-                SELECT c.subject
-                UNION ALL
-                SELECT tree.relid FROM ghostwatch._partitions(c.subject) AS tree (relid)
-                UNION ALL
-                SELECT child.inhrelid FROM pg_inherits AS child WHERE child.inhparent = c.subject
-            ) AS own (relation)
-            WHERE own.relation = t.tgrelid
-        )
+        WHERE NOT ghostwatch._is_subject(substring(p.proname FROM '[0-9]+$')::integer, t.tgrelid)
     LOOP
         is_well := false;
         RETURN NEXT finding;

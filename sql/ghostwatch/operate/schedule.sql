@@ -7,7 +7,7 @@ VOLATILE
 PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $schedule$
--- Lets pg_cron run the checks of this role's contracts; again, to change how often.
+-- Lets pg_cron run the checks of this role's contracts; again, to change how often. Warns a superuser.
 -- Takes a pg_cron schedule of every minute, of every N minutes, or (pg_cron 1.5 and later) of every N seconds;
 -- returns the number of the job.
 -- Raises GW052 for another schedule, GW053 where pg_cron cannot count seconds, and what _require_cron raises.
@@ -30,6 +30,14 @@ BEGIN
             ERRCODE = 'GW052',
             DETAIL = 'A schedule is ''* * * * *'' (every minute), ''*/N * * * *'' (every N minutes) or ''N seconds''.',
             HINT = 'SELECT ghostwatch.schedule(''* * * * *'');';
+    END IF;
+
+    -- Whoever owns a table that the checks read can run code as the job's role.
+    IF (SELECT r.rolsuper FROM pg_roles AS r WHERE r.rolname = current_user) THEN
+        RAISE WARNING 'the checks will run as superuser %', current_user
+        USING
+            DETAIL = 'The owner of a table that they read can run code with the rights of this role.',
+            HINT = 'Let a role without superuser own the contracts and schedule: SELECT ghostwatch.unschedule(); SET ROLE ghostwatch_owner; SELECT ghostwatch.schedule();';
     END IF;
 
     PERFORM ghostwatch._require_cron(
