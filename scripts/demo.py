@@ -132,16 +132,7 @@ def _install(cluster: Cluster) -> psycopg.Connection[Any]:
     connection.execute("CREATE EXTENSION ghostwatch")
     connection.execute("CREATE EXTENSION ghostwatch_onboarding")
     connection.execute("SELECT FROM onboarding.adopt()")
-    connection.execute(
-        """
-        SELECT ghostwatch.declare_invariant('onboarding', i.name, i.related, i.related_key_column,
-            related_at_column => i.related_at_column, warn_after => i.warn_after, error_after => i.error_after,
-            description => i.description, missing_label => i.missing_label, min_rate => %s)
-        FROM ghostwatch.invariant AS i
-        WHERE i.name = 'first_meme'
-        """,
-        [TOLERATED],
-    )
+    connection.execute("SELECT ghostwatch.declare_invariant('onboarding', 'first_meme', min_rate => %s)", [TOLERATED])
     # Nobody wants to watch a demo wait for its all-clear.
     connection.execute("SELECT ghostwatch.set_setting('resolve_after', '0')")
     connection.execute(

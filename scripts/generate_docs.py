@@ -76,7 +76,7 @@ TABLES: Final[dict[str, dict[str, LiteralString]]] = {
         "rows": """
             SELECT
                 '`' || i.name || '`' AS clause,
-                format('`%s.%s`', i.related, i.related_key_column) AS "row by key",
+                format('`%s.%s`', i.related, ghostwatch._column_names(i.related_key_column)) AS "row by key",
                 coalesce('`' || i.predicate || '`', '') AS condition
             FROM ghostwatch.invariant AS i
             ORDER BY i.invariant_id

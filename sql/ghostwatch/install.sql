@@ -65,9 +65,8 @@
 \ir kernel/contract_owner.sql
 \ir kernel/require_contract_owner.sql
 \ir kernel/require_own_invariant.sql
-\ir kernel/keep_subject_name.sql
-\ir kernel/keep_related_name.sql
 \ir kernel/relation_name.sql
+\ir kernel/keep_relation_name.sql
 \ir kernel/successor.sql
 \ir kernel/capture_name.sql
 \ir kernel/enforcement_name.sql
@@ -83,8 +82,12 @@
 \ir kernel/remove_contract_trigger.sql
 \ir kernel/column_type.sql
 \ir declare/require_readable.sql
-\ir kernel/key_cast.sql
+\ir kernel/column_list.sql
+\ir kernel/column_names.sql
+\ir kernel/key_match.sql
 \ir kernel/key_is_among.sql
+\ir kernel/key_is_there.sql
+\ir kernel/key_is_unique.sql
 \ir declare/check_expression.sql
 \ir declare/fixed_length.sql
 \ir declare/lock_contract.sql
@@ -324,6 +327,7 @@
 \ir operate/doctor_runs.sql
 \ir operate/doctor_tables.sql
 \ir operate/doctor_indexes.sql
+\ir operate/doctor_keys.sql
 \ir operate/doctor_clocks.sql
 \ir operate/doctor_missed.sql
 \ir operate/doctor_triggers.sql

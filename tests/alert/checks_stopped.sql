@@ -135,12 +135,12 @@ SELECT is(
 SELECT pg_temp.clock('23:00');
 WITH declared AS (
     INSERT INTO ghostwatch.contract (name, subject, key_column, born_at_column, search_path, subject_label)
-    VALUES ('club', 'subject', 'id', 'created_at', 'pg_catalog', 'members')
+    VALUES ('club', 'subject', '{id}', 'created_at', 'pg_catalog', 'members')
     RETURNING contract_id
 ),
 clause AS (
     INSERT INTO ghostwatch.invariant (contract_id, name, related, related_key_column, error_after, watch_for, missing_label)
-    SELECT d.contract_id, 'card', 'subject', 'id', '5 minutes', '25 minutes', 'a card'
+    SELECT d.contract_id, 'card', 'subject', '{id}', '5 minutes', '25 minutes', 'a card'
     FROM declared AS d
     RETURNING invariant_id
 )

@@ -16,7 +16,7 @@ SELECT to_jsonb(c) - 'channel_id' AS settings FROM ghostwatch.channel AS c;
 SET search_path = app, public;
 SELECT ghostwatch.declare_contract(
     'welcome', 'account', 'number', 'born', 's.link', 's.type = ''test''', '{spam%}', 'Europe/Berlin', '3 minutes', 'who is welcome',
-    'new accounts', true, '{app}'
+    'new accounts', true, '{app}', unique_key => true
 );
 RESET search_path;
 CREATE TEMPORARY TABLE before AS SELECT settings FROM pg_temp.declared;
@@ -34,7 +34,7 @@ SELECT is(
     (SELECT settings FROM pg_temp.declared),
     (
         SELECT settings || jsonb_build_object(
-            'lateness', '00:02:00'::interval, 'time_zone', current_setting('TimeZone'), 'key_column', 'id', 'exempt_predicate', NULL,
+            'lateness', '00:02:00'::interval, 'time_zone', current_setting('TimeZone'), 'key_column', ARRAY['id'], 'exempt_predicate', NULL,
             'capture', false, 'subject_label', 'new rows of app.account', 'search_path', 'pg_catalog, public, pg_temp'
         )
         FROM before
@@ -79,7 +79,7 @@ SELECT ghostwatch.declare_invariant(
 );
 SELECT is(
     (SELECT settings FROM pg_temp.clause),
-    '{"name": "greeted", "related": "app.greeting", "related_name": "app.greeting", "related_key_column": "author_id", "predicate": null,
+    '{"name": "greeted", "related": "app.greeting", "related_name": "app.greeting", "related_key_column": ["author_id"], "predicate": null,
       "related_at_column": null, "warn_after": null, "error_after": "00:05:00", "watch_for": "00:25:00", "rule": "threshold",
       "runbook_url": null, "description": null, "missing_label": "greeted", "min_count": 1, "min_rate": 0, "days_per_false_alarm": 90,
       "expected_rate": 0.1, "branch_ceiling": 0.8}'::jsonb,

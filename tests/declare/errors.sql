@@ -166,7 +166,7 @@ SELECT throws_ok($$ SELECT ghostwatch.declare_contract('c', 'public.account') $$
 SELECT throws_ok($$ SELECT ghostwatch.drop_contract('c') $$, 'GW008', NULL, 'dropping another role''s contract');
 SELECT throws_ok($$ SELECT * FROM ghostwatch.ghost_summary('c', 'i') $$, 'GW020', NULL, 'running another role''s expressions');
 SELECT throws_ok($$ SELECT ghostwatch.declare_contract('d', 'public.account') $$, 'GW005', 'role another may not read public.account', 'a subject that this role may not read');
-CREATE TEMPORARY TABLE newcomer (id bigint, created_at timestamptz);
+CREATE TEMPORARY TABLE newcomer (id bigint PRIMARY KEY, created_at timestamptz);
 SELECT ghostwatch.declare_contract('d', 'newcomer');
 SELECT throws_ok(
     $$ SELECT ghostwatch.declare_invariant('d', 'i', 'public.greeting', 'account_id') $$,

@@ -149,7 +149,7 @@ CONTRACT: dict[str, Any] = {
     "exempt_branches": ["likefollowbot", "tapps%"],
     "subject_label": "new users",
 }
-CONTRACT_ARGUMENTS = {*CONTRACT, "key_column", "born_at_column", "time_zone", "lateness", "capture"}
+CONTRACT_ARGUMENTS = {*CONTRACT, "key_column", "unique_key", "born_at_column", "time_zone", "lateness", "capture"}
 INVARIANT: dict[str, Any] = {
     "contract": "onboarding",
     "name": "first_meme",

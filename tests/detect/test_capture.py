@@ -202,7 +202,8 @@ def test_partitions(database: Database) -> None:
     bot = Bot.create(database)
     database.execute(
         """
-        CREATE TABLE person (id bigint, created_at timestamptz NOT NULL DEFAULT now()) PARTITION BY LIST (id);
+        CREATE TABLE person (id bigint PRIMARY KEY, created_at timestamptz NOT NULL DEFAULT now())
+        PARTITION BY LIST (id);
         CREATE TABLE person_1 PARTITION OF person FOR VALUES IN (1, 3);
         """
     )
@@ -259,7 +260,7 @@ def test_views_cannot_be_captured(bot: Bot) -> None:
     """GW017."""
     bot.database.execute('CREATE VIEW person AS SELECT * FROM "user"')
     with pytest.raises(psycopg.Error, match=r"arrivals in public\.person cannot be captured") as caught:
-        bot.declare_contract(subject="person", capture=True)
+        bot.declare_contract(subject="person", capture=True, unique_key=True)
     assert caught.value.sqlstate == "GW017"
 
 

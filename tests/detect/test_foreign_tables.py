@@ -91,7 +91,7 @@ def sharded_bot(database: Database, shards: Database) -> Bot:
     call(
         database.connection,
         "declare_contract",
-        {"name": "onboarding", "subject": '"user"'},
+        {"name": "onboarding", "subject": '"user"', "unique_key": True},
     )
     call(
         database.connection,

@@ -49,7 +49,11 @@ INVARIANT = "SELECT ghostwatch.declare_invariant('it''s', 'visited', '\"My Bot\"
             "GW011",
         ),
         (r"""SELECT ghostwatch.declare_contract('c', '"My Bot"."user"', exempt_branches => ARRAY['k\'])""", "GW016"),
-        ("""SELECT ghostwatch.declare_contract('c', '"My Bot".visitor', capture => true)""", "GW017"),
+        (
+            """SELECT ghostwatch.declare_contract('c', '"My Bot".visitor', capture => true, unique_key => true)""",
+            "GW017",
+        ),
+        ("""SELECT ghostwatch.declare_contract('c', '"My Bot".visit', 'user_id', 'at')""", "GW019"),
         (INVARIANT + ", error_after => '-1 minute')", "GW015"),
         (INVARIANT + ", warn_after => '5 minutes')", "GW015"),
         (INVARIANT + ", error_after => '2 hours', watch_for => '1 hour')", "GW015"),
@@ -95,7 +99,7 @@ def test_a_hint_about_rights(tables: Database, make_role: Callable[[], str]) -> 
     tables.execute("SELECT ghostwatch.grant_operator(%s)", role)
     tables.connection.execute(sql.SQL('GRANT USAGE ON SCHEMA "My Bot" TO {}').format(sql.Identifier(role)))
     operator = tables.connect(role)
-    declare = b"SELECT ghostwatch.declare_contract('c', '\"My Bot\".visit', 'user_id', 'at')"
+    declare = b"SELECT ghostwatch.declare_contract('c', '\"My Bot\".visit', 'user_id', 'at', unique_key => true)"
     with pytest.raises(psycopg.Error, match="may not read") as made:
         operator.execute(declare)
     assert made.value.sqlstate == "GW005"

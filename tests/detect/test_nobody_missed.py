@@ -357,7 +357,9 @@ def test_partitions_come_and_go(bot: Bot) -> None:
         CREATE TABLE person_today PARTITION OF person FOR VALUES FROM ('2026-01-15') TO ('2026-01-16');
         """
     )
-    bot.declare_contract(subject="person", branch_expression=None, exempt_predicate=None, exempt_branches=[])
+    bot.declare_contract(
+        subject="person", unique_key=True, branch_expression=None, exempt_predicate=None, exempt_branches=[]
+    )
     bot.database.execute("INSERT INTO person VALUES (1, %s)", bot.now)
     bot.run_every_minute(minutes(2))
     assert bot.states() == {"1": "warn"}

@@ -168,7 +168,7 @@ SELECT matches(
 CREATE TABLE public.member (id bigint, region text, created_at timestamptz NOT NULL DEFAULT now()) PARTITION BY LIST (region);
 CREATE TABLE public.member_north PARTITION OF public.member FOR VALUES IN ('north');
 CREATE TABLE public.badge (member_id bigint NOT NULL);
-SELECT ghostwatch.declare_contract('club', 'public.member');
+SELECT ghostwatch.declare_contract('club', 'public.member', unique_key => true);
 SELECT ghostwatch.declare_invariant('club', 'badge', 'public.badge', 'member_id', error_after => '0');
 SELECT ghostwatch.enforce('club', 'reject');
 CREATE TABLE public.member_south (created_at timestamptz NOT NULL DEFAULT now(), region text, id bigint);
@@ -217,7 +217,7 @@ SELECT lives_ok($$ SELECT ghostwatch.drop_invariant('club', 'locker') $$, 'also 
 -- the end
 SELECT ghostwatch.drop_contract('club');
 CREATE TABLE public.member (id bigint PRIMARY KEY, region text, created_at timestamptz NOT NULL DEFAULT now());
-SELECT ghostwatch.declare_contract('club', 'public.member');
+SELECT ghostwatch.declare_contract('club', 'public.member', unique_key => true);
 SELECT ghostwatch.declare_invariant('club', 'badge', 'public.medal', 'member_id', error_after => '0');
 SELECT ghostwatch.enforce('club', 'reject');
 SELECT isnt(pg_temp.refusal($$ INSERT INTO public.member VALUES (6, 'north') $$), NULL, 'before the end');
@@ -241,7 +241,7 @@ SELECT throws_ok(
     $$ SELECT ghostwatch.enforce('welcome', 'reject') $$, 'GW071', 'contract ''welcome'' has no invariant that is due at once', 'nothing to enforce'
 );
 CREATE VIEW public.everybody AS SELECT id, created_at FROM public.account;
-SELECT ghostwatch.declare_contract('all', 'public.everybody');
+SELECT ghostwatch.declare_contract('all', 'public.everybody', unique_key => true);
 SELECT ghostwatch.declare_invariant('all', 'greeting', 'public.greeting', 'account_id', error_after => '0');
 SELECT throws_ok($$ SELECT ghostwatch.enforce('all', 'reject') $$, 'GW072', NULL, 'a view takes no constraint trigger');
 

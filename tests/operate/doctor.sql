@@ -166,7 +166,7 @@ SELECT matches(
 
 -- Triggers that capture and enforcement need.
 SELECT ok(pg_temp.is_well('triggers'), 'nothing captured, nothing enforced');
-CREATE TABLE app.member (id bigint NOT NULL, created_at timestamptz) PARTITION BY LIST (id);
+CREATE TABLE app.member (id bigint PRIMARY KEY, created_at timestamptz) PARTITION BY LIST (id);
 CREATE TABLE app.member_1 PARTITION OF app.member FOR VALUES IN (1);
 SELECT ghostwatch.declare_contract('members', 'app.member', capture => true);
 SELECT ghostwatch.declare_invariant('members', 'greeting', 'app.greeting', 'account_id', error_after => '0');

@@ -26,7 +26,7 @@ BEGIN
         RETURN;
     END IF;
 
-    PERFORM set_config('search_path', expression_path, true);
+    PERFORM ghostwatch._enter_search_path(expression_path);
 
     -- In WHERE, since it is asked row by row: no place for aggregates, windows or sets of rows.
     EXECUTE format(E'SELECT FROM %s WHERE (\n%s\n) IS NULL LIMIT 0', from_item, expression);
@@ -34,7 +34,7 @@ BEGIN
     EXECUTE format(E'SELECT ARRAY[\n%s\n] FROM %s LIMIT 0', expression, from_item);
     EXECUTE format(E'SELECT pg_catalog.pg_typeof((SELECT (\n%s\n) FROM %s LIMIT 0))::text', expression, from_item)
     INTO found_type;
-    PERFORM set_config('search_path', 'pg_catalog, pg_temp', true);
+    PERFORM ghostwatch._leave_search_path();
 
     IF found_type IS DISTINCT FROM coalesce(expected_type, found_type) THEN
         RAISE EXCEPTION '% is of type %, not %', what, found_type, expected_type

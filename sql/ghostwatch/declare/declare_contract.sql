@@ -1,7 +1,7 @@
 CREATE FUNCTION ghostwatch.declare_contract(
     name text,
     subject regclass DEFAULT NULL,
-    key_column name DEFAULT NULL,
+    key_column text DEFAULT NULL,
     born_at_column name DEFAULT NULL,
     branch_expression text DEFAULT NULL,
     exempt_predicate text DEFAULT NULL,
@@ -12,7 +12,8 @@ CREATE FUNCTION ghostwatch.declare_contract(
     subject_label text DEFAULT NULL,
     capture boolean DEFAULT NULL,
     look_up_in name[] DEFAULT NULL::name || current_schemas(false),
-    reset text[] DEFAULT '{}'
+    reset text[] DEFAULT '{}',
+    unique_key boolean DEFAULT NULL
 )
 RETURNS void
 LANGUAGE plpgsql
@@ -24,7 +25,7 @@ AS $declare_contract$
 -- The search path of the session that first declares is kept with the contract, so that names in its expressions keep
 -- their meaning. It comes as a default, which is evaluated before this function's own path is set; a NULL at its
 -- beginning distinguishes it from schemas that were given.
--- Raises GW002 to GW006, GW008 to GW012 and GW016 to GW018.
+-- Raises GW002 to GW006, GW008 to GW012 and GW016 to GW019.
 DECLARE
     before ghostwatch.contract;
     after ghostwatch.contract;
@@ -44,7 +45,8 @@ BEGIN
         before,
         jsonb_build_object(
             'subject', subject,
-            'key_column', key_column,
+            'key_column', ghostwatch._column_list(key_column),
+            'unique_key', unique_key,
             'born_at_column', born_at_column,
             'branch_expression', branch_expression,
             'exempt_predicate', exempt_predicate,
@@ -58,7 +60,9 @@ BEGIN
         array_remove(reset, 'look_up_in')
     );
 
-    key_type := ghostwatch._column_type(after.subject, after.key_column);
+    SELECT string_agg(ghostwatch._column_type(after.subject, k.name), ', ' ORDER BY k.place)
+    INTO key_type
+    FROM unnest(after.key_column) WITH ORDINALITY AS k (name, place);
     born_at_type := ghostwatch._column_type(after.subject, after.born_at_column);
     PERFORM ghostwatch._require_readable(after.subject);
     from_item := format('%s AS s', after.subject);
@@ -76,14 +80,41 @@ BEGIN
 
     -- Keys are stored as text, looked up by their own type, and compared.
     BEGIN
-        PERFORM set_config('search_path', after.search_path, true);
-        EXECUTE format('SELECT FROM %s WHERE s.%I = s.%I LIMIT 0', from_item, after.key_column, after.key_column);
-        PERFORM set_config('search_path', 'pg_catalog, pg_temp', true);
+        PERFORM ghostwatch._enter_search_path(after.search_path);
+        EXECUTE format(
+            'SELECT FROM %s, %s AS r WHERE %s LIMIT 0',
+            from_item, after.subject, ghostwatch._key_match(after.subject, after.key_column, after.subject, after.key_column)
+        );
+        PERFORM ghostwatch._leave_search_path();
     EXCEPTION WHEN undefined_function THEN
-        RAISE EXCEPTION 'column % of % cannot be a key: values of type % cannot be compared', quote_ident(after.key_column), after.subject, key_type
+        RAISE EXCEPTION 'column % of % cannot be a key: values of type % cannot be compared', ghostwatch._column_names(after.key_column), after.subject, key_type
             USING ERRCODE = 'GW009',
                   HINT = statement || ', key_column => ''its_primary_key'')';
     END;
+
+    -- Where a key comes twice, one subject would hide what another lacks.
+    IF NOT (after.unique_key OR ghostwatch._key_is_unique(after.subject, after.key_column)) THEN
+        RAISE EXCEPTION 'the key % of % is not known to be unique', ghostwatch._column_names(after.key_column), after.subject
+            USING ERRCODE = 'GW019',
+                  DETAIL = format(
+                      'No unique index of %s has only columns of the key; a view and a foreign table have none. '
+                      'A key of several columns is named as an array: {tenant_id,id}.', after.subject
+                  ),
+                  HINT = format(
+                      'If it is unique all the same: %s, key_column => %L, born_at_column => %L, unique_key => true)',
+                      statement, after.key_column, after.born_at_column
+                  );
+    END IF;
+
+    IF EXISTS (
+        SELECT FROM ghostwatch.invariant AS i
+        WHERE i.contract_id = before.contract_id AND cardinality(i.related_key_column) <> cardinality(after.key_column)
+    ) THEN
+        RAISE EXCEPTION 'the invariants of contract % have related keys of another number of columns', quote_literal(declare_contract.name)
+            USING ERRCODE = 'GW009',
+                  DETAIL = format('The key would be %s.', ghostwatch._column_names(after.key_column)),
+                  HINT = format('SELECT ghostwatch.drop_contract(%L); and declare it again with its invariants.', declare_contract.name);
+    END IF;
 
     IF born_at_type NOT IN ('timestamp with time zone', 'timestamp without time zone') THEN
         RAISE EXCEPTION 'column % of % is no time of birth: it is of type %', quote_ident(after.born_at_column), after.subject, born_at_type
@@ -154,13 +185,14 @@ BEGIN
 END
 $declare_contract$;
 
-COMMENT ON FUNCTION ghostwatch.declare_contract(text, regclass, name, name, text, text, text[], text, interval, text, text, boolean, name[], text[]) IS
+COMMENT ON FUNCTION ghostwatch.declare_contract(text, regclass, text, name, text, text, text[], text, interval, text, text, boolean, name[], text[], boolean) IS
 'Declares what every row of a subject table must come to have; declaring again changes what is given and keeps the rest.
-name: of the contract. subject: the table whose rows are watched. key_column: its key (default: id). born_at_column: its time of birth, timestamptz or timestamp (default: created_at).
+name: of the contract. subject: the table whose rows are watched. key_column: its key (default: id), several columns as an array: {tenant_id,id}. born_at_column: its time of birth, timestamptz or timestamp (default: created_at).
 branch_expression: SQL over the alias s giving the path the subject came by. exempt_predicate: boolean SQL over s; such subjects are not judged.
 exempt_branches: LIKE patterns of branches that are not judged. time_zone: in which a timestamp without time zone is read (default: this session''s).
 lateness: how far a birth time may lie before the start of its transaction, where clocks differ (default: 2 minutes). subject_label: what messages call the subjects, in the plural.
 capture: a trigger notes arrivals by the database''s clock, so that neither an index on the birth time nor the application''s clocks matter (default: false).
 look_up_in: the schemas in which names in the expressions are looked up (default: the search path of the session that first declares).
 reset: names of arguments to set back to their defaults.
-Raises GW002 (not a table), GW003 (no such column), GW004 to GW006 (an expression is not valid, or the table not readable), GW008 (belongs to another role), GW009 (key cannot be compared), GW010 (no time of birth), GW011 (no such time zone), GW012 (lateness), GW016 (no name, or an exempt branch that is no pattern), GW017 (capture on what is no table), GW018 (an argument that cannot be reset).';
+unique_key: the key is unique although no unique index makes it so (default: false).
+Raises GW002 (not a table), GW003 (no such column), GW004 to GW006 (an expression is not valid, or the table not readable), GW008 (belongs to another role), GW009 (key cannot be compared, with the related keys either), GW010 (no time of birth), GW011 (no such time zone), GW012 (lateness), GW016 (no name, or an exempt branch that is no pattern), GW017 (capture on what is no table), GW018 (an argument that cannot be reset), GW019 (a key not known to be unique).';

@@ -2,7 +2,7 @@ CREATE FUNCTION ghostwatch.declare_invariant(
     contract text,
     name text,
     related regclass DEFAULT NULL,
-    related_key_column name DEFAULT NULL,
+    related_key_column text DEFAULT NULL,
     predicate text DEFAULT NULL,
     related_at_column name DEFAULT NULL,
     warn_after interval DEFAULT NULL,
@@ -36,6 +36,7 @@ DECLARE
     before ghostwatch.invariant;
     after ghostwatch.invariant;
     key_type text;
+    subject_key_type text;
     related_at_type text;
     problem text;
     statement text;
@@ -55,7 +56,7 @@ BEGIN
         before,
         jsonb_build_object(
             'related', related,
-            'related_key_column', related_key_column,
+            'related_key_column', ghostwatch._column_list(related_key_column),
             'predicate', predicate,
             'related_at_column', related_at_column,
             'warn_after', warn_after,
@@ -75,11 +76,13 @@ BEGIN
     );
     statement := CASE
         WHEN before IS NULL
-            THEN format('SELECT ghostwatch.declare_invariant(%L, %L, %L, %L', contract, declare_invariant.name, after.related, after.related_key_column)
+            THEN format('SELECT ghostwatch.declare_invariant(%L, %L, %L, %L', contract, declare_invariant.name, after.related, related_key_column)
         ELSE format('SELECT ghostwatch.declare_invariant(%L, %L', contract, declare_invariant.name)
     END;
 
-    key_type := ghostwatch._column_type(after.related, after.related_key_column);
+    SELECT string_agg(ghostwatch._column_type(after.related, k.name), ', ' ORDER BY k.place)
+    INTO key_type
+    FROM unnest(coalesce(after.related_key_column, ARRAY[NULL]::name[])) WITH ORDINALITY AS k (name, place);
     IF after.related_at_column IS NOT NULL THEN
         related_at_type := ghostwatch._column_type(after.related, after.related_at_column);
         IF related_at_type NOT IN ('timestamp with time zone', 'timestamp without time zone') THEN
@@ -90,22 +93,28 @@ BEGIN
     END IF;
 
     -- The subjects' table may have been dropped since.
-    PERFORM ghostwatch._column_type(its_contract.subject, its_contract.key_column);
+    SELECT string_agg(ghostwatch._column_type(its_contract.subject, k.name), ', ' ORDER BY k.place)
+    INTO subject_key_type
+    FROM unnest(its_contract.key_column) WITH ORDINALITY AS k (name, place);
     PERFORM ghostwatch._require_readable(its_contract.subject);
     PERFORM ghostwatch._require_readable(after.related);
 
     BEGIN
-        PERFORM set_config('search_path', its_contract.search_path, true);
+        IF cardinality(after.related_key_column) <> cardinality(its_contract.key_column) THEN
+            RAISE undefined_function;
+        END IF;
+
+        PERFORM ghostwatch._enter_search_path(its_contract.search_path);
         EXECUTE format(
-            'SELECT FROM %s AS s JOIN %s AS r ON r.%I = s.%I%s LIMIT 0',
-            its_contract.subject, after.related, after.related_key_column, its_contract.key_column,
-            ghostwatch._key_cast(its_contract.subject, its_contract.key_column, after.related, after.related_key_column)
+            'SELECT FROM %s AS s JOIN %s AS r ON %s LIMIT 0',
+            its_contract.subject, after.related,
+            ghostwatch._key_match(its_contract.subject, its_contract.key_column, after.related, after.related_key_column)
         );
-        PERFORM set_config('search_path', 'pg_catalog, pg_temp', true);
+        PERFORM ghostwatch._leave_search_path();
     EXCEPTION WHEN undefined_function THEN
-        RAISE EXCEPTION 'column % of % cannot be compared with the key of %', quote_ident(after.related_key_column), after.related, its_contract.subject
+        RAISE EXCEPTION 'column % of % cannot be compared with the key of %', ghostwatch._column_names(after.related_key_column), after.related, its_contract.subject
             USING ERRCODE = 'GW009',
-                  DETAIL = format('They are of the types %s and %s.', key_type, ghostwatch._column_type(its_contract.subject, its_contract.key_column)),
+                  DETAIL = format('They are of the types %s and %s.', key_type, subject_key_type),
                   HINT = format('SELECT ghostwatch.declare_invariant(%L, %L, %L, ''the_column_that_holds_the_key'')', contract, declare_invariant.name, after.related);
     END;
 
@@ -148,11 +157,11 @@ END
 $declare_invariant$;
 
 COMMENT ON FUNCTION ghostwatch.declare_invariant(
-    text, text, regclass, name, text, name, interval, interval, interval, text, text, text, text,
+    text, text, regclass, text, text, name, interval, interval, interval, text, text, text, text,
     integer, double precision, double precision, double precision, double precision, text[]
 ) IS
 'Declares one clause of a contract: a row of related with the subject''s key (and predicate) exists in time; declaring again changes what is given and keeps the rest.
-related: the table of that row. related_key_column: its column that holds the subject''s key. predicate: boolean SQL over the aliases s (subject) and r (related).
+related: the table of that row. related_key_column: its column that holds the subject''s key, several as an array: {tenant_id,user_id}. predicate: boolean SQL over the aliases s (subject) and r (related).
 related_at_column: when the related row came, for backtests. warn_after, error_after: age of the subject at which a missing row is a warning (default: never), an error (default: 5 minutes); an error_after of 0 means due in the transaction of the subject.
 watch_for: age past which an open violation expires (default: 25 minutes). rule: threshold (the default: an alert while a violation is open) or drift (when their rate has moved).
 missing_label: what a message says is missing. min_count (default: 1), min_rate (share of subjects, default: 0): while there are fewer violations, the rule threshold gives no alert.

@@ -43,8 +43,11 @@ BEGIN
     IF NOT is_there THEN
         RAISE EXCEPTION '% has no row with the key %', its_contract.subject, coalesce(quote_literal(check_subject.subject_key), 'NULL')
             USING ERRCODE = 'GW021',
-                  DETAIL = format('The key is the column %I.', its_contract.key_column),
-                  HINT = format('SELECT %I FROM %s ORDER BY %I DESC LIMIT 5', its_contract.key_column, its_contract.subject, its_contract.born_at_column);
+                  DETAIL = format('The key is %s.', ghostwatch._column_names(its_contract.key_column)),
+                  HINT = format(
+                      'SELECT %s FROM %s AS s ORDER BY s.%I DESC LIMIT 5',
+                      ghostwatch._key_text(its_contract.subject, 's', its_contract.key_column), its_contract.subject, its_contract.born_at_column
+                  );
     END IF;
 
     FOR clause IN SELECT c.* FROM ghostwatch._clause AS c WHERE c.contract_id = its_contract_id ORDER BY c.invariant_id LOOP

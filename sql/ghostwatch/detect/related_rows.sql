@@ -9,11 +9,9 @@ SET search_path = pg_catalog, pg_temp
 AS $_related_rows$
     -- The line ends keep a comment in the predicate from hiding what follows it.
     SELECT format(
-        E'%s AS r WHERE r.%I = s.%I%s AND (\n%s\n)',
+        E'%s AS r WHERE %s AND (\n%s\n)',
         (clause).related,
-        (clause).related_key_column,
-        (clause).key_column,
-        ghostwatch._key_cast((clause).subject, (clause).key_column, (clause).related, (clause).related_key_column),
+        ghostwatch._key_match((clause).subject, (clause).key_columns, (clause).related, (clause).related_key_columns),
         coalesce((clause).predicate, 'true')
     )
 $_related_rows$;

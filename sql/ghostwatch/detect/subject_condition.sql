@@ -12,19 +12,24 @@ SET search_path = pg_catalog, pg_temp
 AS $_subject_condition$
     -- An index on the key or the birth time serves each of these.
     SELECT CASE source
-        WHEN 'keys' THEN ghostwatch._key_is_among((clause).subject, (clause).key_column)
+        WHEN 'keys' THEN ghostwatch._key_is_among((clause).subject, (clause).key_columns)
         WHEN 'births' THEN format(
-            's.%I = ANY (ARRAY(SELECT b%s FROM unnest($2) AS b))',
+            's.%I = ANY (ARRAY(SELECT b%s FROM unnest($2) AS b)) AND %s',
             (clause).born_at_column,
-            ' AT TIME ZONE ' || quote_literal((clause).time_zone)
+            ' AT TIME ZONE ' || quote_literal((clause).time_zone),
+            ghostwatch._key_is_there('s', (clause).key_columns)
         )
-        WHEN 'born' THEN ghostwatch._born_between(clause, after, up_to)
-        WHEN 'unseen' THEN format(
-            '%s AND (s.%I, %s) NOT IN (SELECT k.subject_key, k.born_at FROM unnest($1::%s[], $2) AS k (subject_key, born_at))',
+        ELSE format(
+            '%s AND %s%s',
             ghostwatch._born_between(clause, after, up_to),
-            (clause).key_column,
-            ghostwatch._written_birth(clause),
-            ghostwatch._column_type((clause).subject, (clause).key_column)
+            ghostwatch._key_is_there('s', (clause).key_columns),
+            CASE source
+                WHEN 'unseen' THEN format(
+                    ' AND (%s, %s) NOT IN (SELECT k.subject_key, k.born_at FROM unnest($1, $2) AS k (subject_key, born_at))',
+                    ghostwatch._key_text((clause).subject, 's', (clause).key_columns),
+                    ghostwatch._written_birth(clause)
+                )
+            END
         )
     END
 $_subject_condition$;

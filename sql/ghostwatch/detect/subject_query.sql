@@ -27,7 +27,7 @@ SELECT format(
     '    NOT (q.satisfied OR q.exempt_by_predicate OR coalesce(q.branch LIKE ANY (%2$L::text[]), false)) AS violated%3$s\n'
     'FROM (\n'
     '    SELECT\n'
-    '        s.%4$I::text AS subject_key,\n'
+    '        %4$s AS subject_key,\n'
     '        %5$s AS born_at,\n'
     '        (\n%6$s\n)::text AS branch,\n'
     '        coalesce((\n%7$s\n), false) AS exempt_by_predicate,\n'
@@ -39,7 +39,7 @@ SELECT format(
     ghostwatch._family_expression((clause).contract_id, 'q.branch'),
     (clause).exempt_branches,
     ', q.' || detail,
-    (clause).key_column,
+    ghostwatch._key_text((clause).subject, 's', (clause).key_columns),
     ghostwatch._written_birth(clause),
     coalesce((clause).branch_expression, 'NULL'),
     coalesce((clause).exempt_predicate, 'false'),

@@ -15,9 +15,12 @@ AS $_enforced_clauses$
     FROM ghostwatch._clause AS c
     WHERE c.contract_id = _enforced_clauses.contract_id
         AND c.error_after = '0'
-        AND EXISTS (
-            SELECT FROM pg_attribute AS k
-            WHERE k.attrelid = c.related AND k.attname = c.related_key_column AND NOT k.attisdropped
+        AND (
+            SELECT count(*) = cardinality(c.related_key_columns)
+            FROM pg_attribute AS k
+            WHERE k.attrelid = c.related
+                AND k.attname = ANY (c.related_key_columns)
+                AND NOT k.attisdropped
         )
     ORDER BY c.invariant_id
 $_enforced_clauses$;

@@ -30,7 +30,7 @@ BEGIN
                 SELECT
                 FROM ghostwatch._enforced_clauses(enforced.contract_id) AS stricter
                 WHERE stricter.related = c.related
-                    AND stricter.related_key_column = c.related_key_column
+                    AND stricter.related_key_columns = c.related_key_columns
                     AND stricter.predicate IS NOT NULL
             )
         );
@@ -60,7 +60,7 @@ BEGIN
         END IF;
     ELSIF EXISTS (
         SELECT FROM %1$s AS s
-        WHERE s.%2$I %8$s NEW.%2$I
+        WHERE %2$s
             AND (%3$s)
     ) THEN
         PERFORM ghostwatch._judge_at_commit(%4$s, %7$s);
@@ -84,7 +84,7 @@ EXCEPTION
 END
 $body$,
         enforced.subject,
-        enforced.key_column,
+        ghostwatch._key_equals(enforced.subject, enforced.key_column),
         conditions,
         enforced.contract_id,
         enforced.name,
@@ -98,8 +98,7 @@ $body$,
                 format('coalesce(pg_catalog.pg_partition_root(TG_RELID)::pg_catalog.oid, TG_RELID) OPERATOR(pg_catalog.<>) %L::pg_catalog.regclass::pg_catalog.oid', root)
             ELSE format('TG_RELID OPERATOR(pg_catalog.<>) %L::pg_catalog.regclass::pg_catalog.oid', root)
         END,
-        ghostwatch._key_text(enforced.subject, 'NEW', enforced.key_column),
-        ghostwatch._key_equals(enforced.subject, enforced.key_column)
+        ghostwatch._key_text(enforced.subject, 'NEW', enforced.key_column)
     );
 END
 $_enforcement_body$;

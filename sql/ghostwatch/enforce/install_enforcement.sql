@@ -45,10 +45,16 @@ BEGIN
             (function_name::text, 'INSERT', ''),
             (
                 function_name || '_key',
-                format('UPDATE OF %I', enforced.key_column),
-                format(
-                    ' AND pg_catalog.format(''%%s'', OLD.%1$I) OPERATOR(pg_catalog.<>) pg_catalog.format(''%%s'', NEW.%1$I)',
-                    enforced.key_column
+                'UPDATE OF ' || ghostwatch._column_names(enforced.key_column),
+                (
+                    SELECT format(
+                        ' AND (%s)',
+                        string_agg(
+                            format('pg_catalog.format(''%%s'', OLD.%1$I) OPERATOR(pg_catalog.<>) pg_catalog.format(''%%s'', NEW.%1$I)', k.name),
+                            ' OR '
+                        )
+                    )
+                    FROM unnest(enforced.key_column) AS k (name)
                 )
             )
     ) AS w (trigger_name, event, condition)

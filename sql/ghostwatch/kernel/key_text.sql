@@ -1,7 +1,7 @@
 CREATE FUNCTION ghostwatch._key_text(
     relation regclass,
     row_name text,
-    key_column name
+    key_columns name[]
 )
 RETURNS text
 LANGUAGE sql
@@ -9,13 +9,22 @@ STABLE
 PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $_key_text$
-    -- A cast of a type that is not built in may be anybody's function; its output function is not.
+    -- A cast of a type that is not built in may be anybody's function; its output function is not. Everywhere the same,
+    -- for keys are compared as text.
     SELECT format(
-        CASE WHEN ghostwatch._is_built_in_column(relation, key_column) THEN '%s.%I::pg_catalog.text' ELSE 'pg_catalog.format(''%%s'', %s.%I)' END,
-        row_name,
-        key_column
+        CASE WHEN count(*) = 1 THEN '%s' ELSE 'ARRAY[%s]::pg_catalog.text' END,
+        string_agg(
+            format(
+                CASE WHEN ghostwatch._is_built_in_column(relation, k.name) THEN '%s.%I::pg_catalog.text' ELSE 'pg_catalog.format(''%%s'', %s.%I)' END,
+                row_name,
+                k.name
+            ),
+            ', '
+            ORDER BY k.place
+        )
     )
+    FROM unnest(key_columns) WITH ORDINALITY AS k (name, place)
 $_key_text$;
 
-COMMENT ON FUNCTION ghostwatch._key_text(regclass, text, name) IS
-'SQL for a key as text in a function that runs in the transactions of others: no cast that is not built in.';
+COMMENT ON FUNCTION ghostwatch._key_text(regclass, text, name[]) IS
+'SQL for a key as text: of one column its value, of several an array of their values. It uses no cast that is not built in.';

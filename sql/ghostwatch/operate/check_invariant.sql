@@ -35,7 +35,7 @@ BEGIN
 
         -- Says in plain words what a query on a dropped table would say with a number.
         PERFORM ghostwatch._column_type(clause.subject, clause.born_at_column);
-        PERFORM ghostwatch._column_type(clause.related, clause.related_key_column);
+        PERFORM ghostwatch._column_type(clause.related, k.name) FROM unnest(clause.related_key_columns) AS k (name);
 
         IF clause.capture THEN
             PERFORM ghostwatch._take_up_failures(clause.contract_id, as_of);

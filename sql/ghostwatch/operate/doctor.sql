@@ -24,6 +24,8 @@ AS $doctor$
         UNION ALL
         SELECT * FROM ghostwatch._doctor_indexes()
         UNION ALL
+        SELECT * FROM ghostwatch._doctor_keys()
+        UNION ALL
         SELECT * FROM ghostwatch._doctor_clocks()
         UNION ALL
         SELECT * FROM ghostwatch._doctor_missed()

@@ -14,6 +14,7 @@ DECLARE
     -- Less is what a transaction takes, or clocks that are kept by NTP.
     tolerance constant interval := '5 seconds'::interval;
     clause    ghostwatch._clause;
+    newest    record;
     advice    text;
     youngest  timestamptz;
     slow      interval;
@@ -38,21 +39,32 @@ BEGIN
         BEGIN
             -- The database's own clock stands beside what was written: they are compared, and differ without harm.
             IF clause.capture THEN
+                SELECT
+                    array_agg(a.subject_key) AS subject_keys,
+                    array_agg(a.arrived_at) AS arrivals
+                INTO newest
+                FROM (
+                    SELECT n.*
+                    FROM ghostwatch.arrival AS n
+                    WHERE n.contract_id = clause.contract_id
+                    ORDER BY n.arrived_at DESC
+                    LIMIT 1000
+                ) AS a;
                 EXECUTE format(
                     'SELECT min(d.difference), max(d.difference)
                     FROM (
                         SELECT %1$s - a.arrived_at AS difference
-                        FROM (SELECT * FROM ghostwatch.arrival WHERE contract_id = $1 ORDER BY arrived_at DESC LIMIT 1000) AS a
-                        INNER JOIN %2$s AS s ON s.%3$I = a.subject_key::%4$s
-                        WHERE isfinite(%1$s)
+                        FROM %2$s AS s
+                        INNER JOIN unnest($1, $2) AS a (subject_key, arrived_at) ON a.subject_key = %3$s
+                        WHERE %4$s AND isfinite(%1$s)
                     ) AS d',
                     ghostwatch._written_birth(clause),
                     clause.subject,
-                    clause.key_column,
-                    ghostwatch._column_type(clause.subject, clause.key_column)
+                    ghostwatch._key_text(clause.subject, 's', clause.key_columns),
+                    ghostwatch._key_is_among(clause.subject, clause.key_columns)
                 )
                 INTO earliest, latest
-                USING clause.contract_id;
+                USING newest.subject_keys, newest.arrivals;
 
                 IF earliest < -tolerance OR latest > tolerance THEN
                     is_well := false;
@@ -70,7 +82,7 @@ BEGIN
             END IF;
 
             -- Clocks that are fast: the youngest row shows it, where an index leads to it.
-            IF ghostwatch._index_advice(clause.subject, clause.born_at_column, ARRAY['btree']::name[], false) IS NULL THEN
+            IF ghostwatch._index_advice(clause.subject, ARRAY[clause.born_at_column], ARRAY['btree']::name[], false) IS NULL THEN
                 EXECUTE format(
                     'SELECT %1$s FROM %2$s AS s WHERE s.%3$I < ''infinity'' ORDER BY s.%3$I DESC LIMIT 1',
                     ghostwatch._written_birth(clause),

@@ -11,7 +11,7 @@ BEGIN
     WITH looked_up AS (
         SELECT DISTINCT
             c.subject AS relation,
-            c.key_column AS column_name,
+            c.key_columns AS columns,
             ARRAY['btree', 'hash']::name[] AS methods,
             false AS partial,
             'Every open violation reads all of it.' AS consequence,
@@ -20,7 +20,7 @@ BEGIN
         UNION ALL
         SELECT DISTINCT
             c.related,
-            c.related_key_column,
+            c.related_key_columns,
             ARRAY['btree', 'hash']::name[],
             c.predicate IS NOT NULL,
             'Every new subject reads all of it.',
@@ -29,7 +29,7 @@ BEGIN
         UNION ALL
         SELECT
             c.subject,
-            c.born_at_column,
+            ARRAY[c.born_at_column],
             ARRAY['btree']::name[],
             false,
             'Every check reads all of it.',
@@ -41,12 +41,12 @@ BEGIN
     SELECT
         'indexes',
         'warning',
-        format('%s has no index on %I. %s', l.relation, l.column_name, l.consequence),
+        format('%s has no index on %s. %s', l.relation, ghostwatch._column_names(l.columns), l.consequence),
         concat_ws(' ', advice.statement, l.otherwise)
     FROM looked_up AS l
-    CROSS JOIN LATERAL ghostwatch._index_advice(l.relation, l.column_name, l.methods, l.partial) AS advice (statement)
+    CROSS JOIN LATERAL ghostwatch._index_advice(l.relation, l.columns, l.methods, l.partial) AS advice (statement)
     WHERE advice.statement IS NOT NULL
-    ORDER BY l.relation::text, l.column_name;
+    ORDER BY l.relation::text, l.columns;
 
     IF NOT FOUND THEN
         RETURN QUERY

@@ -23,7 +23,7 @@ BEGIN
             AND NOT c.capture
             AND p.failing_since IS NULL
             AND p.watermark > as_of - c.watch_for
-            AND ghostwatch._index_advice(c.subject, c.born_at_column, ARRAY['btree']::name[], false) IS NULL
+            AND ghostwatch._index_advice(c.subject, ARRAY[c.born_at_column], ARRAY['btree']::name[], false) IS NULL
         ORDER BY c.contract, c.invariant
     LOOP
         BEGIN

@@ -12,8 +12,9 @@ AS $_find_relations$
 DECLARE
     its_contract ghostwatch.contract;
     its_invariant ghostwatch.invariant;
+    found_subject regclass;
+    found_related regclass;
     moved ghostwatch.contract;
-    successor regclass;
 BEGIN
     SELECT i.* INTO its_invariant FROM ghostwatch.invariant AS i WHERE i.invariant_id = _find_relations.invariant_id;
     SELECT c.* INTO its_contract FROM ghostwatch.contract AS c WHERE c.contract_id = its_invariant.contract_id;
@@ -23,37 +24,35 @@ BEGIN
         RETURN;
     END IF;
 
-    IF EXISTS (SELECT FROM pg_class AS r WHERE r.oid = its_contract.subject) THEN
-        IF its_contract.subject::text <> its_contract.subject_name THEN
-            PERFORM ghostwatch._set_subject(its_contract.contract_id, its_contract.subject);
-        END IF;
-    ELSE
-        successor := ghostwatch._successor(its_contract.owner, its_contract.subject_name);
-        IF successor IS NOT NULL THEN
-            moved := ghostwatch._set_subject(its_contract.contract_id, successor);
-            PERFORM ghostwatch._enforcement_follows_contract(its_contract, moved);
-            IF its_contract.capture THEN
-                PERFORM ghostwatch._install_capture(its_contract.contract_id);
-            END IF;
-            PERFORM ghostwatch._restart_checks(i.invariant_id)
-            FROM ghostwatch.invariant AS i
-            WHERE i.contract_id = its_contract.contract_id;
-        END IF;
+    -- A table under another name is the same one, whose name is kept anew; NULL is one that nothing took the place of.
+    found_subject := coalesce(
+        (SELECT r.oid FROM pg_class AS r WHERE r.oid = its_contract.subject),
+        ghostwatch._successor(its_contract.owner, its_contract.subject_name)
+    );
+    found_related := coalesce(
+        (SELECT r.oid FROM pg_class AS r WHERE r.oid = its_invariant.related),
+        ghostwatch._successor(its_contract.owner, its_invariant.related_name)
+    );
+    IF found_subject <> its_contract.subject OR found_subject::text <> its_contract.subject_name THEN
+        moved := ghostwatch._set_subject(its_contract.contract_id, found_subject);
+        PERFORM ghostwatch._enforcement_follows_contract(its_contract, moved);
+    END IF;
+    IF found_related <> its_invariant.related OR found_related::text <> its_invariant.related_name THEN
+        PERFORM ghostwatch._set_related(its_invariant.invariant_id, found_related);
+        PERFORM ghostwatch._enforcement_follows_invariant(its_contract.contract_id);
     END IF;
 
-    IF EXISTS (SELECT FROM pg_class AS r WHERE r.oid = its_invariant.related) THEN
-        IF its_invariant.related::text <> its_invariant.related_name THEN
-            PERFORM ghostwatch._set_related(its_invariant.invariant_id, its_invariant.related);
-            PERFORM ghostwatch._enforcement_follows_invariant(its_contract.contract_id);
-        END IF;
-    ELSE
-        successor := ghostwatch._successor(its_contract.owner, its_invariant.related_name);
-        IF successor IS NOT NULL THEN
-            PERFORM ghostwatch._set_related(its_invariant.invariant_id, successor);
-            PERFORM ghostwatch._enforcement_follows_invariant(its_contract.contract_id);
-            PERFORM ghostwatch._restart_checks(its_invariant.invariant_id);
-        END IF;
+    IF found_subject <> its_contract.subject AND its_contract.capture THEN
+        PERFORM ghostwatch._install_capture(its_contract.contract_id);
     END IF;
+    -- What was found of a table that is gone says nothing of another.
+    PERFORM ghostwatch._restart_checks(i.invariant_id)
+    FROM ghostwatch.invariant AS i
+    WHERE i.contract_id = its_contract.contract_id
+        AND (
+            found_subject <> its_contract.subject
+            OR (i.invariant_id = its_invariant.invariant_id AND found_related <> its_invariant.related)
+        );
 END
 $_find_relations$;
 

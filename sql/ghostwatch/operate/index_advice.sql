@@ -1,6 +1,6 @@
 CREATE FUNCTION ghostwatch._index_advice(
     relation regclass,
-    column_name name,
+    columns name[],
     methods name[],
     partial boolean
 )
@@ -10,20 +10,20 @@ STABLE
 PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $_index_advice$
-    -- What to type so that rows of a table are found by a column through an index.
-    -- Takes the table and column, the index methods that would do, and whether a partial index may do.
+    -- What to type so that rows of a table are found by columns through an index.
+    -- Takes the table and columns, the index methods that would do, and whether a partial index may do.
     -- Returns NULL where there is such an index, or where the relation can have none (views, foreign tables).
     SELECT CASE
         WHEN r.relkind = 'p' THEN
             -- A partitioned table is indexed without blocking by way of its partitions.
             coalesce((
-                SELECT string_agg(format('CREATE INDEX CONCURRENTLY ON %s (%I); ', leaf.oid::regclass, column_name), '' ORDER BY leaf.oid)
+                SELECT string_agg(format('CREATE INDEX CONCURRENTLY ON %s (%s); ', leaf.oid::regclass, ghostwatch._column_names(columns)), '' ORDER BY leaf.oid)
                 FROM ghostwatch._partitions(relation) AS t (relid)
                 INNER JOIN pg_class AS leaf
                     ON leaf.oid = t.relid
                 WHERE leaf.relkind <> 'p'
-            ), '') || format('CREATE INDEX ON %s (%I);', relation, column_name)
-        ELSE format('CREATE INDEX CONCURRENTLY ON %s (%I);', relation, column_name)
+            ), '') || format('CREATE INDEX ON %s (%s);', relation, ghostwatch._column_names(columns))
+        ELSE format('CREATE INDEX CONCURRENTLY ON %s (%s);', relation, ghostwatch._column_names(columns))
     END
     FROM pg_class AS r
     WHERE r.oid = relation
@@ -35,16 +35,20 @@ AS $_index_advice$
                 ON x.oid = i.indexrelid
             INNER JOIN pg_am AS m
                 ON m.oid = x.relam
-            INNER JOIN pg_attribute AS a
-                ON a.attrelid = i.indrelid
-                AND a.attnum = i.indkey[0]
             WHERE i.indrelid = r.oid
                 AND i.indisvalid
-                AND a.attname = column_name
+                -- It leads on the columns in any order, or on some of them and is unique.
+                AND (
+                    SELECT CASE WHEN i.indisunique THEN array_agg(a.attname) <@ columns ELSE array_agg(a.attname) @> columns END
+                    FROM generate_series(0, least(i.indnkeyatts, cardinality(columns)) - 1) AS place
+                    INNER JOIN pg_attribute AS a
+                        ON a.attrelid = i.indrelid
+                        AND a.attnum = i.indkey[place]
+                )
                 AND m.amname = ANY (methods)
                 AND (partial OR i.indpred IS NULL)
         )
 $_index_advice$;
 
-COMMENT ON FUNCTION ghostwatch._index_advice(regclass, name, name[], boolean) IS
-'The statement that makes the missing index on a column; NULL where there is one.';
+COMMENT ON FUNCTION ghostwatch._index_advice(regclass, name[], name[], boolean) IS
+'The statement that makes the missing index on columns; NULL where there is one.';

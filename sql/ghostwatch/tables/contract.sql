@@ -4,7 +4,8 @@ CREATE TABLE ghostwatch.contract (
     owner regrole NOT NULL DEFAULT quote_ident(current_user)::regrole,
     subject regclass NOT NULL,
     subject_name text NOT NULL,
-    key_column name NOT NULL DEFAULT 'id',
+    key_column name[] NOT NULL DEFAULT '{id}' CHECK (cardinality(key_column) >= 1),
+    unique_key boolean NOT NULL DEFAULT false,
     born_at_column name NOT NULL DEFAULT 'created_at',
     branch_expression text,
     exempt_predicate text,
@@ -26,6 +27,8 @@ COMMENT ON COLUMN ghostwatch.contract.lateness IS
 'How far a birth time may lie before the moment its transaction began: clocks that differ, and, where other sessions cannot be seen, long transactions.';
 COMMENT ON COLUMN ghostwatch.contract.subject_name IS
 'The name of the subject table when a check run last saw it; by it a table that is created anew is found.';
+COMMENT ON COLUMN ghostwatch.contract.unique_key IS
+'Its owner says that the key is unique although no index makes it so; the doctor looks for duplicates.';
 COMMENT ON COLUMN ghostwatch.contract.search_path IS
 'The search path of the declaring session: names in expressions mean what they meant when they were declared.';
 COMMENT ON COLUMN ghostwatch.contract.subject_label IS

@@ -4,7 +4,7 @@ CREATE TABLE ghostwatch.invariant (
     name text NOT NULL,
     related regclass NOT NULL,
     related_name text NOT NULL,
-    related_key_column name NOT NULL,
+    related_key_column name[] NOT NULL,
     predicate text,
     related_at_column name,
     warn_after interval,

@@ -31,7 +31,7 @@ BEGIN
 
     noted_at := ghostwatch._clock();
     INSERT INTO ghostwatch.arrival (contract_id, arrived_at, subject_key)
-    SELECT %1$s, noted_at, %2$s FROM newcomer AS n WHERE n.%3$I IS NOT NULL
+    SELECT %1$s, noted_at, %2$s FROM newcomer AS n WHERE %3$s
     ON CONFLICT DO NOTHING;
     RETURN NULL;
 EXCEPTION
@@ -42,7 +42,7 @@ EXCEPTION
             INSERT INTO ghostwatch.capture_failure (contract_id, failed_at, subject_keys, error_state, error_message)
             SELECT c.contract_id, noted_at, k.subject_keys, problem_state, problem
             FROM ghostwatch.contract AS c
-            CROSS JOIN (SELECT pg_catalog.array_agg(%2$s) AS subject_keys FROM newcomer AS n WHERE n.%3$I IS NOT NULL) AS k
+            CROSS JOIN (SELECT pg_catalog.array_agg(%2$s) AS subject_keys FROM newcomer AS n WHERE %3$s) AS k
             WHERE c.contract_id OPERATOR(pg_catalog.=) %1$s
                 AND c.capture
                 AND k.subject_keys IS NOT NULL;
@@ -55,7 +55,7 @@ END
 $body$,
         c.contract_id,
         ghostwatch._key_text(c.subject, 'n', c.key_column),
-        c.key_column,
+        ghostwatch._key_is_there('n', c.key_column),
         c.name
     )
     FROM ghostwatch.contract AS c

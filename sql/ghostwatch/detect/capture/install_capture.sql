@@ -28,7 +28,10 @@ BEGIN
         RAISE EXCEPTION 'arrivals in % cannot be captured', captured.subject
             USING ERRCODE = 'GW017',
                   DETAIL = 'Only tables and partitioned tables take the trigger that notes arrivals.',
-                  HINT = format('SELECT ghostwatch.declare_contract(%L, %L, capture => false)', captured.name, captured.subject);
+                  HINT = format(
+                      'SELECT ghostwatch.declare_contract(%L, %L, capture => false%s)',
+                      captured.name, captured.subject, CASE WHEN captured.unique_key THEN ', unique_key => true' END
+                  );
     END IF;
 
     function_schema := coalesce(ghostwatch._contract_trigger_schema(contract_id, trigger_name), function_schema);

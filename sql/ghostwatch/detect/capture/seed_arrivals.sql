@@ -13,13 +13,14 @@ AS $_seed_arrivals$
 BEGIN
     EXECUTE format(
         'INSERT INTO ghostwatch.arrival (contract_id, arrived_at, subject_key) '
-        'SELECT $1, least(%1$s, $3), s.%2$I::text FROM %3$s AS s '
-        'WHERE %1$s > $2 AND NOT EXISTS ('
-        '    SELECT FROM ghostwatch.arrival AS a WHERE a.contract_id = $1 AND a.subject_key = s.%2$I::text'
+        'SELECT $1, least(%1$s, $3), %2$s FROM %3$s AS s '
+        'WHERE %1$s > $2 AND %4$s AND NOT EXISTS ('
+        '    SELECT FROM ghostwatch.arrival AS a WHERE a.contract_id = $1 AND a.subject_key = %2$s'
         ') ON CONFLICT DO NOTHING',
         ghostwatch._written_birth(clause),
-        clause.key_column,
-        clause.subject
+        ghostwatch._key_text(clause.subject, 's', clause.key_columns),
+        clause.subject,
+        ghostwatch._key_is_there('s', clause.key_columns)
     )
     USING clause.contract_id, since, ghostwatch._clock();
 END
