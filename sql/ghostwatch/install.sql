@@ -172,11 +172,11 @@
 \ir rules/drift/log_gamma.sql
 \ir rules/drift/beta_binomial_upper.sql
 \ir rules/drift/holm.sql
-\ir rules/drift/cusum_weights.sql
-\ir rules/drift/alternative_rate.sql
-\ir rules/drift/weight_scale.sql
-\ir rules/drift/alarm_threshold.sql
-\ir rules/drift/cusum.sql
+\ir rules/drift/alternative_losses.sql
+\ir rules/drift/loss_severity.sql
+\ir rules/drift/lossy_rate.sql
+\ir rules/drift/tolerance.sql
+\ir rules/drift/after_healthy.sql
 \ir rules/drift/attribute.sql
 \ir rules/drift/hour_count.sql
 \ir rules/drift/hour_counts.sql
@@ -188,7 +188,7 @@
 \ir rules/drift/restart_drift.sql
 \ir rules/drift/drift_follows_invariant.sql
 \ir rules/drift/drift_follows_families.sql
-\ir rules/drift/detector_rates.sql
+\ir rules/drift/usual_rate.sql
 \ir rules/drift/new_detector.sql
 \ir rules/drift/walk.sql
 \ir rules/drift/walk_detector.sql

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy.optimize import brentq
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
@@ -41,64 +40,9 @@ def wilson_upper(events: float, trials: float) -> float:
     return (middle + spread) / (1 + z * z / trials)
 
 
-@dataclass(frozen=True)
-class Weights:
-    """What a detector makes of a trial."""
-
-    usual: float
-    sought: float
-    scale: float = 1.0
-
-    @property
-    def ghost(self) -> float:
-        """The weight of a trial in violation."""
-        return self.scale * math.log(self.sought / self.usual)
-
-    @property
-    def healthy(self) -> float:
-        """The weight of a healthy trial."""
-        return self.scale * math.log((1 - self.sought) / (1 - self.usual))
-
-    @property
-    def tolerance(self) -> float:
-        """The rate at which both balance."""
-        return -self.healthy / (self.ghost - self.healthy)
-
-
-def adjustment(weights: Weights, rate: float) -> float:
-    """Lundberg's exponent: the positive root of E exp(theta * weight) = 1 under a rate below the tolerance."""
-
-    def excess(theta: float) -> float:
-        # Far out the exponentials would overflow.
-        ghost, healthy = min(700.0, theta * weights.ghost), theta * weights.healthy
-        return rate * math.exp(ghost) + (1 - rate) * math.exp(healthy) - 1
-
-    upper = 1.0
-    while excess(upper) <= 0:
-        upper *= 2
-    lower = upper
-    while excess(lower) >= 0 and lower > 1e-12:
-        lower /= 2
-    return float(brentq(excess, lower, upper)) if excess(lower) < 0 else lower
-
-
-def sought_rate(detector: str, usual: float, ceiling: float, quiet_below: float) -> float:
-    """The rate that a detector looks for."""
-    sought = {
-        "slow": min(0.95, max(2 * usual, usual + 0.15)),
-        "outage": max(0.8 if usual < 0.3 else 0.9, (1 + usual) / 2),
-        "branch": min(0.95, ceiling),
-    }[detector]
-    lower, upper = sought, 0.999
-    if Weights(usual, lower).tolerance >= quiet_below:
-        return lower
-    for _ in range(50):
-        middle = (lower + upper) / 2
-        if Weights(usual, middle).tolerance < quiet_below:
-            lower = middle
-        else:
-            upper = middle
-    return upper
+# The losses that are looked for, as shares of those who would otherwise have had their row.
+LOSSES = np.array([0.06, 0.12, 0.25, 0.5, 0.9])
+OUTAGE = 1 / 3
 
 
 @dataclass(frozen=True)
@@ -115,17 +59,15 @@ class Baseline:
     family_upper_rates: dict[int, float]
     ceiling: float
 
-    def weights(self, detector: str, family: int) -> Weights:
-        """What a detector, of one branch family or of all (-1), makes of a trial."""
-        highest_usual, highest_tolerance = (0.75 * self.ceiling, self.ceiling) if detector == "branch" else (0.9, 0.95)
-        usual = min(highest_usual, self.family_upper_rates.get(family, self.upper_rate))
-        deviation, excess = self.hour_deviation, self.worst_hour_excess
-        quiet_below = min(highest_tolerance, usual + max(3 * deviation, excess + deviation))
-        plain = Weights(usual, sought_rate(detector, usual, self.ceiling, quiet_below))
-        if deviation == 0:
-            return plain
-        raised_by = min(max(2 * deviation, excess), 0.8 * (plain.tolerance - usual))
-        return replace(plain, scale=adjustment(plain, usual + raised_by))
+    def usual_rates(self, families: Integers) -> Floats:
+        """The rate that is usual at worst, for trials of these families."""
+        known = np.full(int(families.max(initial=0)) + 1, self.upper_rate)
+        for family, rate in self.family_upper_rates.items():
+            if family < known.size:
+                known[family] = rate
+        margin = max(2 * self.hour_deviation, self.worst_hour_excess)
+        rates: Floats = np.minimum(0.9, known[families] + margin)
+        return rates
 
 
 @dataclass
@@ -190,71 +132,97 @@ class History:
             upper_rate=min(0.9, max(0.005, wilson_upper(bad + prior, total + PRIOR_WEIGHT))),
             hour_deviation=deviation,
             worst_hour_excess=excess,
-            enough_to_recover=math.log(max(20, per_day / 24)),
-            threshold=math.log(4 * max(per_day, 24) * rule.days_per_false_alarm),
+            enough_to_recover=max(100.0, per_day),
+            threshold=2 * max(per_day, 24) * rule.days_per_false_alarm,
             family_upper_rates=family_rates,
             ceiling=rule.branch_ceiling,
         )
 
 
-def climb(
-    violated: Booleans, ghost: float, healthy: float, carried: float, threshold: float
-) -> tuple[float, int | None, int | None]:
-    """S at the end or at the alarm, how many trials had passed when it last was 0, and the alarm's place."""
-    way = carried + healthy * np.arange(1, violated.size + 1) + (ghost - healthy) * np.cumsum(violated)
-    score = way - np.minimum(0.0, np.minimum.accumulate(way))
-    hits = score >= threshold
-    stop = int(hits.argmax()) + 1 if hits.any() else None
-    zeros = np.flatnonzero(score[:stop] == 0)
-    minimum_at = int(zeros[-1]) + 1 if zeros.size else None
-    return float(score[: stop or score.size][-1]), minimum_at, stop
+def log_evidence(carried: Floats, weights: Floats) -> Floats:
+    """ln R after each trial: R becomes (1 + R) * exp(weight), for each column of weights, from ln R carried.
+
+    In closed form, with S the running sum of weights: R_n = exp(S_n) * (R_0 + sum over j < n of exp(-S_j)).
+    """
+    way = np.cumsum(weights, axis=0)
+    before = np.vstack([np.zeros_like(carried), way[:-1]])
+    result: Floats = way + np.logaddexp(carried, np.logaddexp.accumulate(-before, axis=0))
+    return result
 
 
 @dataclass
-class Arm:
-    """The state of one detector."""
+class Detector:
+    """The state of one detector: of one branch family, or of all trials (-1)."""
 
-    detector: str
     family: int
-    score: float = 0.0
-    since: float | None = None
+    evidence: Floats = field(default_factory=lambda: np.full(LOSSES.size, -np.inf))
+    climb: Floats = field(default_factory=lambda: np.zeros(LOSSES.size))
+    since: Floats = field(default_factory=lambda: np.full(LOSSES.size, np.nan))
     raised_since: float = 0.0
+    loss: float = 0.0
     is_up: bool = False
-    recovery: float = 0.0
+    recovery: float = -math.inf
     trials_seen: int = 0
 
+    @property
+    def mean(self) -> float:
+        """The mean of R over the alternatives."""
+        return float(np.exp(self.evidence).mean())
+
     def walk(
-        self, born_at: Floats, violated: Booleans, weights: Weights, baseline: Baseline
-    ) -> Iterator[tuple[float, bool, float]]:
-        """Goes over a batch; yields (birth, raised or let down, change-point) at every turn."""
+        self, born_at: Floats, violated: Booleans, usual: Floats, baseline: Baseline
+    ) -> Iterator[tuple[float, bool, float, float]]:
+        """Goes over a batch; yields (birth, raised or recovered, change-point, loss) at every turn."""
         self.trials_seen += violated.size
         start = 0
         while start < violated.size:
-            sign = -1 if self.is_up else 1
-            value, minimum_at, stop = climb(
-                violated[start:],
-                sign * weights.ghost,
-                sign * weights.healthy,
-                self.recovery if self.is_up else self.score,
-                baseline.enough_to_recover if self.is_up else baseline.threshold,
-            )
+            part = slice(start, None)
             if self.is_up:
-                self.recovery = value
+                stop = self._recover(violated[part], usual[part], baseline.enough_to_recover)
             else:
-                self.score = value
-                if minimum_at is not None:
-                    at = start + minimum_at
-                    self.since = float(born_at[at]) if at < born_at.size else None
-                elif self.since is None:
-                    self.since = float(born_at[start])
+                stop = self._climb(born_at[part], violated[part], usual[part], baseline.threshold)
             if stop is None:
                 return
             start += stop
-            if self.is_up:
-                self.is_up, self.score, self.since = False, 0.0, None
-            else:
-                self.is_up, self.recovery, self.raised_since = True, 0.0, self.since or 0.0
-            yield float(born_at[start - 1]), self.is_up, self.raised_since
+            yield float(born_at[start - 1]), self.is_up, self.raised_since, self.loss
+
+    def _climb(self, born_at: Floats, violated: Booleans, usual: Floats, threshold: float) -> int | None:
+        """Gathers evidence up to the threshold; returns how many trials that took."""
+        ratios = 1 + LOSSES * ((1 - usual) / usual)[:, None]
+        weights = np.where(violated[:, None], np.log(ratios), np.log(1 - LOSSES))
+        evidence = log_evidence(self.evidence, weights)
+        # Healthy trials raise nothing.
+        hits = (np.exp(np.minimum(evidence, 600)).mean(axis=1) >= threshold) & violated
+        stop = int(hits.argmax()) + 1 if hits.any() else None
+
+        way = self.climb + np.cumsum(weights[:stop], axis=0)
+        climb = way - np.minimum(0.0, np.minimum.accumulate(way, axis=0))
+        before = np.vstack([self.climb, climb[:-1]])
+        for k in range(LOSSES.size):
+            left = np.flatnonzero((before[:, k] <= 0) & violated[:stop])
+            if left.size:
+                self.since[k] = born_at[left[-1]]
+        self.evidence, self.climb = evidence[:stop][-1], climb[-1]
+        if stop is not None:
+            likeliest = int(self.evidence.argmax())
+            self.loss, self.raised_since = float(LOSSES[likeliest]), float(self.since[likeliest])
+            self.is_up, self.recovery = True, -math.inf
+            self.evidence = np.full(LOSSES.size, -np.inf)
+            self.climb = np.zeros(LOSSES.size)
+            self.since = np.full(LOSSES.size, np.nan)
+        return stop
+
+    def _recover(self, violated: Booleans, usual: Floats, enough: float) -> int | None:
+        """The same test with the roles of both rates exchanged."""
+        lossy = 1 - (1 - usual) * (1 - self.loss)
+        weights = np.where(violated, np.log(usual / lossy), -math.log(1 - self.loss))
+        evidence = log_evidence(np.array([self.recovery]), weights[:, None])[:, 0]
+        hits = (evidence >= math.log(enough)) & ~violated
+        stop = int(hits.argmax()) + 1 if hits.any() else None
+        self.recovery = float(evidence[:stop][-1])
+        if stop is not None:
+            self.is_up = False
+        return stop
 
 
 @dataclass(frozen=True)
@@ -263,14 +231,13 @@ class Alarm:
 
     since: float
     raised_at: float
-    detector: str
-    family: int
+    loss: float
     ended_at: float = field(default=math.inf, compare=False)
-    raises: tuple[tuple[float, str, int], ...] = ()
+    raises: tuple[tuple[float, int], ...] = ()
 
     def family_told(self, at: float) -> int:
         """Whose detector a run at a moment tells: those that see all trials (-1) come first."""
-        return min((family >= 0, raised, family) for raised, _, family in self.raises if raised <= at)[2]
+        return min((family >= 0, raised, family) for raised, family in self.raises if raised <= at)[2]
 
 
 def replay(
@@ -283,7 +250,7 @@ def replay(
     stop_after: float = math.inf,
 ) -> list[Alarm]:
     """The alerts over a stream of trials; ends early once one has been raised at or after stop_after."""
-    detectors: dict[tuple[str, int], Arm] = {}
+    detectors: dict[int, Detector] = {}
     alarms: list[Alarm] = []
     incidents: list[tuple[float, float]] = []
     opened: dict[str, Any] | None = None
@@ -299,33 +266,31 @@ def replay(
 
         seen = max((detector.trials_seen for detector in detectors.values()), default=0)
         climbing = baseline is not None and any(
-            detector.is_up or detector.score > baseline.threshold / 2 for detector in detectors.values()
+            detector.is_up or detector.mean > math.sqrt(baseline.threshold) for detector in detectors.values()
         )
         if baseline is None or (not climbing and (made_at <= start - DAY or seen >= 2 * made_with + 100)):
             baseline = history.baseline(rule, start)
             made_at, made_with = start, seen
 
         batch = slice(first, scored)
-        turns: list[tuple[float, bool, float, str, int]] = []
+        usual = baseline.usual_rates(families[batch])
+        turns: list[tuple[float, bool, float, float, int]] = []
         for family in (-1, *np.unique(families[batch])):
             mine = slice(None) if family < 0 else families[batch] == family
-            for name in ("slow", "outage") if family < 0 else ("branch",):
-                detector = detectors.setdefault((name, int(family)), Arm(name, int(family)))
-                turns += [
-                    (*turn, name, int(family))
-                    for turn in detector.walk(
-                        born_at[batch][mine],
-                        violated[batch][mine],
-                        baseline.weights(name, int(family)),
-                        baseline,
-                    )
-                ]
-        for at, is_up, since, name, family in sorted(turns, key=lambda turn: (turn[0], not turn[1])):
+            highest = 1.0 if family < 0 else 0.75 * baseline.ceiling
+            detector = detectors.setdefault(int(family), Detector(int(family)))
+            turns += [
+                (*turn, int(family))
+                for turn in detector.walk(
+                    born_at[batch][mine], violated[batch][mine], np.minimum(highest, usual[mine]), baseline
+                )
+            ]
+        for at, is_up, since, loss, family in sorted(turns, key=lambda turn: (turn[0], not turn[1])):
             up += 1 if is_up else -1
             if is_up and up == 1:
-                opened = {"since": since, "raised_at": at, "detector": name, "family": family, "raises": ()}
+                opened = {"since": since, "raised_at": at, "loss": loss, "raises": ()}
             if is_up and opened is not None:
-                opened["raises"] += ((at, name, family),)
+                opened["raises"] += ((at, family),)
             if up == 0 and opened is not None:
                 alarms.append(Alarm(**opened, ended_at=at))
                 incidents.append((opened["since"], at))
@@ -335,17 +300,10 @@ def replay(
         if any(alarm.raised_at >= stop_after for alarm in alarms):
             break
 
-        usual = np.ones(scored - first, dtype=bool)
+        healthy = np.ones(scored - first, dtype=bool)
         for begin, end in [*incidents, *([(opened["since"], math.inf)] if opened else [])]:
-            usual &= (born_at[batch] < begin) | (born_at[batch] > end)
-        history.add(born_at[batch], violated[batch], families[batch], usual)
+            healthy &= (born_at[batch] < begin) | (born_at[batch] > end)
+        history.add(born_at[batch], violated[batch], families[batch], healthy)
     if opened is not None:
         alarms.append(Alarm(**opened))
     return alarms
-
-
-def chance_of_alarm(weights: Weights, rate: float, trials: float, threshold: float) -> float:
-    """Lundberg's bound on an alarm among so many trials of a rate; 1 where the rate is not tolerated."""
-    if rate >= weights.tolerance:
-        return 1.0
-    return min(1.0, trials * math.exp(-adjustment(weights, rate) * threshold))

@@ -66,7 +66,7 @@ SELECT results_eq(
     'a branch that is usually worse may be, up to half the ceiling, and never better than the others'
 );
 SELECT is(
-    (SELECT bool_and((ghostwatch._detector_rates(b, 'branch', f.branch_family)).tolerance < 0.8)
+    (SELECT bool_and(ghostwatch._tolerance(least(0.75 * b.branch_ceiling, ghostwatch._usual_rate(b, f.branch_family))) < b.branch_ceiling)
      FROM ghostwatch._baseline(
          (SELECT i FROM ghostwatch.invariant AS i),
          ARRAY[ROW('2026-01-01 00:00+00', 'kitchen', 10000, 10000, 10000), ROW('2026-01-01 00:00+00', 'none', 10000, 10000, 900)]::ghostwatch._hour_count[],

@@ -1,5 +1,5 @@
 BEGIN;
-SELECT plan(16);
+SELECT plan(15);
 
 -- Figures worked out by hand, or known from tables.
 SELECT is(round(ghostwatch._wilson_upper(9, 100)::numeric, 4), 0.1336, 'nine of a hundred may well be 13 %');
@@ -17,35 +17,17 @@ SELECT is(ghostwatch._beta_binomial_upper(1, 100000, 1e6, 1), 1::double precisio
 SELECT is(ghostwatch._holm('{0.04, 0.01, 0.03}'), '{0.06, 0.03, 0.06}', 'Holm, in the order given');
 SELECT is(ghostwatch._holm('{}'), '{}', 'nothing to correct');
 
-SELECT is(round((ghostwatch._cusum_weights(0.09, 0.24)).tolerance::numeric, 3), 0.155, 'usually 9 %: quiet below 15.5 %');
+SELECT is(round(ghostwatch._tolerance(0.09)::numeric, 3), 0.115, 'usually 9 %: no evidence below 11.5 %');
+SELECT is(round(ghostwatch._lossy_rate(0.09, 0.5)::numeric, 3), 0.545, 'usually 9 %, and half of the others lost: 54.5 %');
 SELECT is(
-    ARRAY[
-        ghostwatch._alternative_rate('slow', 0.09, 0.8, 0), ghostwatch._alternative_rate('slow', 0.3, 0.8, 0),
-        ghostwatch._alternative_rate('outage', 0.09, 0.8, 0), ghostwatch._alternative_rate('outage', 0.3, 0.8, 0),
-        ghostwatch._alternative_rate('branch', 0.09, 0.7, 0)
-    ],
-    '{0.24, 0.6, 0.8, 0.9, 0.7}',
-    'what each detector looks for'
+    (SELECT array_agg(ghostwatch._loss_severity(loss)) FROM unnest(ghostwatch._alternative_losses()) AS loss),
+    '{warn,warn,warn,error,error}',
+    'a third lost is an outage'
 );
+SELECT is(round(ghostwatch._after_healthy(7, 0.5, 3)::numeric, 12), 1.75, '7, 4, 2.5, 1.75');
 SELECT is(
-    round((ghostwatch._cusum_weights(0.09, ghostwatch._alternative_rate('slow', 0.09, 0.8, 0.2))).tolerance::numeric, 6),
-    0.2,
-    'a detector that must stay quiet up to 20 % does'
-);
-SELECT is(round(ghostwatch._alarm_threshold(3, 2, 480, 90)::numeric, 1), 12.5, 'three streams, 20 signups an hour, one false alarm in 90 days');
-SELECT is(
-    ghostwatch._alarm_threshold(1, 1, 0, 90), ghostwatch._alarm_threshold(1, 1, 24, 90),
-    'no traffic counts as one signup an hour'
-);
-
-SELECT is(
-    (SELECT array_agg(c::text) FROM (
-        SELECT ghostwatch._cusum('{t,f,f,f,t}', 1, -0.5, 0, 9) AS c
-        UNION ALL SELECT ghostwatch._cusum('{t,t,t,f}', 1, -0.5, 0.25, 2.25)
-        UNION ALL SELECT ghostwatch._cusum('{}', 1, -0.5, 2, 9)
-    ) AS batch),
-    '{"(1,4,)","(2.25,,2)","(2,,)"}',
-    'S, where it last was 0, and where it reached the threshold'
+    ghostwatch._new_detector(1, 'kitchen')::text, '(1,kitchen,0,"{0,0,0,0,0}","{0,0,0,0,0}","{NULL,NULL,NULL,NULL,NULL}",,,,,0,)',
+    'a new detector has seen nothing'
 );
 
 SELECT * FROM finish();

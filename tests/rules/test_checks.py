@@ -80,7 +80,7 @@ def test_a_leak_is_found_named_and_its_end_seen(shop: Database) -> None:
     assert resolved_at > healed
 
 
-def test_however_runs_cut_the_trials_the_arms_are_the_same(shop: Database) -> None:
+def test_however_runs_cut_the_trials_the_detectors_are_the_same(shop: Database) -> None:
     """Runs every minute of a stretch, or one run for all of it, leave the same state behind."""
     run_until(shop, BEGIN + timedelta(days=2), timedelta(hours=6))
     states = []
@@ -94,15 +94,15 @@ def test_however_runs_cut_the_trials_the_arms_are_the_same(shop: Database) -> No
                 once.execute("SELECT ghostwatch._check_invariant(invariant_id, true) FROM ghostwatch.invariant")
             states.append(
                 once.execute(
-                    "SELECT detector, branch_family, trials_seen, score, minimum_at, since"
-                    " FROM ghostwatch.drift_detector ORDER BY 1, 2"
+                    "SELECT branch_family, trials_seen, since, evidence, climb"
+                    " FROM ghostwatch.drift_detector ORDER BY 1"
                 ).fetchall()
             )
             once.rollback()
     for one, other in zip(*states, strict=True):
         assert one[:3] == other[:3]
-        assert one[3] == pytest.approx(other[3], abs=1e-9)
-        assert one[4:] == other[4:]
+        assert one[3] == pytest.approx(other[3], rel=1e-9)
+        assert one[4] == pytest.approx(other[4], abs=1e-9)
 
 
 def notices_of(database: Database, statement: bytes) -> list[tuple[str, str]]:
@@ -138,7 +138,7 @@ def test_a_redeclared_rate_begins_a_new_history(shop: Database) -> None:
     due = "SELECT due FROM ghostwatch.drift_baseline ORDER BY version DESC LIMIT 1"
     shop.execute(declare, "threshold", 0.1)
     shop.execute(declare, "drift", 0.1)
-    assert shop.rows("SELECT detector FROM ghostwatch.drift_detector") == []
+    assert shop.rows("SELECT branch_family FROM ghostwatch.drift_detector") == []
     run_until(shop, BEGIN + timedelta(days=2, hours=1), timedelta(hours=1))
     assert shop.value(due) > 900
 
@@ -151,16 +151,16 @@ def test_a_redeclared_rate_begins_a_new_history(shop: Database) -> None:
 def test_an_interrupted_run_leaves_no_trace(shop: Database) -> None:
     """Scores and counts are written together or not at all."""
     run_until(shop, BEGIN + timedelta(days=1), timedelta(hours=6))
-    before = shop.rows("SELECT * FROM ghostwatch.drift_detector ORDER BY detector, branch_family")
+    before = shop.rows("SELECT * FROM ghostwatch.drift_detector ORDER BY branch_family")
     with psycopg.connect(shop.dsn) as interrupted:
         interrupted.execute("SELECT set_config('ghostwatch.clock', '2026-01-02 12:00+00', true)")
         interrupted.execute("SELECT ghostwatch._check_invariant(invariant_id, true) FROM ghostwatch.invariant")
         interrupted.rollback()
-    assert shop.rows("SELECT * FROM ghostwatch.drift_detector ORDER BY detector, branch_family") == before
+    assert shop.rows("SELECT * FROM ghostwatch.drift_detector ORDER BY branch_family") == before
     run_until(shop, BEGIN + timedelta(days=2), timedelta(hours=6))
     counted, scored = shop.rows(
         "SELECT (SELECT sum(due) FROM ghostwatch.branch_minute)::bigint,"
-        " (SELECT trials_seen FROM ghostwatch.drift_detector WHERE detector = 'slow')"
+        " (SELECT trials_seen FROM ghostwatch.drift_detector WHERE branch_family = '')"
     )[0]
     assert counted == scored == 959
 

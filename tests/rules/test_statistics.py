@@ -11,6 +11,7 @@ import scipy.special
 import scipy.stats
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from psycopg.types.json import Jsonb
 
 from tests.support.database import Database
 
@@ -20,58 +21,118 @@ properties = settings(max_examples=200, suppress_health_check=[HealthCheck.funct
 rates = st.floats(min_value=0.005, max_value=0.9)
 
 
+LOSSES = (0.06, 0.12, 0.25, 0.5, 0.9)
+
+
+class Recursion:
+    """The e-detector trial by trial, as its article defines it."""
+
+    def __init__(self, threshold: float, enough_to_recover: float) -> None:
+        self.threshold, self.enough_to_recover = threshold, enough_to_recover
+        self.evidence, self.climb = [0.0] * len(LOSSES), [0.0] * len(LOSSES)
+        self.since: list[int | None] = [None] * len(LOSSES)
+        self.loss: float | None = None
+        self.recovery = 0.0
+        self.turns: list[tuple[int, int | None, float]] = []
+
+    def see(self, place: int, violated: bool, usual: float) -> None:
+        """One trial."""
+        if self.loss is not None:
+            lossy = 1 - (1 - usual) * (1 - self.loss)
+            self.recovery = (1 + self.recovery) * (usual / lossy if violated else 1 / (1 - self.loss))
+            if self.recovery >= self.enough_to_recover and not violated:
+                self.turns.append((place, self.turns[-1][1], self.loss))
+                self.loss = None
+            return
+        for k, loss in enumerate(LOSSES):
+            ratio = 1 + loss * (1 - usual) / usual if violated else 1 - loss
+            self.evidence[k] = (1 + self.evidence[k]) * ratio
+            if self.climb[k] == 0:
+                self.since[k] = place
+            self.climb[k] = max(0.0, self.climb[k] + math.log(ratio))
+        if violated and math.fsum(self.evidence) / len(LOSSES) >= self.threshold:
+            likeliest = max(range(len(LOSSES)), key=lambda k: self.evidence[k])
+            self.loss, self.recovery = LOSSES[likeliest], 0.0
+            self.turns.append((place, self.since[likeliest], self.loss))
+            self.evidence, self.climb = [0.0] * len(LOSSES), [0.0] * len(LOSSES)
+
+
+WALK = """
+    WITH trials AS (
+        SELECT
+            array_agg(to_timestamp(%(begin)s + place) ORDER BY place) AS born_at,
+            %(violated)s::boolean[] AS violated,
+            %(usual)s::double precision[] AS usual_rates
+        FROM generate_series(1, cardinality(%(violated)s::boolean[])) AS place
+    ),
+    settings AS (
+        SELECT jsonb_populate_record(
+            NULL::ghostwatch.drift_baseline,
+            jsonb_build_object('threshold', %(threshold)s::float8, 'signups_per_day', 0)
+        ) AS baseline
+    )
+    SELECT
+        to_jsonb((walk).detector),
+        ARRAY(SELECT extract(EPOCH FROM turn)::integer FROM unnest((walk).turns) AS turn),
+        ARRAY(SELECT extract(EPOCH FROM since)::integer FROM unnest((walk).change_points) AS since),
+        coalesce((walk).losses, '{}')
+    FROM (
+        SELECT ghostwatch._walk_detector(
+            coalesce(
+                jsonb_populate_record(NULL::ghostwatch.drift_detector, %(detector)s::jsonb),
+                ghostwatch._new_detector(1, '')
+            ),
+            s.baseline, t.born_at, t.violated, t.usual_rates, '2026-01-01'
+        ) AS walk
+        FROM trials AS t, settings AS s
+    ) AS walked
+"""
+
+
 @properties
 @given(
-    violated=st.lists(st.booleans(), max_size=200),
-    cuts=st.lists(st.integers(min_value=0, max_value=200), max_size=8),
-    usual=rates,
-    step=st.floats(min_value=0.02, max_value=0.98),
-    start=st.floats(min_value=0, max_value=5),
+    violated=st.lists(st.sampled_from([True, False, False, False]), min_size=1, max_size=300),
+    cuts=st.lists(st.integers(min_value=0, max_value=300), max_size=8),
+    usual=st.tuples(rates, rates),
+    threshold=st.floats(min_value=20, max_value=1e6),
 )
-def test_cusum_equals_the_recursive_one(
-    database: Database, violated: list[bool], cuts: list[int], usual: float, step: float, start: float
+def test_detector_equals_the_recursion(
+    database: Database, violated: list[bool], cuts: list[int], usual: tuple[float, float], threshold: float
 ) -> None:
-    """However the trials are cut into batches, S and the place where it last was 0 come out the same."""
-    sought = usual + (1 - usual) * step
-    ghost, healthy = math.log(sought / usual), math.log((1 - sought) / (1 - usual))
+    """However the trials are cut into batches, and whatever is usual in their branches, the statistics come out the same."""
+    usual_rates = [usual[place % 2] for place in range(len(violated))]
+    recursion = Recursion(threshold, 100.0)
+    for place, (outcome, rate) in enumerate(zip(violated, usual_rates, strict=True), start=1):
+        recursion.see(place, outcome, rate)
 
-    score, last_zero = start, None
-    for place, is_ghost in enumerate(violated, start=1):
-        score = max(0.0, score + (ghost if is_ghost else healthy))
-        last_zero = place if score == 0 else last_zero
-
-    carried, carried_zero = start, None
+    detector: Any = None
+    turns: list[tuple[int, int, float]] = []
     edges = sorted({0, len(violated), *(cut for cut in cuts if cut < len(violated))})
     for begin, end in itertools.pairwise(edges):
-        ((carried, minimum_at, alarm_at),) = database.rows(
-            "SELECT * FROM ghostwatch._cusum(%s::boolean[], %s, %s, %s, 1e9)",
-            violated[begin:end], ghost, healthy, carried,
-        )  # fmt: skip
-        assert alarm_at is None
-        carried_zero = carried_zero if minimum_at is None else begin + minimum_at
+        ((detector, turned, since, losses),) = database.connection.execute(
+            WALK,
+            {
+                "begin": begin, "violated": violated[begin:end], "usual": usual_rates[begin:end],
+                "threshold": threshold, "detector": detector and Jsonb(detector),
+            },
+        ).fetchall()  # fmt: skip
+        turns += zip(turned, since, losses, strict=True)
 
-    assert carried == pytest.approx(score, abs=1e-9)
-    # Where S comes within a rounding error of 0 either side may call it 0.
-    if carried_zero != last_zero:
-        assert score < 1e-9 or min(carried, score) > 0
+    # Where a statistic comes within a rounding error of its threshold either side may call it reached.
+    assert turns == recursion.turns
+    assert detector["trials_seen"] == len(violated)
+    assert detector["evidence"] == pytest.approx(recursion.evidence, rel=1e-9)
+    assert detector["climb"] == pytest.approx(recursion.climb, rel=1e-9, abs=1e-9)
+    if recursion.loss is not None:
+        assert detector["recovery"] == pytest.approx(recursion.recovery, rel=1e-9)
 
 
-@properties
-@given(violated=st.lists(st.booleans(), min_size=1, max_size=200), threshold=st.floats(min_value=0.5, max_value=15))
-def test_cusum_stops_at_the_first_alarm(database: Database, violated: list[bool], threshold: float) -> None:
-    """The alarm is at the first trial where S reaches the threshold, and S is what it was there."""
-    ghost, healthy = math.log(0.24 / 0.09), math.log(0.76 / 0.91)
-    score, alarm_at = 0.0, None
-    for place, is_ghost in enumerate(violated, start=1):
-        score = max(0.0, score + (ghost if is_ghost else healthy))
-        if score >= threshold:
-            alarm_at = place
-            break
-    ((found_score, _, found_at),) = database.rows(
-        "SELECT * FROM ghostwatch._cusum(%s, %s, %s, 0, %s)", violated, ghost, healthy, threshold
-    )
-    assert found_at == alarm_at
-    assert found_score == pytest.approx(score, abs=1e-9)
+def test_a_long_healthy_stretch_neither_overflows_nor_underflows(database: Database) -> None:
+    """A million healthy trials leave the evidence at its fixed point."""
+    for loss in LOSSES:
+        found = database.value("SELECT ghostwatch._after_healthy(1e9, %s, 1000000)", 1 - loss)
+        assert found == pytest.approx((1 - loss) / loss, rel=1e-9)
+        assert database.value("SELECT ghostwatch._after_healthy(0, %s, 1000000)", 1 / (1 - loss)) > 1e250
 
 
 @properties
@@ -128,28 +189,12 @@ def test_holm_equals_step_by_step(database: Database, p_values: list[float]) -> 
 
 
 @properties
-@given(usual=rates, step=st.floats(min_value=0.1, max_value=0.9), share=st.floats(min_value=0, max_value=0.95))
-def test_weight_scale_is_lundbergs_exponent(database: Database, usual: float, step: float, share: float) -> None:
-    """Under the rate to be let pass the scaled weights are what the plain ones are under the usual rate."""
-    sought = usual + (1 - usual) * step
-    ghost, healthy = math.log(sought / usual), math.log((1 - sought) / (1 - usual))
-    rate = usual + share * (-healthy / (ghost - healthy) - usual)
-    scale = database.value("SELECT ghostwatch._weight_scale(%s, %s, %s)", ghost, healthy, rate)
-    assert 0 < scale <= 1
-    assert rate * math.exp(scale * ghost) + (1 - rate) * math.exp(scale * healthy) == pytest.approx(1, abs=1e-9)
-    if share == 0:
-        assert scale == pytest.approx(1, abs=1e-6)
-
-
-@properties
-@given(usual=rates, quiet_below=rates, detector=st.sampled_from(["slow", "outage", "branch"]))
-def test_rate_sought_keeps_its_tolerance(database: Database, usual: float, quiet_below: float, detector: str) -> None:
-    """Every detector looks for a rate above the usual one and stays quiet up to where it must."""
-    usual = min(usual, 0.6) if detector == "branch" else usual
-    ((sought, tolerance),) = database.rows(
-        """SELECT sought.rate, (ghostwatch._cusum_weights(%s, sought.rate)).tolerance
-           FROM ghostwatch._alternative_rate(%s, %s, 0.8, %s) AS sought (rate)""",
-        usual, detector, usual, quiet_below,
-    )  # fmt: skip
-    assert usual < tolerance < sought < 1
-    assert tolerance >= quiet_below - 1e-9 or sought == pytest.approx(0.999)
+@given(usual=rates)
+def test_the_tolerance_lies_between_the_usual_rate_and_the_smallest_loss(database: Database, usual: float) -> None:
+    """Below it, evidence for the smallest loss shrinks on average."""
+    ((tolerance, lossy),) = database.rows(
+        "SELECT ghostwatch._tolerance(%s), ghostwatch._lossy_rate(%s, 0.06)", usual, usual
+    )
+    assert usual < tolerance < lossy == pytest.approx(1 - (1 - usual) * 0.94)
+    drift = tolerance * math.log(lossy / usual) + (1 - tolerance) * math.log(0.94)
+    assert drift == pytest.approx(0, abs=1e-9)

@@ -19,7 +19,7 @@ AS $_baseline_remark$
         ELSE format(
             'usually %s %%, quiet below %s %%',
             round(((b.baseline).baseline_rate * 100)::numeric, 1),
-            round(((ghostwatch._detector_rates(b.baseline, 'slow', '')).tolerance * 100)::numeric, 1)
+            round((ghostwatch._tolerance(ghostwatch._usual_rate(b.baseline, '')) * 100)::numeric, 1)
         )
     END
     FROM ghostwatch.invariant AS i

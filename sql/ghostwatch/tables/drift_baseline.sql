@@ -38,4 +38,4 @@ COMMENT ON COLUMN ghostwatch.drift_baseline.worst_hour_excess IS
 COMMENT ON COLUMN ghostwatch.drift_baseline.signups_by_hour IS
 'Trials expected in each hour of the day (UTC, from midnight).';
 COMMENT ON COLUMN ghostwatch.drift_baseline.threshold IS
-'The h at which a detector alarms, in nats.';
+'The mean of R at which a detector alarms: at most one false alarm in so many trials, halved between all trials and the branches.';

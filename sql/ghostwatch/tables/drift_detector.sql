@@ -1,34 +1,34 @@
 CREATE TABLE ghostwatch.drift_detector (
     invariant_id integer NOT NULL REFERENCES ghostwatch.invariant ON DELETE CASCADE,
-    detector text NOT NULL CHECK (detector IN ('slow', 'outage', 'branch')),
     branch_family text NOT NULL,
     trials_seen bigint NOT NULL DEFAULT 0,
-    score double precision NOT NULL DEFAULT 0,
-    minimum_at bigint NOT NULL DEFAULT 0,
-    since timestamptz,
+    evidence double precision[] NOT NULL,
+    climb double precision[] NOT NULL,
+    since timestamptz[] NOT NULL,
     raised_at timestamptz,
     raised_since timestamptz,
-    raised_score double precision,
+    raised_evidence double precision,
+    raised_loss double precision,
     recovery double precision NOT NULL DEFAULT 0,
     recovered_at timestamptz,
-    PRIMARY KEY (invariant_id, detector, branch_family)
+    PRIMARY KEY (invariant_id, branch_family)
 ) WITH (fillfactor = 50);
 
 COMMENT ON TABLE ghostwatch.drift_detector IS
-'How far each detector of the rule drift has climbed: the state of a CUSUM over the trials of one invariant, or of one branch family of it.';
-COMMENT ON COLUMN ghostwatch.drift_detector.detector IS
-'slow: a rate somewhat higher. outage: a rate that says broken. branch: the same for one branch family.';
+'The evidence of the rule drift: the state of a Shiryaev-Roberts e-detector over the trials of one invariant, or of one branch family of it.';
 COMMENT ON COLUMN ghostwatch.drift_detector.branch_family IS
-'The family whose trials it sees; empty for the detectors that see all.';
-COMMENT ON COLUMN ghostwatch.drift_detector.score IS
-'The statistic S, in nats. It stands still while the detector is raised.';
-COMMENT ON COLUMN ghostwatch.drift_detector.minimum_at IS
-'How many trials had been seen when S last was 0.';
+'The family whose trials it sees; empty for the detector that sees all.';
+COMMENT ON COLUMN ghostwatch.drift_detector.evidence IS
+'The statistic R of each alternative loss, in the order of ghostwatch._alternative_losses(). It stays 0 while the detector is raised.';
+COMMENT ON COLUMN ghostwatch.drift_detector.climb IS
+'The CUSUM of each alternative, in nats; it dates the change.';
 COMMENT ON COLUMN ghostwatch.drift_detector.since IS
-'The birth of the first trial after that: the change-point, if there was a change. NULL until that trial comes.';
+'For each alternative, the birth of the trial at which the CUSUM last left 0: the change-point, if there was a change.';
 COMMENT ON COLUMN ghostwatch.drift_detector.raised_at IS
-'The check run that last found S at the threshold; raised_since and raised_score are its change-point and S then.';
+'The check run that last found the mean of R at the threshold; raised_since and raised_evidence are its change-point and that mean.';
+COMMENT ON COLUMN ghostwatch.drift_detector.raised_loss IS
+'The alternative that carried most of the evidence: the share of subjects lost who would otherwise have had their row.';
 COMMENT ON COLUMN ghostwatch.drift_detector.recovery IS
-'The reverse statistic since then, in nats: evidence that the rate is usual again.';
+'The statistic R of the reverse test since then: evidence that nobody is lost any more.';
 COMMENT ON COLUMN ghostwatch.drift_detector.recovered_at IS
 'The check run that found enough of it; NULL while the detector is raised.';

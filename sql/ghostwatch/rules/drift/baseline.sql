@@ -38,8 +38,9 @@ BEGIN
         ghostwatch._wilson_upper(baseline.violations + prior_weight * rule.expected_rate, baseline.due + prior_weight)));
     baseline.signups_per_day := arrived / days;
 
-    -- Two streams: all trials, and the same trials divided among the branch families. At most two detectors see each.
-    baseline.threshold := ghostwatch._alarm_threshold(2, 2, baseline.signups_per_day, rule.days_per_false_alarm);
+    -- The promise is shared by the detector of all trials and those of the branch families, which see every trial once between
+    -- them: their number costs nothing. One trial an hour is assumed at least, so that a trickle does not lower the threshold to nothing.
+    baseline.threshold := 2 * greatest(baseline.signups_per_day, 24) * rule.days_per_false_alarm;
 
     -- Only what exceeds chance counts: two standard errors of the variance are subtracted.
     baseline.hour_deviation := coalesce((

@@ -15,7 +15,7 @@ AS $_baseline_is_due$
     SELECT
         (latest).version IS NULL
         OR (
-            NOT coalesce(bool_or((a.raised_at IS NOT NULL AND a.recovered_at IS NULL) OR a.score > (latest).threshold / 2), false)
+            NOT coalesce(bool_or((a.raised_at IS NOT NULL AND a.recovered_at IS NULL) OR (SELECT avg(r) FROM unnest(a.evidence) AS r) > sqrt((latest).threshold)), false)
             AND (
                 (latest).made_at <= as_of - '1 day'::interval
                 OR coalesce(max(a.trials_seen), 0) >= 2 * (latest).trials_seen + 100

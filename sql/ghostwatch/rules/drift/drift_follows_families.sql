@@ -11,7 +11,7 @@ BEGIN
     USING ghostwatch.invariant AS i
     WHERE i.contract_id = OLD.contract_id
         AND a.invariant_id = i.invariant_id
-        AND a.detector = 'branch'
+        AND a.branch_family <> ''
         AND a.branch_family = OLD.family
         AND a.branch_family NOT IN ('none', 'other')
         AND NOT EXISTS (

@@ -12,7 +12,7 @@ AS $_drift_result$
 DECLARE
     baseline ghostwatch.drift_baseline;
     detector ghostwatch.drift_detector;
-    rates record;
+    usual_rate double precision;
     baseline_rate double precision;
     since timestamptz;
     counted record;
@@ -32,17 +32,17 @@ BEGIN
     WHERE a.invariant_id = _drift_result.invariant_id
         AND a.raised_at IS NOT NULL
         AND (a.recovered_at IS NULL OR a.raised_at = as_of)
-    ORDER BY a.branch_family <> '', a.raised_at, a.detector, a.raised_score DESC, a.branch_family
+    ORDER BY a.branch_family <> '', a.raised_at, a.raised_evidence DESC, a.branch_family
     LIMIT 1;
 
     -- Recovery rests on evidence, so the alert need not stay clear for a while first.
-    result.firing := detector.detector IS NOT NULL;
+    result.firing := detector.invariant_id IS NOT NULL;
     result.clear_for := '0';
     IF NOT result.firing THEN
         RETURN result;
     END IF;
 
-    SELECT CASE WHEN bool_or(a.detector <> 'slow') THEN 'error' ELSE 'warn' END
+    SELECT ghostwatch._loss_severity(max(a.raised_loss))
     INTO result.severity
     FROM ghostwatch.drift_detector AS a
     WHERE a.invariant_id = _drift_result.invariant_id
@@ -55,7 +55,7 @@ BEGIN
     ORDER BY b.version DESC
     LIMIT 1;
 
-    SELECT r.* INTO rates FROM ghostwatch._detector_rates(baseline, detector.detector, detector.branch_family) AS r;
+    usual_rate := ghostwatch._usual_rate(baseline, detector.branch_family);
     baseline_rate := coalesce(
         (SELECT f.baseline_rate FROM unnest(baseline.families) AS f WHERE f.branch_family = detector.branch_family),
         baseline.baseline_rate
@@ -68,7 +68,7 @@ BEGIN
             'family', f.branch_family, 'violations', f.violated, 'due', f.trials,
             'excess', round(f.excess::numeric, 1), 'p', f.p,
             -- An alarm of a branch's own detector is about that branch, unless the others are as bad.
-            'named', f.named OR (detector.detector = 'branch' AND f.branch_family = detector.branch_family AND coalesce(f.p < 0.001, true))
+            'named', f.named OR (f.branch_family = detector.branch_family AND coalesce(f.p < 0.001, true))
         ))) AS branches,
         sum(f.trials) FILTER (WHERE detector.branch_family IN ('', f.branch_family)) AS due,
         sum(f.violated) FILTER (WHERE detector.branch_family IN ('', f.branch_family)) AS violations
@@ -97,21 +97,16 @@ BEGIN
     result.evidence := jsonb_strip_nulls(jsonb_build_object(
         'rate', counted.violations::double precision / counted.due,
         'baseline_rate', baseline_rate,
-        -- Of all trials, the tolerance of the more sensitive detector is shown.
-        'tolerance', CASE
-            WHEN detector.detector = 'outage' THEN (ghostwatch._detector_rates(baseline, 'slow', '')).tolerance
-            ELSE rates.tolerance
-        END,
+        'tolerance', ghostwatch._tolerance(usual_rate),
         'since', detector.raised_since,
         'due', counted.due,
         'violations', counted.violations,
         'days_per_false_alarm', baseline.days_per_false_alarm,
-        'detector', detector.detector,
         'family', nullif(detector.branch_family, ''),
-        'p0', rates.baseline_rate,
-        'p1', rates.alternative_rate,
-        'h', baseline.threshold,
-        's', detector.raised_score,
+        'p0', usual_rate,
+        'loss', detector.raised_loss,
+        'statistic', detector.raised_evidence,
+        'threshold', baseline.threshold,
         'baseline', jsonb_build_object(
             'version', baseline.version,
             'from', baseline.history_from,

@@ -89,14 +89,15 @@ BEGIN
         FOR turn IN
             SELECT
                 t.born_at,
-                (w.detector).detector,
                 (a.raised_at IS NOT NULL AND a.recovered_at IS NULL) = (t.place % 2 = 0) AS is_raised,
-                t.since
+                t.since,
+                ghostwatch._loss_severity(t.loss) AS severity
             FROM unnest(walks) AS w
             LEFT JOIN unnest(detectors) AS a
-                ON a.detector = (w.detector).detector
-                AND a.branch_family = (w.detector).branch_family
-            CROSS JOIN LATERAL ROWS FROM (unnest(w.turns), unnest(w.change_points)) WITH ORDINALITY AS t (born_at, since, place)
+                ON a.branch_family = (w.detector).branch_family
+            CROSS JOIN LATERAL ROWS FROM (
+                unnest(w.turns), unnest(w.change_points), unnest(w.losses)
+            ) WITH ORDINALITY AS t (born_at, since, loss, place)
             ORDER BY t.born_at, is_raised DESC
         LOOP
             raised := raised + CASE WHEN turn.is_raised THEN 1 ELSE -1 END;
@@ -105,7 +106,7 @@ BEGIN
             IF turn.is_raised AND raised = 1 THEN
                 firing := ROW('violations', 'warn', firing.ends_at, NULL, turn.since);
             END IF;
-            IF turn.is_raised AND turn.detector <> 'slow' AND firing.severity = 'warn' THEN
+            IF turn.is_raised AND turn.severity = 'error' AND firing.severity = 'warn' THEN
                 IF firing.begins_at < firing.ends_at THEN
                     RETURN NEXT firing;
                 END IF;
@@ -124,7 +125,7 @@ BEGIN
             UNION ALL
             SELECT a
             FROM unnest(detectors) AS a
-            WHERE (a.detector, a.branch_family) NOT IN (SELECT (w.detector).detector, (w.detector).branch_family FROM unnest(walks) AS w)
+            WHERE a.branch_family NOT IN (SELECT (w.detector).branch_family FROM unnest(walks) AS w)
         ) AS standing (detector);
 
         history := history || ghostwatch._hour_counts(

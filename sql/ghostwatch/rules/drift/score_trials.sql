@@ -15,7 +15,7 @@ AS $_score_trials$
 DECLARE
     baseline ghostwatch.drift_baseline := ghostwatch._current_baseline(invariant_id, as_of, born_at[1]);
 BEGIN
-    INSERT INTO ghostwatch.drift_detector AS a
+    INSERT INTO ghostwatch.drift_detector
     SELECT (walk.detector).*
     FROM ghostwatch._walk_detectors(
         ghostwatch._detectors(_score_trials.invariant_id), baseline,
@@ -24,12 +24,13 @@ BEGIN
     ON CONFLICT ON CONSTRAINT drift_detector_pkey DO UPDATE
     SET
         trials_seen = excluded.trials_seen,
-        score = excluded.score,
-        minimum_at = excluded.minimum_at,
+        evidence = excluded.evidence,
+        climb = excluded.climb,
         since = excluded.since,
         raised_at = excluded.raised_at,
         raised_since = excluded.raised_since,
-        raised_score = excluded.raised_score,
+        raised_evidence = excluded.raised_evidence,
+        raised_loss = excluded.raised_loss,
         recovery = excluded.recovery,
         recovered_at = excluded.recovered_at;
 END
