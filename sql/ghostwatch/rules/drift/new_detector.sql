@@ -8,6 +8,7 @@ IMMUTABLE
 PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $_new_detector$
+    -- A detector as it begins, and as it stands while it is raised.
     SELECT ROW(
         _new_detector.invariant_id, _new_detector.branch_family, 0,
         array_fill(0::double precision, alternative.places), array_fill(0::double precision, alternative.places),
