@@ -41,11 +41,13 @@ def arguments(
     clauses: Iterable[str] | None = None,
     leave_out: Iterable[str] | None = None,
 ) -> dict[str, str | None]:
-    """The arguments of ghostwatch.prove() as texts, by name and in its order."""
+    """The arguments of ghostwatch.prove() as texts, by name and in its order. A key of several columns is a tuple."""
     if isinstance(as_of, timedelta):
         # No days, which may have 23 hours; and in numbers that PostgreSQL 14 can read.
         seconds, rest = divmod(as_of, timedelta(seconds=1))
         as_of = f"{seconds} seconds {rest.microseconds} microseconds"
+    if isinstance(subject_key, (tuple, list)):
+        subject_key = _array(str(part) for part in subject_key)
     values = (
         contract,
         None if subject_key is None else str(subject_key),

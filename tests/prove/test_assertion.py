@@ -71,6 +71,23 @@ def test_no_key(application: Database) -> None:
         assert_contract("welcome", None, dsn=application.dsn)
 
 
+def test_a_key_of_several_columns(application: Database) -> None:
+    """As a tuple, whatever is in it."""
+    odd = 'a,"b\\{}'
+    application.execute(
+        """
+        CREATE TABLE page (site text, address text, created_at timestamptz DEFAULT now(), PRIMARY KEY (site, address));
+        SELECT ghostwatch.declare_contract('pages', 'page', key_column => '{site,address}');
+        SELECT ghostwatch.declare_invariant('pages', 'itself', 'page', '{site,address}');
+        """
+    )
+    application.execute("INSERT INTO page VALUES (%s, %s)", odd, "")
+    assert_contract("pages", (odd, ""), dsn=application.dsn)
+    for other in (("a", ""), (odd, " "), "a", ("a",), ("a", "", "")):
+        with pytest.raises(AssertionError, match="has no row with the key"):
+            assert_contract("pages", other, dsn=application.dsn)
+
+
 def test_what_is_not_judged_is_a_warning(application: Database) -> None:
     """Where something else was proved. Where nothing was, the test fails."""
     application.execute(

@@ -63,6 +63,17 @@ CASES: Final = [
         later="50 hours",
     ),
     Case(
+        "A key of several columns",
+        """
+        INSERT INTO tenant_user VALUES (7, 42), (8, 42);
+        INSERT INTO tenant_settings VALUES (7, 42), (8, 1);
+        """,
+        contract="users_of_tenants",
+        clause="settings",
+        whole="{7,42}",
+        lost="{8,42}",
+    ),
+    Case(
         "Tenants in one table",
         """
         INSERT INTO member VALUES (1, 'acme'), (2, 'globex'), (3, 'test_globex');
