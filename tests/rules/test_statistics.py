@@ -99,7 +99,7 @@ WALK = """
 def test_detector_equals_the_recursion(
     database: Database, violated: list[bool], cuts: list[int], usual: tuple[float, float], threshold: float
 ) -> None:
-    """However the trials are cut into batches, and whatever is usual in their branches, the statistics come out the same."""
+    """However the trials are cut into batches, and whatever is usual in their branches, the statistics are the same."""
     usual_rates = [usual[place % 2] for place in range(len(violated))]
     recursion = Recursion(threshold, 100.0)
     for place, (outcome, rate) in enumerate(zip(violated, usual_rates, strict=True), start=1):

@@ -13,7 +13,7 @@ BEGIN ATOMIC
     FROM (
         SELECT
             ln(1 - loss.smallest) AS healthy,
-            ln(ghostwatch._lossy_rate(usual_rate, loss.smallest) / usual_rate) AS violated
+            ln(ghostwatch._lossy_rate(_tolerance.usual_rate, loss.smallest) / _tolerance.usual_rate) AS violated
         FROM (SELECT (ghostwatch._alternative_losses())[1] AS smallest) AS loss
     ) AS weight;
 END;
