@@ -203,7 +203,7 @@ def _redeployed(before: Version, after: Version, kind: str) -> Iterator[str]:
             yield f"IF NOT EXISTS (SELECT FROM pg_trigger AS t WHERE {exists}) THEN\n{statement}\nEND IF;"
         elif re.match(r"CREATE (FUNCTION|PROCEDURE|VIEW)\b", statement):
             yield statement.replace("CREATE ", "CREATE OR REPLACE ", 1)
-        elif statement.startswith("COMMENT ON "):
+        elif statement.startswith(("COMMENT ON ", "ALTER VIEW ")):
             yield statement
         elif statement.startswith("DO $row_security$"):
             if statement != before.block("row_security"):

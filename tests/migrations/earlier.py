@@ -16,13 +16,13 @@ EARLIER = "0.0.1"
 # What each file of the earlier version had in place of what it has now.
 REPLACED = {
     "sql/ghostwatch/kernel/clause.sql": ("SELECT\n", "SELECT\n    'obsolete' AS obsolete,\n"),
-    "sql/ghostwatch/operate/status.sql": ("    c.rule,\n", "    c.rule,\n    c.rule AS obsolete,\n"),
-    "sql/ghostwatch/detect/check_outcome.sql": ("error_message text\n", "error_message text,\n    obsolete text\n"),
-    "sql/ghostwatch/operate/row_security.sql": ("('maintenance', 'true'", "('maintenance', 'false'"),
-    "sql/ghostwatch/kernel/pluralize.sql": ("So many of something", "Much of anything"),
+    "sql/ghostwatch/operate/status.sql": ("\n\nSELECT\n", "\n\nSELECT\n    'obsolete' AS obsolete,\n"),
+    "sql/ghostwatch/detect/check_outcome.sql": (" AS (\n", " AS (\n    obsolete text,\n"),
+    "sql/ghostwatch/operate/row_security.sql": ("''USAGE''", "''MEMBER''"),
+    "sql/ghostwatch/kernel/pluralize.sql": (" IS\n'", " IS\n'Obsolete. "),
     "sql/ghostwatch/tables/granted_role.sql": (
-        "    granted_at timestamptz NOT NULL DEFAULT clock_timestamp(),\n",
-        "    granted_at timestamptz DEFAULT clock_timestamp(),\n    obsolete text,\n",
+        "    CONSTRAINT granted_role_pkey",
+        "    obsolete text,\n    CONSTRAINT granted_role_pkey",
     ),
     "sql/ghostwatch/deliver/one_line.sql": ("longest", "most"),
 }
@@ -59,11 +59,9 @@ COMMENT ON FUNCTION onboarding.obsolete() IS 'Nobody knows.';
 }
 STEPS = {
     "01_note_grants": """
-ALTER TABLE ghostwatch.granted_role ALTER COLUMN granted_at SET NOT NULL;
 ALTER TABLE ghostwatch.granted_role DROP COLUMN obsolete;
 -- undo
 ALTER TABLE ghostwatch.granted_role ADD COLUMN obsolete text;
-ALTER TABLE ghostwatch.granted_role ALTER COLUMN granted_at DROP NOT NULL;
 """,
     "02_drop_obsolete_table": """
 DROP TABLE ghostwatch.obsolete_table;
