@@ -115,3 +115,12 @@ def test_calls_go_one_way() -> None:
     assert [
         (room, other) for room, calls in MAY_CALL.items() for other in calls if order.index(other) >= order.index(room)
     ] == []
+
+
+def test_every_file_that_the_architecture_names_exists() -> None:
+    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    named = re.findall(r"`((?:\w+/)+\w*(?:\.\w+)?)`", text)
+    assert len(named) > 15
+    assert [
+        name for name in named if not (ROOT / name).exists() and not (EXTENSIONS["ghostwatch"] / name).exists()
+    ] == []

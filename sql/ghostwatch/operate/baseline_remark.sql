@@ -8,16 +8,15 @@ STABLE
 PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $_baseline_remark$
-    -- What an invariant of the rule drift is measured by, in words.
-    -- Takes the invariant and the time; returns NULL for other rules.
+    -- For the view ghostwatch.status.
     SELECT CASE
         WHEN seen.trials < 100 THEN format(
-            'judged by the expected rate (%s %%) until there are 100 trials, %s so far',
+            'compared with the expected rate (%s %%) until there are 100 trials, %s so far',
             round((i.expected_rate * 100)::numeric, 1),
             seen.trials
         )
         ELSE format(
-            'usually %s %%, quiet below %s %%',
+            'usually %s %%, no alert below %s %%',
             round(((b.baseline).baseline_rate * 100)::numeric, 1),
             round((ghostwatch._tolerance(ghostwatch._usual_rate(b.baseline, '')) * 100)::numeric, 1)
         )
@@ -34,7 +33,7 @@ AS $_baseline_remark$
     CROSS JOIN LATERAL (
         SELECT coalesce(sum(recent.due), 0) AS trials
         FROM (
-            -- Every minute that is counted has a trial at least, so a hundred of them are enough to look at.
+            -- Every recorded minute has at least one trial, so a hundred of them are enough.
             SELECT m.due
             FROM ghostwatch.branch_minute AS m
             WHERE m.invariant_id = i.invariant_id
@@ -47,4 +46,4 @@ AS $_baseline_remark$
 $_baseline_remark$;
 
 COMMENT ON FUNCTION ghostwatch._baseline_remark(integer, timestamptz) IS
-'What an invariant of the rule drift is measured by, in words; NULL for other rules.';
+'What a rule that needs trials compares with, in words; NULL for other rules.';

@@ -9,9 +9,8 @@ STABLE
 PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $_cron$
--- Where pg_cron is.
--- Returns whether the server has loaded it, in which database it lives (NULL where this role may not know),
--- and whether that is this database, with the extension created.
+-- The setting cron.database_name can be read only where pg_cron is loaded; a value alone does not prove that, since a configuration
+-- file may contain it without effect.
 BEGIN
     here := EXISTS (SELECT FROM pg_extension AS e WHERE e.extname = 'pg_cron');
 
@@ -21,8 +20,7 @@ BEGIN
         RETURN;
     END IF;
 
-    -- Reading the setting fails only where pg_cron is loaded; that it can be read does not say so,
-    -- since a configuration file may name it for nothing.
+    -- Only where pg_cron is loaded may this role be refused the setting.
     database := current_setting('cron.database_name', true);
     loaded := EXISTS (SELECT FROM pg_settings AS s WHERE s.name = 'cron.database_name');
 EXCEPTION
@@ -32,4 +30,4 @@ END
 $_cron$;
 
 COMMENT ON FUNCTION ghostwatch._cron() IS
-'Whether pg_cron is loaded, in which database it lives (NULL where this role may not know), and whether that is this one.';
+'Whether pg_cron is loaded, in which database it is (NULL where this role may not know), and whether that is this one, with the extension created.';

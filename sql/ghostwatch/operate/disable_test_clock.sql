@@ -5,7 +5,7 @@ VOLATILE
 PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $disable_test_clock$
--- Needs the owner of the function, as enabling does.
+-- Only the owner of the function may replace it, as with enabling.
 BEGIN
     CREATE OR REPLACE FUNCTION ghostwatch._clock()
     RETURNS timestamptz

@@ -6,8 +6,7 @@ PARALLEL UNSAFE
 ROWS 30
 SET search_path = pg_catalog, pg_temp
 AS $doctor$
-    -- Examines the installation and says what is wrong, or could become so, and what to do about it.
-    -- Returns the errors first, then the warnings, then what was found well. Changes nothing.
+    -- Errors first, then warnings, then what is well.
     SELECT
         f.check_name,
         f.verdict,
@@ -48,4 +47,4 @@ AS $doctor$
 $doctor$;
 
 COMMENT ON FUNCTION ghostwatch.doctor() IS
-'Examines the installation: what is wrong (error), could become so (warning) or is well (ok), and what to do about it. Changes nothing.';
+'Examines the installation: what is wrong (error), could become wrong (warning) or is well (ok), and what to do about it. Changes nothing.';

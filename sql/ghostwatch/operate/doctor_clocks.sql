@@ -6,12 +6,12 @@ PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 SET lock_timeout = '100ms'
 AS $_doctor_clocks$
--- Whether birth times can be believed: clocks of application servers differ, or a time zone was declared wrongly.
--- Looks only at contracts of this role, and at no view, which runs what its owner wrote.
+-- Clocks of application servers differ, or a time zone was declared wrongly. Examines only contracts of this role, and no view, which
+-- runs its owner's code.
 -- Names of columns and tables only are put into the queries: @plpgsql_check_options: security_warnings = false
 DECLARE
     as_of     constant timestamptz := ghostwatch._clock();
-    -- Less is what a transaction takes, or clocks that are kept by NTP.
+    -- A smaller difference is the duration of a transaction, or usual between clocks synchronized by NTP.
     tolerance constant interval := '5 seconds'::interval;
     clause    ghostwatch._clause;
     newest    record;
@@ -125,14 +125,14 @@ BEGIN
                 )::ghostwatch._finding;
             END IF;
         EXCEPTION
-            -- The doctor waits for nobody.
+            -- The doctor does not wait for locks.
             WHEN lock_not_available THEN
                 is_well := false;
                 RETURN NEXT ROW(
                     'clocks',
                     'warning',
                     format(
-                        'The clocks of contract %s were not looked at, as %s is locked by %s.',
+                        'The clocks of contract %s were not examined, as %s is locked by %s.',
                         clause.contract, clause.subject,
                         coalesce(ghostwatch._lock_holders(ARRAY[clause.subject], 'AccessShareLock'), 'a session that this role cannot see')
                     ),

@@ -5,7 +5,7 @@ STABLE
 PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $_doctor_indexes$
--- Whether a check finds its rows by index: subjects by birth and by key, related rows by key.
+-- Subjects are read by birth and by key, related rows by key.
 BEGIN
     RETURN QUERY
     WITH looked_up AS (

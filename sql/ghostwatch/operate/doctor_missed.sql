@@ -6,8 +6,8 @@ PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 SET lock_timeout = '100ms'
 AS $_doctor_missed$
--- Whether somebody was missed: lacks the row, is due, and no check has seen it. Under capture nobody can be.
--- Looks only at contracts of this role, whose expressions it runs, and only where an index leads to the last ones.
+-- With capture no subject can be missed. Examines only contracts of this role, whose expressions it evaluates, and only where the
+-- subjects are found by an index.
 DECLARE
     as_of   constant timestamptz := ghostwatch._clock();
     clause  ghostwatch._clause;
@@ -57,13 +57,13 @@ BEGIN
                 )::ghostwatch._finding;
             END IF;
         EXCEPTION
-            -- One invariant that cannot be looked at must not keep the doctor from the others.
+            -- An invariant that cannot be examined must not keep the doctor from the others.
             WHEN OTHERS THEN
                 is_well := false;
                 RETURN NEXT ROW(
                     'missed',
                     'warning',
-                    format('Whether the checks of %s.%s miss anybody could not be found out (%s: %s).', clause.contract, clause.invariant, SQLSTATE, SQLERRM),
+                    format('Whether the checks of %s.%s miss subjects could not be examined (%s: %s).', clause.contract, clause.invariant, SQLSTATE, SQLERRM),
                     'See whether the next check fails too.'
                 )::ghostwatch._finding;
         END;
@@ -71,10 +71,10 @@ BEGIN
 
     IF is_well THEN
         RETURN QUERY
-        SELECT 'missed', 'ok', 'Nobody was missed lately.', NULL::text;
+        SELECT 'missed', 'ok', 'No subject was missed lately.', NULL::text;
     END IF;
 END
 $_doctor_missed$;
 
 COMMENT ON FUNCTION ghostwatch._doctor_missed() IS
-'The doctor on subjects that lack their row and that no check has seen, in the contracts of this role.';
+'The doctor on missed subjects, in the contracts of this role: they lack their row, are due, and no check has seen them.';

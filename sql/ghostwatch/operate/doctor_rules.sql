@@ -5,15 +5,14 @@ STABLE
 PARALLEL RESTRICTED
 SET search_path = pg_catalog, pg_temp
 AS $_doctor_rules$
--- Where an alert of the rule "threshold" has been firing most of the last week, nobody reads it any more:
--- recommends the rule "drift", with what it would have made of the last 30 days as evidence.
+-- An alert that fires most of the time is not read any more. The recommendation comes with a backtest as evidence.
 DECLARE
     as_of constant timestamptz := ghostwatch._clock();
-    weary    record;
+    frequent    record;
     rule     ghostwatch.invariant;
     replayed text;
 BEGIN
-    FOR weary IN
+    FOR frequent IN
         SELECT i.invariant_id, c.name AS contract, fired.share
         FROM ghostwatch.invariant AS i
         INNER JOIN ghostwatch.contract AS c USING (contract_id)
@@ -31,30 +30,30 @@ BEGIN
             AND fired.share > 0.5
         ORDER BY c.name, i.name
     LOOP
-        rule := ghostwatch._replayed_rule(weary.invariant_id, '{"rule": "drift"}');
+        rule := ghostwatch._replayed_rule(frequent.invariant_id, '{"rule": "drift"}');
         BEGIN
             replayed := format(
-                'The rule drift would have made this of the last 30 days: %s.',
+                'With the rule drift, the last 30 days would have had: %s.',
                 ghostwatch._replay_total(rule, as_of - '30 days'::interval, as_of)
             );
         EXCEPTION
-            -- One invariant that cannot be replayed must not keep the doctor from the others.
+            -- An invariant that cannot be replayed must not keep the doctor from the others.
             WHEN OTHERS THEN
-                replayed := format('The rule drift could not be tried on the past (%s: %s).', SQLSTATE, SQLERRM);
+                replayed := format('The rule drift could not be replayed over the past (%s: %s).', SQLSTATE, SQLERRM);
         END;
 
         RETURN NEXT ROW(
             'rules',
             'warning',
             format(
-                'The alert of %s/%s has been firing for %s %% of the last 7 days: some always drop off. %s',
-                weary.contract, rule.name, round((weary.share * 100)::numeric), replayed
+                'The alert of %s/%s has been firing for %s %% of the last 7 days. %s',
+                frequent.contract, rule.name, round((frequent.share * 100)::numeric), replayed
             ),
-            format('SELECT ghostwatch.declare_invariant(%L, %L, rule => ''drift'');', weary.contract, rule.name)
+            format('SELECT ghostwatch.declare_invariant(%L, %L, rule => ''drift'');', frequent.contract, rule.name)
         )::ghostwatch._finding;
     END LOOP;
 END
 $_doctor_rules$;
 
 COMMENT ON FUNCTION ghostwatch._doctor_rules() IS
-'Recommends the rule drift, with a backtest as evidence, where an alert of the rule threshold has been firing most of the last week.';
+'Recommends the rule drift, with a backtest of the last 30 days, where an alert of the rule threshold has been firing most of the last week.';

@@ -5,7 +5,7 @@ STABLE
 PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $_doctor_runs$
--- Whether every contract is really being judged. What a scheduler says of itself is not believed.
+-- Only successes count, whatever a scheduler reports.
 DECLARE
     is_paused  constant boolean := ghostwatch._setting('paused')::boolean;
     fresh_from constant timestamptz := ghostwatch._clock() - ghostwatch._overdue_after();
@@ -16,12 +16,12 @@ BEGIN
     FROM ghostwatch.check_run AS r
     WHERE r.started_at >= fresh_from;
 
-    -- A run judges only the contracts of the role that it runs as.
+    -- A run checks only the contracts of the role that it runs as.
     RETURN QUERY
     SELECT
         'check runs',
         'error',
-        format('No run judges contract %s: it belongs to %s, and the last runs were made as %s.', c.name, c.owner, coalesce(running_as, 'nobody')),
+        format('No run checks contract %s: it belongs to %s, and the last runs were made as %s.', c.name, c.owner, coalesce(running_as, 'nobody')),
         CASE
             WHEN r.rolname IS NULL THEN format('SELECT ghostwatch.drop_contract(%L); -- that role is gone; declare the contract again', c.name)
             ELSE format('SET ROLE %I; SELECT ghostwatch.schedule();', r.rolname)
@@ -46,7 +46,7 @@ BEGIN
             CASE
                 WHEN is_paused THEN 'Nothing is judged, as check runs are paused.'
                 WHEN running_as IS NULL THEN 'There is no contract to be judged.'
-                ELSE format('Every contract is judged; the last runs were made as %s.', running_as)
+                ELSE format('Every contract is checked; the last runs were made as %s.', running_as)
             END,
             NULL::text;
     END IF;
@@ -88,8 +88,8 @@ BEGIN
     SELECT
         'backlog',
         'warning',
-        format('%s.%s is catching up: judged up to %s, %s behind.', s.contract, s.invariant, p.checked_up_to::timestamptz(0), date_trunc('second', s.watermark_lag)),
-        'CALL ghostwatch.run_checks(); -- only to hurry: every run works off some of it'
+        format('%s.%s is catching up: checked up to %s, %s behind.', s.contract, s.invariant, p.checked_up_to::timestamptz(0), date_trunc('second', s.watermark_lag)),
+        'CALL ghostwatch.run_checks(); -- only to speed it up: every run processes a part'
     FROM ghostwatch.status AS s
     INNER JOIN ghostwatch._clause AS c
         ON c.contract = s.contract
@@ -102,4 +102,4 @@ END
 $_doctor_runs$;
 
 COMMENT ON FUNCTION ghostwatch._doctor_runs() IS
-'The doctor on whether every contract is really being judged: runs, failing checks, backlog.';
+'The doctor on whether every contract is checked: runs, failing checks, backlog.';

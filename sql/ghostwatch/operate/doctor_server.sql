@@ -41,4 +41,4 @@ END
 $_doctor_server$;
 
 COMMENT ON FUNCTION ghostwatch._doctor_server() IS
-'The doctor on what was changed around ghostwatch: settings, vacuum.';
+'The doctor on the environment: changed settings, vacuum.';

@@ -5,7 +5,7 @@ STABLE
 PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $_doctor_tables$
--- Whether the tables of the contracts are there, and whether the owners of the contracts can read every row of them.
+-- The owner of a contract must see every row of its tables.
 BEGIN
     RETURN QUERY
     WITH watched AS (
@@ -38,7 +38,7 @@ BEGIN
         CASE
             WHEN s.is_gone THEN format('Table %s of contract %s was dropped.', ghostwatch._relation_name(s.relation), s.contract)
             WHEN s.is_out_of_reach OR s.is_unreadable THEN format('%s, which owns contract %s, may not read %s.', s.owner, s.contract, s.relation)
-            ELSE format('Row level security hides rows of %s from %s, which owns contract %s: whoever is hidden is not judged.', s.relation, s.owner, s.contract)
+            ELSE format('Row level security hides rows of %s from %s, which owns contract %s: hidden subjects are not checked.', s.relation, s.owner, s.contract)
         END,
         CASE
             WHEN s.is_gone THEN format('Declare the contract again with a table that exists, or: SELECT ghostwatch.drop_contract(%L);', s.contract)
@@ -58,4 +58,4 @@ END
 $_doctor_tables$;
 
 COMMENT ON FUNCTION ghostwatch._doctor_tables() IS
-'The doctor on whether the tables of the contracts are there and readable for the owners of the contracts.';
+'The doctor on whether the tables of the contracts exist, and whether the owners of the contracts can read every row of them.';

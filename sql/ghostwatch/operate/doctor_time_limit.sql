@@ -5,7 +5,7 @@ STABLE
 PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $_doctor_time_limit$
--- Whether a check that hangs is cut off: each owner's statement_timeout in this database.
+-- A check that hangs holds up the others of its owner.
 DECLARE
     advised constant text := extract(epoch FROM ghostwatch._setting('run_budget')::interval + '15 seconds')::integer || 's';
 BEGIN
@@ -44,4 +44,4 @@ END
 $_doctor_time_limit$;
 
 COMMENT ON FUNCTION ghostwatch._doctor_time_limit() IS
-'The doctor on statement_timeout, which cuts off a check that hangs.';
+'The doctor on statement_timeout, which ends a check that hangs: each owner''s setting in this database.';

@@ -5,13 +5,13 @@ STABLE
 PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $_doctor_transactions$
--- Whether signups that are committed late can be missed, and which transactions hold the watermarks back.
+-- A signup that is committed late is missed where its transaction cannot be seen.
 DECLARE
     as_of   constant timestamptz := ghostwatch._clock();
     is_long constant interval := '5 minutes'::interval;
     is_well          boolean := true;
 BEGIN
-    -- pg_stat_activity shows the transactions of others only to some.
+    -- pg_stat_activity hides the transactions of others from roles without pg_read_all_stats.
     RETURN QUERY
     SELECT
         'late commits',
@@ -66,4 +66,4 @@ END
 $_doctor_transactions$;
 
 COMMENT ON FUNCTION ghostwatch._doctor_transactions() IS
-'The doctor on signups that are committed late: who can see other transactions, and which of them are open for long.';
+'The doctor on signups that are committed late: which owners see other transactions, and which transactions have been open for long.';

@@ -5,8 +5,7 @@ STABLE
 PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $_doctor_triggers$
--- An outdated function still enforces, one clause after the other; that is slow, and wrong once another table takes
--- the old name.
+-- An outdated function still enforces, one clause after the other: slowly, and wrongly once another table takes the old name.
 DECLARE
     found_any boolean := false;
 BEGIN
@@ -26,8 +25,8 @@ BEGIN
         'triggers',
         'warning',
         CASE c.enforcement
-            WHEN 'observe' THEN format('Contract %s is not enforced any more; the triggers that are left on %s do nothing.', c.name, c.subject)
-            ELSE format('What enforces contract %s uses the names of the day it was written; a table or column was renamed since.', c.name)
+            WHEN 'observe' THEN format('Contract %s is not enforced any more; the triggers that remain on %s do nothing.', c.name, c.subject)
+            ELSE format('The function that enforces contract %s uses old names: a table or column was renamed since it was written.', c.name)
         END,
         CASE c.enforcement
             WHEN 'observe' THEN 'SELECT ghostwatch.remove_idle_triggers(); -- when the table is not busy'
@@ -52,7 +51,7 @@ BEGIN
         'triggers',
         'warning',
         format(
-            'In the last day, the arrival of %s of contract %s could not be noted at once, last at %s: %s. The check runs noted it.',
+            'In the last day, the arrival of %s of contract %s could not be recorded at once, last at %s: %s. The check runs recorded it.',
             ghostwatch._pluralize(sum(cardinality(f.subject_keys))::bigint, 'subject'),
             c.name,
             max(f.failed_at)::timestamptz(0),

@@ -5,9 +5,8 @@ VOLATILE
 PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $enable_test_clock$
--- Replacing the function needs its owner, so no grant can pass this right on. A dump of an extension carries no
--- function bodies, so a restored database runs by the server's time again.
--- Raises GW060.
+-- Only the owner of the function may replace it, so no grant can pass this right on. A dump of an extension has no function bodies,
+-- so a restored database uses the server's time again.
 DECLARE
     installer name;
     owner     name;

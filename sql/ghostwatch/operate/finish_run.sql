@@ -15,11 +15,11 @@ PARALLEL UNSAFE
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $_finish_run$
--- Ends a run: writes it down, and prunes what is past its retention.
+-- After the last invariant it is known whether the checks run again after an outage.
 DECLARE
     as_of constant timestamptz := ghostwatch._clock();
 BEGIN
-    -- Once a minute will do, however often checks run.
+    -- Once a minute is enough, however often checks run.
     IF NOT EXISTS (SELECT FROM ghostwatch.check_run AS r WHERE r.started_at >= date_trunc('minute', as_of)) THEN
         PERFORM ghostwatch._prune(as_of);
     END IF;
@@ -27,7 +27,6 @@ BEGIN
     INSERT INTO ghostwatch.check_run (owner, started_at, finished_at, checks, failures, judged, opened, backlog)
     VALUES (ghostwatch._caller(credential), started_at, as_of, checks, failures, judged, opened, backlog);
 
-    -- Now it is known whether the checks are back after an outage.
     PERFORM ghostwatch._summarize_maintenance(as_of);
     PERFORM ghostwatch._decide_checks_stopped_now();
     PERFORM ghostwatch._relax_commit();
@@ -35,4 +34,4 @@ END
 $_finish_run$;
 
 COMMENT ON FUNCTION ghostwatch._finish_run(timestamptz, integer, integer, integer, integer, boolean, uuid) IS
-'Ends a check run: history and pruning.';
+'Ends a check run: records it, prunes, and decides what concerns all contracts.';

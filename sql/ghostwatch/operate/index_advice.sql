@@ -10,12 +10,9 @@ STABLE
 PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $_index_advice$
-    -- What to type so that rows of a table are found by columns through an index.
-    -- Takes the table and columns, the index methods that would do, and whether a partial index may do.
-    -- Returns NULL where there is such an index, or where the relation can have none (views, foreign tables).
+    -- A partitioned table can be indexed concurrently only partition by partition.
     SELECT CASE
         WHEN r.relkind = 'p' THEN
-            -- A partitioned table is indexed without blocking by way of its partitions.
             coalesce((
                 SELECT string_agg(format('CREATE INDEX CONCURRENTLY ON %s (%s); ', leaf.oid::regclass, ghostwatch._column_names(columns)), '' ORDER BY leaf.oid)
                 FROM ghostwatch._partitions(relation) AS t (relid)
@@ -51,4 +48,4 @@ AS $_index_advice$
 $_index_advice$;
 
 COMMENT ON FUNCTION ghostwatch._index_advice(regclass, name[], name[], boolean) IS
-'The statement that makes the missing index on columns; NULL where there is one.';
+'The statement that creates an index by which rows of a table are found by columns; NULL where there is one, or where the relation can have none (views, foreign tables).';

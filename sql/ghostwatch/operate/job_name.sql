@@ -7,8 +7,7 @@ STABLE
 PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $_job_name$
-    -- The name of a role's pg_cron job for this database; one pg_cron serves all databases of a server.
-    -- Takes the role; returns the name, shortened by a hash where pg_cron would cut it off.
+    -- One pg_cron serves all databases of a server, and it truncates long names.
     SELECT CASE
         WHEN octet_length(readable.name) < 64 THEN readable.name
         ELSE 'ghostwatch ' || md5(readable.name)

@@ -8,7 +8,7 @@ VOLATILE
 PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $_note_grant$
-    -- Roles that are gone go with it: their number may be given to another role.
+    -- Roles that were dropped are removed: another role may get their number.
     DELETE FROM ghostwatch.granted_role AS g
     WHERE NOT EXISTS (SELECT FROM pg_roles AS r WHERE r.oid = g.role);
 

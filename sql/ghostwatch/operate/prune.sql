@@ -9,8 +9,8 @@ PARALLEL UNSAFE
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $_prune$
--- Removes what is older than its retention setting: at most batch_size rows of each table, so that no run is long.
--- Takes the present time. What is still open, firing or waiting to be sent is kept however old it is.
+-- At most batch_size rows of each table, so that no run takes long. What is open, firing or waiting to be sent is kept however old
+-- it is.
 DECLARE
     old record;
 BEGIN
@@ -18,17 +18,17 @@ BEGIN
         SELECT
             o.relation,
             o.condition,
-            -- Whoever calls this cannot make anything older than it is.
+            -- A caller cannot make anything older than it is.
             least(as_of, ghostwatch._clock()) - ghostwatch._setting(o.setting)::interval AS before
         FROM (
             VALUES
                 ('ghostwatch.check_run'::regclass, 'keep_check_runs', 'r.started_at < $1'),
-                -- Named one by one, so that the primary key finds the oldest minutes.
+                -- By each invariant, so that the primary key finds the oldest minutes.
                 ('ghostwatch.branch_minute', 'keep_branch_minutes',
                     'r.invariant_id = ANY (ARRAY(SELECT i.invariant_id FROM ghostwatch.invariant AS i)) AND r.minute < $1'),
                 ('ghostwatch.violation', 'keep_closed_violations', 'r.closed_at < $1'),
                 ('ghostwatch.event', 'keep_events', 'r.gathered_at < $1'),
-                -- The messages of a firing alert are what its later ones edit and reply to.
+                -- Later messages of a firing alert edit its earlier ones or reply to them.
                 ('ghostwatch.notification', 'keep_notifications',
                     'r.created_at < $1 AND r.state NOT IN (''pending'', ''claimed'') AND NOT EXISTS ('
                     'SELECT FROM ghostwatch.alert AS a WHERE a.alert_id = r.alert_id AND a.state = ''firing'')'),
@@ -39,7 +39,7 @@ BEGIN
                 ('ghostwatch.sidecar', 'keep_sidecars', 'r.seen_at < $1')
         ) AS o (relation, setting, condition)
     LOOP
-        -- A row that another run is just removing is left to it.
+        -- Rows that another run is removing are skipped.
         EXECUTE format(
             'DELETE FROM %1$s AS d WHERE d.ctid = ANY (ARRAY('
             'SELECT r.ctid FROM %1$s AS r WHERE %2$s LIMIT $2 FOR UPDATE OF r SKIP LOCKED))',

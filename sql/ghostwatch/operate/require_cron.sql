@@ -7,9 +7,7 @@ STABLE
 PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $_require_cron$
--- Makes sure that this role can use pg_cron in this database.
--- Takes the statement that does the same from the database in which pg_cron lives, for the hint.
--- Raises GW054 where pg_cron is missing, GW055 where it lives in another database, GW056 without the right to use it.
+-- statement: what does the same in the database of pg_cron, for the hint.
 DECLARE
     cron record;
 BEGIN
@@ -34,7 +32,7 @@ BEGIN
     END IF;
 
     IF NOT cron.here THEN
-        RAISE EXCEPTION 'pg_cron lives in another database than %', current_database()
+        RAISE EXCEPTION 'pg_cron is in another database than %', current_database()
         USING
             ERRCODE = 'GW055',
             DETAIL = 'Run the statement of the hint '
@@ -57,4 +55,4 @@ END
 $_require_cron$;
 
 COMMENT ON FUNCTION ghostwatch._require_cron(text) IS
-'Raises GW054 where pg_cron is missing, GW055 where it lives in another database, GW056 without the right to use it.';
+'Raises GW054 where pg_cron is missing, GW055 where it is in another database, GW056 without the right to use it.';

@@ -8,9 +8,7 @@ STABLE
 PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $_require_grantable$
--- Makes sure that this session can give the role privileges; GRANT itself would only warn.
--- Takes the role that is to receive them, and the schema that they are on.
--- Raises GW057 for PUBLIC and where there is no such role, GW058 where this session does not act for the installation's owner.
+-- GRANT itself would only warn.
 DECLARE
     installer name;
 BEGIN
@@ -18,7 +16,7 @@ BEGIN
         RAISE EXCEPTION 'nothing of ghostwatch can be granted to PUBLIC'
         USING
             ERRCODE = 'GW057',
-            DETAIL = 'PUBLIC is no role but every role of the server.',
+            DETAIL = 'PUBLIC stands for every role of the server.',
             HINT = 'Grant to a role of its own: CREATE ROLE ghostwatch_sidecar LOGIN;';
     END IF;
 

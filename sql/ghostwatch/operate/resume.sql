@@ -5,9 +5,9 @@ VOLATILE
 PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $resume$
-    -- Lets check runs work again after ghostwatch.pause().
+    -- The runs continue where they stopped.
     SELECT ghostwatch.reset_setting('paused');
 $resume$;
 
 COMMENT ON FUNCTION ghostwatch.resume() IS
-'Lets check runs work again after ghostwatch.pause(); they catch up with what they missed.';
+'Lets check runs work again after ghostwatch.pause(); they catch up.';

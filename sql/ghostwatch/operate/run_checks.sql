@@ -3,11 +3,9 @@ CREATE PROCEDURE ghostwatch.run_checks(
 )
 LANGUAGE plpgsql
 AS $run_checks$
--- Checks the invariants of the calling role's contracts, each in a transaction of its own, and commits after each:
--- a slow or broken one costs only itself. May run any number of times at once.
--- What waits in a backlog is worked off in rounds until the run's budget is used up.
+-- Commits after each invariant, so that a slow or broken one delays no other. A backlog is processed in rounds until the
+-- run's budget is used up. Any number of runs may overlap.
 -- (No SET clause and no definer's rights: either would forbid the commits. So every name is qualified here.)
--- Raises GW001, GW020, GW022 and GW023; and 57014, after having recorded it, when it is cancelled or runs into statement_timeout.
 DECLARE
     run ghostwatch.check_run;
     budget_ends_at pg_catalog.timestamptz;
@@ -29,7 +27,7 @@ BEGIN
     run.judged := 0;
     run.opened := 0;
 
-    -- Asked before anything is checked: only now it shows how long nothing was.
+    -- Before anything is checked: afterwards nothing would show how long no check ran.
     PERFORM ghostwatch._decide_checks_stopped_now();
     budget_ends_at := pg_catalog.clock_timestamp() OPERATOR(pg_catalog.+) ghostwatch._setting('run_budget')::interval;
 
@@ -66,7 +64,7 @@ BEGIN
         run.judged := run.judged OPERATOR(pg_catalog.+) coalesce(outcome.judged, 0);
         run.opened := run.opened OPERATOR(pg_catalog.+) coalesce(outcome.opened, 0);
 
-        -- A cancelled run ends here; the next one begins with the others.
+        -- A cancelled run ends here; the next one starts with the other invariants.
         EXIT WHEN outcome.error_state OPERATOR(pg_catalog.=) '57014';
     END LOOP;
 

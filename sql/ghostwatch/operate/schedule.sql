@@ -7,17 +7,14 @@ VOLATILE
 PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $schedule$
--- Lets pg_cron run the checks of this role's contracts; again, to change how often. Warns a superuser.
--- Takes a pg_cron schedule of every minute, of every N minutes, or (pg_cron 1.5 and later) of every N seconds;
--- returns the number of the job.
--- Raises GW052 for another schedule, GW053 where pg_cron cannot count seconds, and what _require_cron raises.
+-- A second call changes the schedule. A superuser is warned.
 DECLARE
     command constant text := 'CALL ghostwatch.run_checks()';
     job     constant text := ghostwatch._job_name();
     period           interval;
     job_id           bigint;
 BEGIN
-    -- Only regular schedules: whoever watches the checks must know how soon the next one is due.
+    -- Only regular schedules: otherwise nothing could decide when a run is overdue.
     period := CASE
         WHEN every = '* * * * *' THEN '1 minute'::interval
         WHEN every ~ '^\*/([1-9]|[1-5][0-9]) \* \* \* \*$' THEN substring(every FROM '\d+')::integer * '1 minute'::interval
@@ -47,7 +44,7 @@ BEGIN
         )
     );
 
-    -- pg_cron would leave a job that somebody switched off as it is.
+    -- pg_cron does not activate a job that was deactivated.
     PERFORM cron.unschedule(j.jobid)
     FROM cron.job AS j
     WHERE j.jobname = job
@@ -73,4 +70,4 @@ COMMENT ON FUNCTION ghostwatch.schedule(text) IS
 'Lets pg_cron run the checks of this role''s contracts: ''* * * * *'', ''*/N * * * *'' (minutes), or ''N seconds'' with pg_cron 1.5 and later. '
 'Returns the number of the job. '
 'Raises GW052 for another schedule, GW053 where pg_cron cannot count seconds, GW054 where pg_cron is missing, '
-'GW055 where it lives in another database, GW056 without the right to use it.';
+'GW055 where it is in another database, GW056 without the right to use it.';

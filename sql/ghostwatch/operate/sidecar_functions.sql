@@ -6,7 +6,7 @@ PARALLEL SAFE
 ROWS 10
 SET search_path = pg_catalog, pg_temp
 AS $_sidecar_functions$
-    -- The functions in the folder sidecar/: all that a sidecar may call, and nobody else needs.
+    -- The functions in the folder sidecar/.
     SELECT p.oid::regprocedure
     FROM pg_proc AS p
     WHERE p.pronamespace = 'ghostwatch'::regnamespace
@@ -31,4 +31,4 @@ AS $_sidecar_functions$
 $_sidecar_functions$;
 
 COMMENT ON FUNCTION ghostwatch._sidecar_functions() IS
-'The functions that deliver: all that a sidecar may call, and nobody else needs.';
+'The functions that a sidecar may call, and that no other role needs.';

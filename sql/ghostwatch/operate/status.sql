@@ -72,7 +72,7 @@ ALTER VIEW ghostwatch.status SET (security_barrier);
 COMMENT ON VIEW ghostwatch.status IS
 'One row per invariant. state: paused, waiting (for a lock on a table), failing, never checked, stopped (no success for three periods), '
 'catching up, the severity of its firing alert, or ok. '
-'watermark_lag: how far behind the present deadline everybody is known to have been judged.';
+'watermark_lag: how far the checks are behind: up to so long before the present deadline, every subject has been checked.';
 COMMENT ON COLUMN ghostwatch.status.enforcement IS 'What happens at COMMIT: observe (nothing), warn or reject; see ghostwatch.enforce().';
 COMMENT ON COLUMN ghostwatch.status.warn_count IS 'Open violations between warn_after and error_after.';
 COMMENT ON COLUMN ghostwatch.status.error_count IS 'Open violations past error_after.';

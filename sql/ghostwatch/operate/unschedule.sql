@@ -5,13 +5,10 @@ VOLATILE
 PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $unschedule$
--- Removes this role's pg_cron job for this database.
--- Returns whether there was one.
--- Raises GW055 where pg_cron lives in another database, GW056 without the right to use it.
+-- Without pg_cron there can be no job.
 DECLARE
     job constant text := ghostwatch._job_name();
 BEGIN
-    -- Without pg_cron there can be no job.
     IF NOT (SELECT c.loaded FROM ghostwatch._cron() AS c) THEN
         RETURN false;
     END IF;
@@ -29,5 +26,4 @@ END
 $unschedule$;
 
 COMMENT ON FUNCTION ghostwatch.unschedule() IS
-'Removes this role''s pg_cron job for this database; returns whether there was one. '
-'Raises GW055 where pg_cron lives in another database, GW056 without the right to use it.';
+'Removes this role''s pg_cron job for this database; returns whether there was one. Raises GW055 where pg_cron is in another database, GW056 without the right to use it.';

@@ -38,11 +38,11 @@ WHERE state = 'resolved';
 COMMENT ON TABLE ghostwatch.alert IS
 'One incident of one invariant, from firing to resolved.';
 COMMENT ON COLUMN ghostwatch.alert.severity IS
-'The worst since the incident opened or reopened: an error absorbs its own warning.';
+'The highest since the incident opened or reopened: an error does not become a warning again.';
 COMMENT ON COLUMN ghostwatch.alert.clear_since IS
-'Since when a firing alert has seen nothing wrong; it resolves when that has lasted.';
+'Since when nothing has been wrong while the alert is still firing; it resolves when that has lasted.';
 COMMENT ON COLUMN ghostwatch.alert.silence_id IS
-'The silence that kept its new messages back when it was last looked at.';
+'The silence that suppressed its new messages when it was last decided.';
 COMMENT ON COLUMN ghostwatch.alert.peak_count IS
 'The most violations that were open at once.';
 COMMENT ON COLUMN ghostwatch.alert.sample_keys IS

@@ -15,6 +15,6 @@ CREATE INDEX button_press_refused ON ghostwatch.button_press (press_id)
 WHERE NOT allowed;
 
 COMMENT ON TABLE ghostwatch.button_press IS
-'Who pressed which button under an alert, and what they were told; also those who were not allowed to.';
+'Who pressed which button under an alert, and the answer; also presses that were not allowed.';
 COMMENT ON COLUMN ghostwatch.button_press.alert_id IS
 'The alert that was meant; no foreign key, since the number came from outside.';

@@ -22,15 +22,15 @@ CREATE TABLE ghostwatch.drift_baseline (
 );
 
 COMMENT ON TABLE ghostwatch.drift_baseline IS
-'What is usual for an invariant under the rule drift, version by version; alerts name the version that they were decided by.';
+'The baselines of an invariant under the rule drift: the rate of violations that is usual, by version; an alert names the version that decided it.';
 COMMENT ON COLUMN ghostwatch.drift_baseline.trials_seen IS
-'How many trials had been scored in all when this version was made.';
+'How many trials had been scored in all when this version was computed.';
 COMMENT ON COLUMN ghostwatch.drift_baseline.due IS
 'Trials counted in the history, leaving out minutes inside alerts; violations: those of them in violation.';
 COMMENT ON COLUMN ghostwatch.drift_baseline.baseline_rate IS
 'Their rate, shrunk towards the declared expected_rate, which weighs as much as a hundred trials.';
 COMMENT ON COLUMN ghostwatch.drift_baseline.upper_rate IS
-'Wilson''s upper 90 % bound of it: the p0 that new trials are measured by.';
+'Wilson''s upper 90 % bound of it: the p0 that new trials are compared with.';
 COMMENT ON COLUMN ghostwatch.drift_baseline.hour_deviation IS
 'Standard deviation of the rate between hours, as far as it exceeds chance.';
 COMMENT ON COLUMN ghostwatch.drift_baseline.worst_hour_excess IS

@@ -31,4 +31,4 @@ COMMENT ON COLUMN ghostwatch.drift_detector.raised_loss IS
 COMMENT ON COLUMN ghostwatch.drift_detector.recovery IS
 'The statistic R of the reverse test since then: evidence that nobody is lost any more.';
 COMMENT ON COLUMN ghostwatch.drift_detector.recovered_at IS
-'The check run that found enough of it; NULL while the detector is raised.';
+'The check run that lowered the detector; NULL while it is raised.';

@@ -4,4 +4,4 @@ CREATE TABLE ghostwatch.drift_history (
 );
 
 COMMENT ON TABLE ghostwatch.drift_history IS
-'From when on the counts of an invariant say what is usual: those of subjects born earlier were made by another definition, or declared not to be usual.';
+'From when on the counts of an invariant are part of its baseline: earlier ones were made by another definition, or declared not to be usual.';

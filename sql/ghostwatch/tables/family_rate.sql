@@ -3,8 +3,8 @@ CREATE TYPE ghostwatch._family_rate AS (
     due bigint,                 -- trials counted, violations among them
     violations bigint,
     baseline_rate double precision,
-    upper_rate double precision     -- what it may be for all we know, and what the branch is measured by
+    upper_rate double precision     -- Wilson's upper bound, which the branch is compared with
 );
 
 COMMENT ON TYPE ghostwatch._family_rate IS
-'What is usual for one branch family, as part of a baseline of the rule drift.';
+'The usual rate of one branch family, as part of a baseline of the rule drift.';

@@ -46,4 +46,4 @@ COMMENT ON COLUMN ghostwatch.notification.unconfirmed_at IS
 COMMENT ON COLUMN ghostwatch.notification.rendered_at IS
 'When it was last claimed: it says, or would have said, what was true at that time.';
 COMMENT ON COLUMN ghostwatch.notification.covered_by IS
-'The later notification that tells what this one would have told: of one superseded, or suppressed for a digest or outage summary.';
+'The later notification that contains this one: of one superseded, or suppressed for a digest or outage summary.';
