@@ -68,7 +68,7 @@ def test_a_lock_on_the_arrivals(database: Database, owner: str) -> None:
     assert "the arrival of 2 subjects in shop.account could not be noted at once: canceling statement due to" in told
     assert violations(database) == ["1", "2"]
     ((finding, advice),) = findings(database)
-    assert "the arrival of 2 subjects of contract welcome could not be noted at once" in finding
+    assert "the arrival of 2 subjects of contract welcome could not be recorded at once" in finding
     assert database.connection.execute(advice.encode()).rowcount == 1
     assert database.value("SELECT remark FROM ghostwatch.status") != ""
 

@@ -255,7 +255,7 @@ def test_a_look_for_the_missed_that_fails(bot: Bot) -> None:
     bot.run_every_minute(minutes(4))
     bot.database.execute("UPDATE divisor SET value = 0")
     found = bot.database.value("SELECT finding FROM ghostwatch.doctor() WHERE check_name = 'missed'")
-    assert "onboarding.first_meme miss anybody could not be found out (22012: division by zero)" in found
+    assert "onboarding.first_meme miss subjects could not be examined (22012: division by zero)" in found
 
 
 def test_born_in_the_future(bot: Bot) -> None:

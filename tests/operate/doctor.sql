@@ -35,7 +35,7 @@ SELECT ghostwatch.declare_invariant('welcome', 'greeting', 'app.greeting', 'acco
 SELECT results_eq(
     $$ SELECT pg_temp.said('check runs') $$,
     $$ VALUES (format(
-        'error | No run judges contract welcome: it belongs to %1$s, and the last runs were made as nobody. | SET ROLE %1$s; SELECT ghostwatch.schedule();',
+        'error | No run checks contract welcome: it belongs to %1$s, and the last runs were made as nobody. | SET ROLE %1$s; SELECT ghostwatch.schedule();',
         current_user COLLATE "default"
     )) $$,
     'a contract that no run judges'
@@ -203,7 +203,7 @@ SELECT matches(
 UPDATE ghostwatch.check_progress SET failing_since = NULL, catching_up_since = '2026-01-01 08:00+00', checked_up_to = '2026-01-01 09:00+00';
 SELECT matches(
     pg_temp.said('backlog'),
-    '^warning \| welcome.greeting is catching up: judged up to 2026-01-01 09:00:00\+00',
+    '^warning \| welcome.greeting is catching up: checked up to 2026-01-01 09:00:00\+00',
     'a backlog'
 );
 

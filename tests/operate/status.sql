@@ -88,7 +88,7 @@ SELECT i.invariant_id, '2026-01-01 11:00+00', f.family, 20, 2
 FROM ghostwatch.invariant AS i, (VALUES ('a'), ('b')) AS f (family);
 SELECT results_eq(
     $$ SELECT remark FROM ghostwatch.status $$,
-    $$ VALUES ('judged by the expected rate (12.5 %) until there are 100 trials, 40 so far') $$,
+    $$ VALUES ('compared with the expected rate (12.5 %) until there are 100 trials, 40 so far') $$,
     'a drift rule without a baseline yet says so'
 );
 
@@ -99,7 +99,7 @@ SELECT ghostwatch._score_trials(
 FROM ghostwatch.invariant AS i;
 SELECT matches(
     (SELECT s.remark FROM ghostwatch.status AS s),
-    (SELECT format('^usually %s %%, quiet below \d+\.\d %%$', round((b.baseline_rate * 100)::numeric, 1)) FROM ghostwatch.drift_baseline AS b),
+    (SELECT format('^usually %s %%, no alert below \d+\.\d %%$', round((b.baseline_rate * 100)::numeric, 1)) FROM ghostwatch.drift_baseline AS b),
     'one that has a baseline says what it is'
 );
 
