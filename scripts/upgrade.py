@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 TOKEN = re.compile(
-    r"""--[^\n]*|/\*.*?\*/|[eE]'(?:[^'\\]|\\.|'')*'|'(?:[^']|'')*'|"(?:[^"]|"")*"|\$(?P<tag>\w*)\$.*?\$(?P=tag)\$|;""",
+    r"""--[^\n]*|(?m:^\\[^\n]*)|/\*.*?\*/|[eE]'(?:[^'\\]|\\.|'')*'|'(?:[^']|'')*'|"(?:[^"]|"")*"|\$(?P<tag>\w*)\$.*?\$(?P=tag)\$|;""",
     re.S,
 )
 STEP_NAME = re.compile(r"(?P<old>[^_]+?)--(?P<new>[^_]+)_\d\d_\w+\.sql")

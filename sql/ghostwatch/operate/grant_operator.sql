@@ -8,7 +8,7 @@ PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $grant_operator$
 -- Lets a role declare contracts of its own, run their checks, look after alerts and change settings.
--- Takes the role; repeat after an upgrade, which may bring functions.
+-- Takes the role. An upgrade calls it again for each role that was granted so.
 -- It reads what concerns its own contracts (row level security), and changes that through functions only.
 -- Raises GW057 where there is no such role, GW058 where this session cannot grant.
 DECLARE
@@ -60,5 +60,5 @@ END
 $grant_operator$;
 
 COMMENT ON FUNCTION ghostwatch.grant_operator(name) IS
-'Lets a role declare contracts of its own, run their checks, look after alerts and change settings. Repeat after an upgrade. '
+'Lets a role declare contracts of its own, run their checks, look after alerts and change settings. '
 'Raises GW057 where there is no such role, GW058 where this session cannot grant.';

@@ -8,7 +8,7 @@ PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $grant_sidecar$
 -- Lets a role deliver: claim notifications and report what became of them. It can read no table.
--- Takes the role; repeat after an upgrade, which may bring functions.
+-- Takes the role. An upgrade calls it again for each role that was granted so.
 -- Raises GW057 where there is no such role, GW058 where this session cannot grant.
 DECLARE
     delivering regprocedure;
@@ -27,5 +27,5 @@ END
 $grant_sidecar$;
 
 COMMENT ON FUNCTION ghostwatch.grant_sidecar(name) IS
-'Lets a role claim notifications and report what became of them, and nothing else. Repeat after an upgrade. '
+'Lets a role claim notifications and report what became of them, and nothing else. '
 'Raises GW057 where there is no such role, GW058 where this session cannot grant.';
