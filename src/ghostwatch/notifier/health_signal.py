@@ -30,7 +30,7 @@ class Backoff:
 
 
 def cause_of(problem: str) -> str:
-    """The problem without what differs from time to time: the same cause with another number or time in it is no news."""
+    """The problem without its numbers: the same cause with another number or time in it is no news."""
     return re.sub(r"\d+", "", problem)
 
 
