@@ -235,7 +235,7 @@
 \ir backtest/backtest.sql
 \ir backtest/replay_total.sql
 
--- deliver: what is to be told, to whom, and how it went
+-- deliver: what is to be sent, to which channel, and what became of it
 \ir deliver/quiet_until.sql
 \ir deliver/digest_due.sql
 \ir deliver/covered_alerts.sql
@@ -264,7 +264,7 @@
 \ir deliver/gather_events.sql
 \ir deliver/next_notification.sql
 \ir deliver/message_facts.sql
-\ir deliver/told_by_digest.sql
+\ir deliver/adapt_to_digest.sql
 \ir deliver/incident_message.sql
 \ir deliver/later_message.sql
 \ir deliver/requeue.sql

@@ -44,7 +44,7 @@ def _lease(text: str) -> float:
 
 def _url(text: str) -> str:
     parts = urlsplit(text)
-    # A port that cannot be is told by looking at it.
+    # Reading the port raises an error where it is out of range.
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.port == 0:
         raise ValueError("write a URL that begins with http:// or https://")
     return text.rstrip("/")

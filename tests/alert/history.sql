@@ -45,7 +45,7 @@ SELECT results_eq(
     $$VALUES
         ('admins', 'opened sent at 2026-01-01 12:00:00+00'),
         ('later', 'not sent: the channel did not exist, or had another filter, when the messages were due'),
-        ('other', 'not sent: the channel is told of elsewhere only')$$,
+        ('other', 'not sent: the channel gets elsewhere only')$$,
     'every channel, with why it was or was not sent the alert'
 );
 SELECT ghostwatch.remove_channel(c) FROM unnest('{later,other}'::text[]) AS c;

@@ -36,10 +36,13 @@ def test_acknowledge(with_buttons: Outbox, telegram: FakeTelegram, start_sidecar
     assert all(len(data.encode()) <= 64 for data in buttons_of(message))
 
     telegram.press(CHAT, message.message_id, ANNA, "anna", f"acknowledge:{alert_id}")
-    telegram.wait_for(lambda: "@anna is on it" in telegram.text_of(CHAT, message.message_id))
+    telegram.wait_for(lambda: "acknowledged by @anna" in telegram.text_of(CHAT, message.message_id))
     telegram.press(CHAT, message.message_id, ANNA, "anna", f"acknowledge:{alert_id}")
     telegram.wait_for(lambda: len(telegram.answers()) == 2)
-    assert telegram.answers() == ["It is yours: no repeats from now on.", "@anna is on it already."]
+    assert telegram.answers() == [
+        "Acknowledged: this alert is not repeated any more.",
+        "@anna has acknowledged it already.",
+    ]
     assert buttons_of(telegram.edited()[-1]) != []
 
     # A reply is not edited when the alert is over, so it has no buttons that would stay.
@@ -116,7 +119,7 @@ def test_buttons_switch_themselves_off_where_somebody_else_reads_the_updates(
         refusal(409, "Conflict: can't use getUpdates method while webhook is active"), method="getUpdates"
     )
     sidecar = start_sidecar(telegram_buttons="1")
-    sidecar.wait_until_it_says("the buttons: switched off, since somebody else reads this bot's updates")
+    sidecar.wait_until_it_says("the buttons: switched off, since another program reads this bot's updates")
     with_buttons.open_alert()
     (message,) = telegram.wait_for_messages(1)
     assert buttons_of(message) == []

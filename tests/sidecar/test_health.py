@@ -158,7 +158,7 @@ async def test_the_only_channel_of_an_alert_is_closed(sidecar: Sidecar) -> None:
     sidecar.outbox.open_alert()
     database.execute("SELECT ghostwatch.disable_channel('admins', 'bot was kicked')")
     said = (await sidecar.look())["the outbox"]
-    assert said == "Channel admins is closed (bot was kicked), and nobody else is told of 1 alert."
+    assert said == "Channel admins is closed (bot was kicked), and no other channel gets 1 alert."
     assert not sidecar.watch.well()
     assert sidecar.metric("problems") == 1
     assert ("warning", said) in sidecar.doctor()

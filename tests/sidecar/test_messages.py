@@ -131,7 +131,7 @@ def test_drift() -> None:
     row = notification(rule="drift", evidence=evidence, branches=branches, sample_keys=[])
     assert told(row).splitlines() == [
         "🔴 👻 onboarding · first_meme · DRIFT",
-        "ghost rate 31 % since 13:48 UTC, usually 9 % (quiet below 15.5 %)",
+        "31 % without a first meme since 13:48 UTC, usually 9 % (no alert below 15.5 %)",
         "44 of 142 new users; kitchen: 36 of 36, all others: 8 of 106",
         "expected false alarms at this setting: one in 90 days · alert 42",
     ]
@@ -140,7 +140,7 @@ def test_drift() -> None:
     assert "spread over all branches" in told(row)
     for pruned in ("rate", "violations", "due"):
         del evidence[pruned]
-    assert "since 13:48 UTC; nobody has come for so long" in told(row)
+    assert "since 13:48 UTC; no new users have arrived for so long" in told(row)
 
 
 @pytest.mark.parametrize(
@@ -151,11 +151,11 @@ def test_drift() -> None:
         ("reopened", {"reopened_count": 21}, "it is back, 21× by now"),
         ("repeated", {}, "still firing after 28 min"),
         ("silence_ended", {}, "the silence has ended, and it is still firing"),
-        ("updated", {"clear_since": "2026-01-02T14:20:00+00:00"}, "quiet since 14:20 UTC"),
+        ("updated", {"clear_since": "2026-01-02T14:20:00+00:00"}, "nothing wrong since 14:20 UTC"),
         (
             "updated",
             {"silence": {"ends_at": "2026-01-02T15:00:00+00:00", "created_by": "anna", "comment": "deploying"}},
-            "silent until 15:00 UTC by anna: deploying",
+            "silenced until 15:00 UTC by anna: deploying",
         ),
         ("opened", {"runbook_url": "https://wiki/ghosts"}, "what to do"),
         (
@@ -170,7 +170,7 @@ def test_drift() -> None:
                 "acknowledged_at": "2026-01-02T14:10:00+00:00",
                 "acknowledge_comment": "on it",
             },
-            "anna is on it since 14:10 UTC: on it",
+            "acknowledged by anna at 14:10 UTC: on it",
         ),
     ],
 )
@@ -266,7 +266,7 @@ def test_a_digest_names_every_alert_and_how_it_stands() -> None:
     firing = dict(notification().alert or {})
     resolved = firing | {"alert_id": 43, "state": "resolved", "resolved_at": "2026-01-02T14:20:00+00:00"}
     lines = told(row("digest", {"alerts": [firing, resolved]})).splitlines()
-    assert lines[0] == "🌙 while it was quiet"
+    assert lines[0] == "🌙 alerts of the quiet hours"
     assert lines[1].startswith("🔴 👻 onboarding · first_meme · ERROR")
     assert lines[2].startswith("✅ onboarding · first_meme · RESOLVED")
     assert lines[3] == "2 alerts, 1 still firing"
@@ -399,25 +399,27 @@ def test_the_end_of_an_outage_of_the_checks_is_told_as_a_recap() -> None:
     lines = told(found_now).splitlines()
     assert lines[:2] == [
         "📋 while checks were off, 13:00–14:20 UTC",
-        "onboarding · first_meme: 34 found now, 10 of them too late to help, 4 open",
+        "onboarding · first_meme: 34 found now, 10 of them expired, 4 open",
     ]
     assert lines[2].startswith("🔴 👻 onboarding · first_meme · ERROR")
     assert lines[3:] == ["1 alert, 1 still firing · alert 42"]
     assert found_now.alert is not None
     found_now.alert["evidence"]["outage_summary"] = []
-    assert "nobody was missed" in told(found_now)
+    assert "no violations were found" in told(found_now)
 
 
 def test_details_show_what_is_known_by_topic() -> None:
     """And how to see the rest."""
     facts = [
         {"topic": "branches", "item": "kitchen", "value": "12 of 12"},
+        {"topic": "branches", "item": "m_*", "value": "1 of 30"},
         {"topic": "counts", "item": "error_count", "value": "14"},
     ]
     assert told(notification("details", {"facts": facts})).splitlines() == [
         "🔎 onboarding · first_meme",
         "branches",
         "kitchen: 12 of 12",
+        "m_*: 1 of 30",
         "counts",
         "error count: 14",
         "to see all: SELECT * FROM ghostwatch.explain_alert(42); · alert 42",
@@ -435,7 +437,7 @@ def test_stopped_checks_of_some_contracts() -> None:
         evidence={"contracts": ["club", "shop"], "last_success_at": "2026-01-02T14:17:00+00:00"},
     )
     lines = told(reopened).splitlines()
-    assert "no check of club, shop has succeeded since 14:17 UTC: nobody is watching" in lines
+    assert "no check of club, shop has succeeded since 14:17 UTC: new violations are not found" in lines
     assert lines[-1] == "since 14:20 UTC · alert 42"
 
 

@@ -8,7 +8,7 @@ VOLATILE
 PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $_announce_closed_channel$
-    -- The people of a channel that was closed are not reached there any more, but perhaps in another one.
+    -- The readers of a closed channel get nothing there any more, but perhaps read another one.
     INSERT INTO ghostwatch.notification (channel_id, reason, payload, created_at, next_attempt_at)
     SELECT
         other.channel_id,
@@ -23,4 +23,4 @@ AS $_announce_closed_channel$
 $_announce_closed_channel$;
 
 COMMENT ON FUNCTION ghostwatch._announce_closed_channel(ghostwatch.channel, timestamptz) IS
-'Tells the other channels that one was closed.';
+'Puts a message about a closed channel into the outbox of the others.';

@@ -2,14 +2,13 @@ CREATE FUNCTION ghostwatch._claimed_notification(
     notification_id bigint,
     worker text
 )
-RETURNS SETOF ghostwatch.notification
+RETURNS ghostwatch.notification
 LANGUAGE sql
 VOLATILE
 PARALLEL UNSAFE
-ROWS 1
 SET search_path = pg_catalog, pg_temp
 AS $_claimed_notification$
-    -- The notification that a sidecar holds, locked; no row if the claim has gone to another meanwhile.
+    -- The notification that a sidecar holds, locked; NULL if another one has taken over the claim.
     -- Takes the notification and the sidecar's name.
     SELECT held.*
     FROM ghostwatch.notification AS held
@@ -20,4 +19,4 @@ AS $_claimed_notification$
 $_claimed_notification$;
 
 COMMENT ON FUNCTION ghostwatch._claimed_notification(bigint, text) IS
-'The notification that a sidecar holds, locked; no row if it holds it no more.';
+'The notification that a sidecar holds, locked; NULL if it does not hold it any more.';

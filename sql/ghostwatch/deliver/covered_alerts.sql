@@ -7,7 +7,7 @@ STABLE
 PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $_covered_alerts$
-    -- What a digest or outage summary tells: the alerts whose messages were kept back for it, as they are now.
+    -- The content of a digest or outage summary: the alerts whose messages were kept back for it, as they are now.
     -- Takes the digest or outage summary; returns an array of alerts (without the outage that an outage summary is itself about),
     -- those still firing first.
     WITH RECURSIVE kept AS (
@@ -15,7 +15,7 @@ AS $_covered_alerts$
         FROM ghostwatch.notification AS n
         WHERE n.covered_by = _covered_alerts.notification_id
         UNION ALL
-        -- An outage summary that came at night is told by the digest, and so is all that it would have told.
+        -- A digest contains an outage summary of the night, and all that the summary would have contained.
         SELECT n.notification_id, n.alert_id
         FROM kept AS k
         INNER JOIN ghostwatch.notification AS n ON n.covered_by = k.notification_id
@@ -32,4 +32,4 @@ AS $_covered_alerts$
 $_covered_alerts$;
 
 COMMENT ON FUNCTION ghostwatch._covered_alerts(bigint) IS
-'The alerts that a digest or outage summary tells, as they are now.';
+'The alerts that a digest or outage summary contains, as they are now.';

@@ -1,5 +1,5 @@
 CREATE FUNCTION ghostwatch._delivery_decision(
-    told ghostwatch.alert,
+    its_alert ghostwatch.alert,
     channel ghostwatch.channel,
     as_of timestamptz,
     OUT state text,
@@ -14,7 +14,7 @@ SET search_path = pg_catalog, pg_temp
 AS $_delivery_decision$
 -- How a new message about an alert enters the outbox of a channel: at once, later, or not at all.
 -- Takes the alert, the channel and the time.
--- Returns the state and, if something speaks against sending now, why and which notification tells it later.
+-- Returns the state and, if it is not sent now, why not and which notification says it later.
 DECLARE
     quiet_until timestamptz := ghostwatch._quiet_until(channel, as_of);
 BEGIN
@@ -24,13 +24,13 @@ BEGIN
     SELECT format('silence %s by %s until %s: %s', s.silence_id, s.created_by, s.ends_at, s.comment)
     INTO state_reason
     FROM ghostwatch.silence AS s
-    WHERE s.silence_id = told.silence_id;
+    WHERE s.silence_id = its_alert.silence_id;
     IF FOUND THEN
         state := 'suppressed';
         RETURN;
     END IF;
 
-    IF quiet_until IS NOT NULL AND (told.severity = 'warn' OR channel.quiet_errors) THEN
+    IF quiet_until IS NOT NULL AND (its_alert.severity = 'warn' OR channel.quiet_errors) THEN
         state := 'suppressed';
         state_reason := format('quiet hours until %s', quiet_until);
         covered_by := ghostwatch._digest_due(channel.channel_id, quiet_until, as_of);
@@ -38,12 +38,12 @@ BEGIN
     END IF;
 
     -- While the checks of a contract come back after an outage, what they find is kept for one outage summary.
-    IF told.kind <> 'checks_stopped' AND EXISTS (
+    IF its_alert.kind <> 'checks_stopped' AND EXISTS (
         SELECT
         FROM ghostwatch.alert AS a
         WHERE a.kind = 'checks_stopped'
             AND a.state = 'firing'
-            AND (a.evidence -> 'contracts' ? told.contract) IS NOT FALSE
+            AND (a.evidence -> 'contracts' ? its_alert.contract) IS NOT FALSE
     ) THEN
         state_reason := 'kept for the outage summary';
         next_attempt_at := 'infinity';
@@ -57,7 +57,7 @@ BEGIN
             ON pg_has_role(m.owner, c.owner, 'USAGE')
         WHERE m.summarized_at IS NULL
             AND m.ends_at <= as_of
-            AND c.name = told.contract
+            AND c.name = its_alert.contract
     ) THEN
         state_reason := 'kept for the summary of a maintenance window';
         next_attempt_at := 'infinity';

@@ -9,7 +9,7 @@ VOLATILE
 PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $_enqueue_firing$
--- Tells a channel about firing alerts of which its chat was told nothing so far: it is new, or hears of more now.
+-- Sends a channel the firing alerts that its chat does not know: the channel is new, or its filters let more pass.
 -- Takes the channel, whether it has moved to another chat, and the time.
 DECLARE
     firing bigint;
@@ -30,4 +30,4 @@ END
 $_enqueue_firing$;
 
 COMMENT ON FUNCTION ghostwatch._enqueue_firing(integer, boolean, timestamptz) IS
-'Tells a channel about firing alerts of which its chat was told nothing so far.';
+'Sends a channel the firing alerts that its chat does not know.';

@@ -7,7 +7,7 @@ STABLE
 PARALLEL SAFE
 BEGIN ATOMIC
     -- What an event is counted by: its branch, or the family of its deep link in the contract that it names.
-    -- Found when events are told, so that it costs no signup anything.
+    -- Found when events are gathered, so that it costs a signup nothing.
     SELECT left(
         CASE
             WHEN payload ? 'branch' THEN coalesce(payload ->> 'branch', 'none')

@@ -1,5 +1,5 @@
 CREATE FUNCTION ghostwatch._explain_delivery(
-    told ghostwatch.alert
+    its_alert ghostwatch.alert
 )
 RETURNS TABLE (
     channel text,
@@ -12,17 +12,17 @@ ROWS 10
 SET search_path = pg_catalog, pg_temp
 AS $_explain_delivery$
     -- Every channel, and why it was or was not sent an alert.
-    -- Takes the alert. The filters are those of now: what a channel was told before they were changed is listed as sent.
+    -- Takes the alert. The filters are those of now: what was sent before a change is listed as sent.
     SELECT
         c.name,
         concat_ws(
             '; ',
             CASE
                 WHEN outbox.steps IS NOT NULL THEN outbox.steps
-                WHEN told.contract <> ALL (c.contracts)
-                    THEN format('not sent: the channel is told of %s only', array_to_string(c.contracts, ', '))
-                WHEN c.min_severity = 'error' AND told.severity = 'warn'
-                    THEN 'not sent: the channel is told of errors only, and this is a warning'
+                WHEN its_alert.contract <> ALL (c.contracts)
+                    THEN format('not sent: the channel gets %s only', array_to_string(c.contracts, ', '))
+                WHEN c.min_severity = 'error' AND its_alert.severity = 'warn'
+                    THEN 'not sent: the channel gets errors only, and this is a warning'
                 ELSE 'not sent: the channel did not exist, or had another filter, when the messages were due'
             END,
             CASE
@@ -48,7 +48,7 @@ AS $_explain_delivery$
                 ORDER BY n.notification_id
             ) AS steps
         FROM ghostwatch.notification AS n
-        WHERE n.alert_id = told.alert_id
+        WHERE n.alert_id = its_alert.alert_id
             AND n.channel_id = c.channel_id
             AND n.reason <> 'updated'
     ) AS outbox

@@ -9,8 +9,8 @@ VOLATILE
 PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $_hold_chat$
--- Leaves a chat alone for as long as Telegram asked, and all chats where it asked the same of another one:
--- the limit of the whole bot ends at one moment for every chat that meets it, and Telegram says no more than that.
+-- Sends nothing to a chat for as long as Telegram asked, and nothing to any chat where it asked the same for another one:
+-- the limit of the whole bot ends at one moment for every chat that meets it, and the answer contains nothing else.
 DECLARE
     its_chat_id constant bigint := (
         SELECT c.chat_id FROM ghostwatch.channel AS c WHERE c.channel_id = _hold_chat.channel_id
@@ -34,4 +34,4 @@ END
 $_hold_chat$;
 
 COMMENT ON FUNCTION ghostwatch._hold_chat(integer, timestamptz, timestamptz) IS
-'Leaves a chat alone until a moment, and all chats where another one was told the same.';
+'Sends nothing to a chat until a time, and nothing to any chat where another one has the same time.';

@@ -8,8 +8,8 @@ STABLE
 PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $_is_following$
-    -- Whether a channel was, or will be, told of an incident, and not yet of its end. A channel for errors only is told how
-    -- an error went on, even if it came back as a warning.
+    -- Whether a channel got, or will get, a message about an incident, and none yet about its end. A channel for errors
+    -- only gets the rest of an incident that began there, even if it came back as a warning.
     SELECT coalesce(
         (
             SELECT step.reason <> 'resolved' OR step.state NOT IN ('sent', 'suppressed')
@@ -25,4 +25,4 @@ AS $_is_following$
 $_is_following$;
 
 COMMENT ON FUNCTION ghostwatch._is_following(bigint, integer) IS
-'Whether a channel was told of an incident, and not yet of its end.';
+'Whether a channel got a message about an incident, and none yet about its end.';

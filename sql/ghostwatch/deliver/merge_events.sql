@@ -9,7 +9,7 @@ PARALLEL SAFE
 BEGIN ATOMIC
     -- Makes one gathering of events out of two, of which the first is the older or empty ('{}').
     -- A gathering counts its events by kind, branch and newcomers, and keeps them whole only while
-    -- they are so few that each can be told. Its size stays bounded however many branches come.
+    -- they are so few that a message can list them. Its size stays bounded however many branches come.
     WITH counted AS (
         SELECT
             counts.kind,

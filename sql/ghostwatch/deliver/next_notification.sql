@@ -9,7 +9,7 @@ PARALLEL SAFE
 ROWS 1
 SET search_path = pg_catalog, pg_temp
 AS $_next_notification$
-    -- What a chat is to be told next: alerts before events, oldest first, each incident in order.
+    -- What is sent to a chat next: alerts before events, oldest first, each incident in order.
     -- Takes the chat and the time; returns no row while one of its messages is in some sidecar's hands,
     -- since two at once could arrive in either order.
     SELECT candidate.*
@@ -47,4 +47,4 @@ AS $_next_notification$
 $_next_notification$;
 
 COMMENT ON FUNCTION ghostwatch._next_notification(bigint, timestamptz) IS
-'What a chat is to be told next, if anything.';
+'What is sent to a chat next, if anything.';

@@ -11,21 +11,21 @@ PARALLEL UNSAFE
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $post_event$
--- Leaves something to tell the admins that is no alert, in the caller's transaction and without NOTIFY:
+-- Records an event for the admins, which is no alert, in the caller's transaction and without NOTIFY:
 -- notifying commits take one lock of the whole database, which a signup must not wait for.
 -- Takes what happened (user_started), to whom, and what to say of it: name, username, user_type,
 -- deep_link, branch (a family, since events are counted by it) or the contract that has its families, language, new.
 -- Returns the event's number.
 -- Raises GW042 for an event without kind or subject, or whose payload is no object.
 DECLARE
-    told   jsonb := post_event.payload;
+    kept   jsonb := post_event.payload;
     posted bigint;
 BEGIN
     IF coalesce(post_event.kind, '') = ''
         OR coalesce(post_event.subject_key, '') = ''
         OR jsonb_typeof(post_event.payload) IS DISTINCT FROM 'object'
     THEN
-        RAISE EXCEPTION 'event % cannot be told', quote_nullable(post_event.kind)
+        RAISE EXCEPTION 'event % cannot be recorded', quote_nullable(post_event.kind)
         USING
             ERRCODE = 'GW042',
             DETAIL = format('subject_key is %s, payload is %s.',
@@ -33,23 +33,23 @@ BEGIN
             HINT = 'For example: SELECT ghostwatch.post_event(''user_started'', ''42'', ''{"name": "Anna", "new": true}'');';
     END IF;
 
-    -- A name may be as long as a book, and is kept, gathered and read several times. Most events have none such.
-    IF pg_column_size(told) > 2000 THEN
+    -- A name may be megabytes long, and is kept, gathered and read several times. Most events are short.
+    IF pg_column_size(kept) > 2000 THEN
         SELECT coalesce(jsonb_object_agg(left(part.key, 100), left(part.value, 300)), '{}')
-        INTO told
+        INTO kept
         FROM (
             SELECT each.key, each.value
             FROM jsonb_each_text(post_event.payload) AS each
             LIMIT 50
         ) AS part;
 
-        -- What is no text is told as such.
-        told := told || coalesce(
+        -- Numbers, flags and NULL keep their types.
+        kept := kept || coalesce(
             (
                 SELECT jsonb_object_agg(plain.key, plain.value)
                 FROM jsonb_each(post_event.payload) AS plain
                 WHERE jsonb_typeof(plain.value) IN ('boolean', 'number', 'null')
-                    AND told ? plain.key
+                    AND kept ? plain.key
                     AND pg_column_size(plain.value) < 100
             ),
             '{}'
@@ -57,7 +57,7 @@ BEGIN
     END IF;
 
     INSERT INTO ghostwatch.event (kind, subject_key, payload, created_at)
-    VALUES (left(post_event.kind, 100), post_event.subject_key, told, ghostwatch._clock())
+    VALUES (left(post_event.kind, 100), post_event.subject_key, kept, ghostwatch._clock())
     RETURNING event.event_id
     INTO posted;
 
@@ -66,4 +66,4 @@ END
 $post_event$;
 
 COMMENT ON FUNCTION ghostwatch.post_event(text, text, jsonb) IS
-'Leaves something to tell the admins that is no alert; it goes out with others, within seconds. Raises GW042 for a malformed event.';
+'Records an event for the admins, which is no alert; it is sent with others within seconds. Raises GW042 (a malformed event).';

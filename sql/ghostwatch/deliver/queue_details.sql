@@ -10,8 +10,8 @@ VOLATILE
 PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $_queue_details$
--- Somebody asked for it, so neither silences nor quiet hours hold it back. Whoever asks twice within a minute has the
--- answer before their eyes, or on its way.
+-- A person asked for it, so neither silences nor quiet hours hold it back. Asked again within a minute, it is the same
+-- answer, which is there or waits.
 -- Takes the channel, the alert, what is known about it, and the time. Returns whether it will be sent because of this.
 BEGIN
     IF EXISTS (

@@ -1,5 +1,5 @@
 CREATE FUNCTION ghostwatch._queue_message(
-    told ghostwatch.alert,
+    its_alert ghostwatch.alert,
     channel ghostwatch.channel,
     reason text,
     as_of timestamptz
@@ -19,13 +19,13 @@ BEGIN
     INSERT INTO ghostwatch.notification AS n (
         channel_id, alert_id, reason, state, state_reason, covered_by, created_at, next_attempt_at
     )
-    SELECT channel.channel_id, told.alert_id, reason, h.state, h.state_reason, h.covered_by, as_of, h.next_attempt_at
-    FROM ghostwatch._delivery_decision(told, channel, as_of) AS h
+    SELECT channel.channel_id, its_alert.alert_id, reason, h.state, h.state_reason, h.covered_by, as_of, h.next_attempt_at
+    FROM ghostwatch._delivery_decision(its_alert, channel, as_of) AS h
     RETURNING n.notification_id, n.state, n.next_attempt_at INTO entered;
 
-    -- Messages are rendered from the state at sending time: what still waits (Telegram was unreachable, say)
-    -- would tell this very state, so one message with all the times takes the place of them all, even if that one
-    -- is suppressed. An outage summary also tells what was kept for it.
+    -- Messages are rendered from the state at sending time: what still waits (because Telegram was unreachable, for
+    -- example) would show this same state. So this message, which has all the times, takes the place of them all, even
+    -- if it is suppressed. An outage summary also takes the place of what was kept for it.
     WITH waiting AS (
         UPDATE ghostwatch.notification AS n
         SET
@@ -33,7 +33,7 @@ BEGIN
             state_reason = format('still waiting when %s was due', _queue_message.reason),
             covered_by = entered.notification_id
         WHERE (
-                n.alert_id = told.alert_id
+                n.alert_id = its_alert.alert_id
                 OR (_queue_message.reason = 'outage_summary' AND n.next_attempt_at = 'infinity')
             )
             AND n.channel_id = channel.channel_id
@@ -44,7 +44,7 @@ BEGIN
     )
     SELECT array_agg(w.reason ORDER BY w.notification_id) INTO superseded
     FROM waiting AS w
-    WHERE w.alert_id = told.alert_id;
+    WHERE w.alert_id = its_alert.alert_id;
 
     IF superseded IS NOT NULL THEN
         UPDATE ghostwatch.notification AS n

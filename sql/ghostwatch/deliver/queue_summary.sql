@@ -39,7 +39,7 @@ BEGIN
         UPDATE ghostwatch.notification AS n
         SET
             state = 'superseded',
-            state_reason = 'told by the summary of a maintenance window',
+            state_reason = 'covered by the summary of a maintenance window',
             covered_by = entered
         WHERE n.channel_id = channel.channel_id
             AND n.state = 'pending'
@@ -52,4 +52,4 @@ END
 $_queue_summary$;
 
 COMMENT ON FUNCTION ghostwatch._queue_summary(text[], jsonb, timestamptz) IS
-'Puts the summary of a maintenance window into the outbox of every channel that is told about one of the contracts.';
+'Puts the summary of a maintenance window into the outbox of every channel that gets alerts of one of the contracts.';

@@ -7,7 +7,7 @@ VOLATILE
 PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $_reclaim$
--- Takes back the claims of sidecars that died, or that lost the database. Whether they had sent the message, nobody knows.
+-- Takes back the claims of sidecars that died or lost the database. It is not known whether they sent the message.
 -- Takes the time; at most 1,000 claims a call.
 DECLARE
     expired ghostwatch.notification;

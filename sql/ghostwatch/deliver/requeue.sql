@@ -15,7 +15,7 @@ AS $_requeue$
 DECLARE
     later constant bigint := ghostwatch._later_message(claimed);
 BEGIN
-    -- A digest hands on what was kept back for it.
+    -- The later digest takes over what was kept back for this one.
     UPDATE ghostwatch.notification
     SET covered_by = later
     WHERE notification.covered_by = claimed.notification_id
@@ -35,4 +35,4 @@ END
 $_requeue$;
 
 COMMENT ON FUNCTION ghostwatch._requeue(ghostwatch.notification, text, timestamptz, integer) IS
-'Puts a claimed notification back among the waiting ones, unless a later one tells it too.';
+'Puts a claimed notification back among the waiting ones, unless a later one has taken its place.';

@@ -27,7 +27,7 @@ PARALLEL UNSAFE
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $claim_notifications$
--- Hands a sidecar what it may send now, at most one notification per chat.
+-- Gives a sidecar what it may send now, at most one notification per chat.
 -- Takes the sidecar's name, how many it wants, and how long it may take: whatever it has neither reported nor
 -- renewed by then, another sidecar gets. Returns where to, what, which message to edit or reply to, whether there
 -- are buttons under it, the present time, the channel's time zone, whether it is to make no sound, and for how many
@@ -83,7 +83,7 @@ BEGIN
         AND NOT EXISTS (SELECT FROM ghostwatch.chat AS known WHERE known.chat_id = addressed.chat_id)
     ON CONFLICT DO NOTHING;
 
-    -- Each message has its own moment; nobody is given more than what is due within a second.
+    -- Each message has its own time; no sidecar gets more than what is due within a second.
     slot := greatest(dispatch.next_send_at, present);
     allowance := ceil(extract(EPOCH FROM present + '1 second'::interval - slot) / extract(EPOCH FROM spacing));
 
@@ -137,16 +137,16 @@ BEGIN
             ghostwatch._incident_message(taken.alert_id, taken.channel_id) AS incident_message,
             EXISTS (
                 SELECT
-                FROM ghostwatch.notification AS told
-                WHERE told.alert_id = taken.alert_id
-                    AND told.channel_id = taken.channel_id
-                    AND told.state = 'sent'
-            ) AS is_told
+                FROM ghostwatch.notification AS sent
+                WHERE sent.alert_id = taken.alert_id
+                    AND sent.channel_id = taken.channel_id
+                    AND sent.state = 'sent'
+            ) AS is_known
         INTO claimed;
         CONTINUE WHEN NOT FOUND;
 
         -- What was to be edited was taken back: an edit must not become the first message about an alert.
-        IF claimed.reason = 'updated' AND claimed.incident_message IS NULL AND NOT claimed.is_told THEN
+        IF claimed.reason = 'updated' AND claimed.incident_message IS NULL AND NOT claimed.is_known THEN
             UPDATE ghostwatch.notification AS idle
             SET
                 state = 'superseded',
@@ -159,7 +159,7 @@ BEGIN
         END IF;
 
         IF claimed.reason = 'digest' THEN
-            PERFORM ghostwatch._told_by_digest(claimed.notification_id, claimed.channel_id);
+            PERFORM ghostwatch._adapt_to_digest(claimed.notification_id, claimed.channel_id);
         END IF;
 
         PERFORM ghostwatch._pace_chat(ready.chat_id, used.recent_sends || slot)
@@ -203,4 +203,4 @@ END
 $claim_notifications$;
 
 COMMENT ON FUNCTION ghostwatch.claim_notifications(text, integer, interval) IS
-'Hands a sidecar what it may send right now, at most one notification per chat, for the time of the lease. Raises GW040 (arguments out of bounds).';
+'Gives a sidecar what it may send now, at most one notification per chat, for the time of the lease. Raises GW040 (arguments out of bounds).';

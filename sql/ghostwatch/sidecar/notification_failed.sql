@@ -14,20 +14,16 @@ SET search_path = pg_catalog, pg_temp
 AS $notification_failed$
 -- Records that trying again would not help.
 -- Takes the notification, who held it, why, and whether it is the channel's fault: then the channel is
--- disabled with the reason, the other channels are told, and the notification waits for it to be enabled again.
+-- disabled with the reason, the other channels get a message about that, and the notification waits until it is enabled.
 -- Otherwise it is given up.
--- Returns false if the claim had gone to another sidecar meanwhile.
+-- Returns false if another sidecar has taken over the claim.
 DECLARE
     as_of   constant timestamptz := ghostwatch._clock();
     said    constant text := ghostwatch._one_line(notification_failed.error);
-    claimed ghostwatch.notification;
+    claimed constant ghostwatch.notification := ghostwatch._claimed_notification(notification_id, worker);
     closed  ghostwatch.channel;
 BEGIN
-    SELECT held.*
-    INTO claimed
-    FROM ghostwatch._claimed_notification(notification_id, worker) AS held;
-
-    IF NOT FOUND THEN
+    IF claimed.notification_id IS NULL THEN
         RETURN false;
     END IF;
 

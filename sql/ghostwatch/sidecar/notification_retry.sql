@@ -16,25 +16,21 @@ SET search_path = pg_catalog, pg_temp
 AS $notification_retry$
 -- Gives a claimed notification back, to be tried again.
 -- Takes the notification, who held it, why, how long Telegram asked to wait, what else it waits for ('messenger' or
--- 'token'), and whether it may have arrived although nobody said so.
+-- 'token'), and whether it may have arrived although no answer came.
 -- If Telegram asked to wait, the whole chat is left alone for as long, an hour at most (then it is asked again), and
 -- the attempt does not count. If not, it backs off with jitter, up to half a minute, and the rest goes on.
--- What may have arrived twice is not sent a third time: it is given up, which doctor and retry_failed() are for.
--- Returns false if the claim had gone to another sidecar meanwhile.
+-- What may have arrived twice is not sent a third time: it is given up. The doctor reports it, retry_failed() sends it.
+-- Returns false if another sidecar has taken over the claim.
 DECLARE
     as_of   constant timestamptz := ghostwatch._clock();
     asked   constant interval := CASE
         WHEN notification_retry.retry_after IS NOT NULL THEN least(greatest(notification_retry.retry_after, '0'), '1 hour')
     END;
     said    constant text := ghostwatch._one_line(notification_retry.error);
-    claimed ghostwatch.notification;
+    claimed constant ghostwatch.notification := ghostwatch._claimed_notification(notification_id, worker);
     attempt integer;
 BEGIN
-    SELECT held.*
-    INTO claimed
-    FROM ghostwatch._claimed_notification(notification_id, worker) AS held;
-
-    IF NOT FOUND THEN
+    IF claimed.notification_id IS NULL THEN
         RETURN false;
     END IF;
 

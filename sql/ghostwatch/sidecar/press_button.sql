@@ -13,18 +13,18 @@ PARALLEL UNSAFE
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $press_button$
--- Does what somebody asked for by a button under an alert, and writes it down either way.
+-- Does what a button under an alert asks for, and records the press in either case.
 -- Takes the chat, who it is, what they pressed (acknowledge, silence, details) and the alert.
--- Only people on the list of a channel that leads to this chat may, and only for alerts that were told there:
--- what a client sends need not be what a button said. Returns what to answer.
--- Of one person twenty presses a minute are carried out, of all together a hundred, and the last thousand that were
--- refused are kept: no crowd fills the table or the outbox.
+-- Only people on the list of a channel of this chat may, and only for alerts that were sent there: a client can send
+-- data that no button has. Returns what to answer.
+-- Twenty presses a minute of one person are carried out, a hundred of all together, and the last thousand that were
+-- refused are kept, so that no number of people fills the table or the outbox.
 DECLARE
-    as_of   constant timestamptz := ghostwatch._clock();
-    presser constant text := coalesce(nullif(ghostwatch._one_line(press_button.user_name, 64), ''), 'somebody');
-    pressed ghostwatch.alert;
-    told_in integer;
-    answer  text;
+    as_of          constant timestamptz := ghostwatch._clock();
+    presser        constant text := coalesce(nullif(ghostwatch._one_line(press_button.user_name, 64), ''), 'unknown');
+    pressed        ghostwatch.alert;
+    its_channel_id integer;
+    answer         text;
 BEGIN
     IF (
         SELECT count(*) FILTER (WHERE recent.user_id = press_button.user_id) >= 20 OR count(*) >= 100
@@ -35,7 +35,7 @@ BEGIN
     END IF;
 
     SELECT channel.channel_id
-    INTO told_in
+    INTO its_channel_id
     FROM ghostwatch.channel
     INNER JOIN ghostwatch.notification
         ON notification.channel_id = channel.channel_id
@@ -48,12 +48,12 @@ BEGIN
     FROM ghostwatch.alert
     WHERE alert.alert_id = press_button.alert_id;
 
-    IF told_in IS NULL THEN
+    IF its_channel_id IS NULL THEN
         answer := 'Sorry, only those on this channel''s list can do that.';
     ELSIF press_button.action = 'details' THEN
         SELECT
             CASE
-                WHEN ghostwatch._queue_details(told_in, pressed.alert_id, jsonb_agg(to_jsonb(fact)), as_of)
+                WHEN ghostwatch._queue_details(its_channel_id, pressed.alert_id, jsonb_agg(to_jsonb(fact)), as_of)
                     THEN 'Details are on their way.'
                 ELSE 'Details were asked for a moment ago.'
             END
@@ -64,9 +64,9 @@ BEGIN
         answer := format('Alert %s is resolved already.', pressed.alert_id);
     ELSIF press_button.action = 'acknowledge' THEN
         IF ghostwatch.acknowledge(pressed.alert_id, presser) THEN
-            answer := 'It is yours: no repeats from now on.';
+            answer := 'Acknowledged: this alert is not repeated any more.';
         ELSE
-            answer := format('%s is on it already.', pressed.acknowledged_by);
+            answer := format('%s has acknowledged it already.', pressed.acknowledged_by);
         END IF;
     ELSIF press_button.action = 'silence' AND pressed.contract IS NOT NULL THEN
         PERFORM ghostwatch.silence(
@@ -75,7 +75,7 @@ BEGIN
             by => presser,
             comment => format('by button, alert %s', pressed.alert_id)
         );
-        answer := 'Silent for an hour.';
+        answer := 'Silenced for an hour.';
     ELSE
         answer := 'This alert has no such button.';
     END IF;
@@ -88,7 +88,7 @@ BEGIN
         presser,
         coalesce(ghostwatch._one_line(press_button.action, 64), ''),
         coalesce(press_button.alert_id, 0),
-        told_in IS NOT NULL,
+        its_channel_id IS NOT NULL,
         answer
     );
 
@@ -108,4 +108,4 @@ END
 $press_button$;
 
 COMMENT ON FUNCTION ghostwatch.press_button(bigint, bigint, text, text, bigint) IS
-'Does what somebody asked for by a button under an alert (acknowledge, silence, details), if they may, and writes it down. Returns what to answer.';
+'Does what a button under an alert asks for (acknowledge, silence, details), if the person may, and records the press. Returns what to answer.';

@@ -9,7 +9,7 @@ PARALLEL UNSAFE
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $sidecar_stopped$
-    -- A sidecar that is stopped on purpose says so, and nobody need wonder where it is.
+    -- A sidecar that is stopped on purpose removes its row, so that the doctor does not report it as missing.
     -- Takes its name.
     UPDATE ghostwatch.dispatch
     SET buttons_reader_until = NULL
@@ -20,4 +20,4 @@ AS $sidecar_stopped$
 $sidecar_stopped$;
 
 COMMENT ON FUNCTION ghostwatch.sidecar_stopped(text) IS
-'A sidecar that is stopped on purpose says so, so that the doctor does not miss it.';
+'Removes a sidecar that is stopped on purpose, so that the doctor does not report it as missing.';

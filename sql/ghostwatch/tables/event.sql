@@ -13,6 +13,6 @@ CREATE INDEX event_gathered_at ON ghostwatch.event (gathered_at, event_id);
 CREATE INDEX event_subject_key ON ghostwatch.event (subject_key);
 
 COMMENT ON TABLE ghostwatch.event IS
-'Something to tell admins that is no alert (a user started the bot). Written without NOTIFY; found by polling.';
+'Something that admins want to know and that is no alert (a user started the bot). Written without NOTIFY; found by polling.';
 COMMENT ON COLUMN ghostwatch.event.gathered_at IS
 'When it went into a notification; NULL while it waits. Kept a while longer, so that it can be shown that it was posted.';

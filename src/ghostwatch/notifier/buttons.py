@@ -18,7 +18,7 @@ LEAD_EVERY = 10.0
 LEAD_LEASE = 45.0
 # The last request of a leader that is gone may last as long as a long poll.
 TAKEOVER = 40.0
-# Where somebody else reads the updates for good, it is not worth more than a try now and then.
+# Where another program reads the updates all the time, one try a minute is enough.
 OTHER_READER_PAUSE = 60.0
 
 
@@ -51,7 +51,7 @@ class Buttons:
                 if "webhook" not in str(problem).lower() and time.monotonic() - (led_since or 0.0) < TAKEOVER:
                     await asyncio.sleep(backoff.next_pause())
                     continue
-                self._signal.unwell(f"switched off, since somebody else reads this bot's updates ({problem})")
+                self._signal.unwell(f"switched off, since another program reads this bot's updates ({problem})")
                 await asyncio.sleep(OTHER_READER_PAUSE)
             except MessengerProblem:
                 # Messages meet the same trouble and say so.

@@ -87,7 +87,7 @@ async def bounded(connection: Connection, call: Coroutine[Any, Any, T], seconds:
 def _tear_down(connection: Connection, task: asyncio.Task[Any]) -> None:
     task.cancel()
     connection.pgconn.finish()
-    # Whatever the cancelled call says, nobody waits for it any more.
+    # The result of the cancelled call is not needed any more.
     task.add_done_callback(lambda finished: finished.cancelled() or finished.exception())
 
 

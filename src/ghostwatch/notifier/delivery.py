@@ -35,7 +35,7 @@ SHORTEST_REST = 0.05
 # How often a messenger is asked again that does not answer, or that refuses the token.
 PROBE_PAUSE = 5.0
 TOKEN_PAUSE = 30.0
-# What is being sent when the sidecar is told to stop has this long to end.
+# What is being sent when the sidecar is stopped has this long to end.
 STOP_WITHIN = 10.0
 
 log = logging.getLogger(__name__)
@@ -128,7 +128,7 @@ class Delivery:
             self._probe_at = time.monotonic() + TOKEN_PAUSE
             raise
         except TooFast as problem:
-            # It is there, but the bot as a whole is told to wait.
+            # It is there, but the bot as a whole must wait.
             await self._database.call(queries.HOLD, {"seconds": problem.retry_after})
         except MessengerProblem as problem:
             self._in_doubt = True
@@ -261,7 +261,7 @@ class Delivery:
                 return Outcome("failed", error)
 
     def _log(self, notification: Notification, outcome: Outcome) -> None:
-        """One line for what is done or needs somebody; of what is tried again, one for each cause and minute."""
+        """One line for what is done or needs a person; of what is tried again, one for each cause and minute."""
         facts = {
             "notification": notification.notification_id,
             "channel": notification.channel,
@@ -314,7 +314,7 @@ class Delivery:
                 if type(problem) in overcome:
                     raise
                 if attempt.edit is not None and isinstance(problem, EditTargetGone) and _is_over(notification):
-                    # Its end was told by a message of its own, which nobody needs twice.
+                    # Its end had a message of its own, and a second one would repeat it.
                     return attempt.edit
                 overcome.add(type(problem))
                 log.warning("channel %s: %s", notification.channel, problem)
@@ -350,7 +350,7 @@ class Delivery:
         raise problem
 
     async def _report(self, query: queries.Query, parameters: Mapping[str, object]) -> None:
-        """Tells the database, however long that takes: what went out must be on record.
+        """Reports to the database, however long that takes: what was sent must be on record.
 
         While stopping it is tried for as long as run() waits.
         """

@@ -1,4 +1,4 @@
-"""Hears NOTIFY and wakes the delivery. Nothing depends on it but speed."""
+"""Receives NOTIFY and wakes the delivery. Only speed depends on it."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ from ghostwatch.notifier.health_signal import Backoff, HealthSignal
 
 PROVE_EVERY = 30.0
 ECHO_TIMEOUT = 5.0
-# Where LISTEN has no effect, it is not worth more than a try now and then.
-DEAF_PAUSE = 300.0
+# Where LISTEN has no effect, one try in five minutes is enough.
+NO_ECHO_PAUSE = 300.0
 # How the payload of a NOTIFY begins that is no wake-up.
 PING = "ping "
 
 log = logging.getLogger(__name__)
 
 
-class Deaf(Exception):
+class NoEcho(Exception):
     """Our own NOTIFY did not come back."""
 
 
 class Listener:
-    """A connection of its own that listens, and that proves again and again that it hears."""
+    """A connection of its own that listens, and that proves again and again that NOTIFY reaches it."""
 
     def __init__(
         self,
@@ -60,29 +60,29 @@ class Listener:
         """Listens until cancelled, connecting again whenever it must."""
         backoff = Backoff()
         while True:
-            heard_before = False
+            proved_before = False
             try:
                 connection = await connect(self._dsn, f"ghostwatch {self._worker} (listening)")
                 try:
                     await bounded(connection, connection.execute(queries.LISTEN), CALL_TIMEOUT)
                     await self._prove(connection)
-                    heard_before = self.listening = True
+                    proved_before = self.listening = True
                     self._signal.well()
                     log.info("NOTIFY wakes this sidecar")
                     backoff.succeeded()
-                    # What was written before we listened woke nobody.
+                    # What was written before we listened has woken no one.
                     self._wake()
                     await self._listen(connection)
                 finally:
                     self.listening = False
                     await connection.close()
-            except Deaf:
-                if not heard_before:
+            except NoEcho:
+                if not proved_before:
                     self._signal.unwell(
                         "LISTEN has no effect on this connection (a transaction-pooling proxy?), "
                         "so messages wait for the next poll"
                     )
-                    await asyncio.sleep(DEAF_PAUSE)
+                    await asyncio.sleep(NO_ECHO_PAUSE)
                     continue
                 self._signal.unwell("the connection is dead, connecting again")
             except (DatabaseUnavailable, psycopg.Error) as error:
@@ -91,17 +91,17 @@ class Listener:
 
     async def _listen(self, connection: Connection) -> None:
         while True:
-            await self._hear(connection, self._prove_every)
+            await self._receive(connection, self._prove_every)
             await self._prove(connection)
 
     async def _prove(self, connection: Connection) -> None:
-        """Sends a NOTIFY to ourselves over the other connection; a half-open connection never hears it."""
+        """Sends a NOTIFY to ourselves over the other connection; a half-open connection never receives it."""
         echo = f"{PING}{self._worker}"
         await self._database.call(queries.PING, {"payload": echo})
-        if not await self._hear(connection, self._echo_timeout, until=echo):
-            raise Deaf
+        if not await self._receive(connection, self._echo_timeout, until=echo):
+            raise NoEcho
 
-    async def _hear(self, connection: Connection, seconds: float, *, until: str | None = None) -> bool:
+    async def _receive(self, connection: Connection, seconds: float, *, until: str | None = None) -> bool:
         """Wakes the delivery whenever something comes within a time; ends early, and true, with one payload."""
         deadline = time.monotonic() + seconds
         while (rest := deadline - time.monotonic()) > 0:

@@ -104,8 +104,8 @@ class Renderer:
                     log.warning("template %s failed, the built-in one is used: %s", name, clean(str(error), 200))
         try:
             return _fit(_rendered(self._built_in, name, values))
-        except Exception:  # an alert without a fact that its message needs is told all the same
-            log.exception("the built-in template %s failed, only the essentials are told", name)
+        except Exception:  # an alert without a fact that its message needs is sent all the same
+            log.exception("the built-in template %s failed, only the essentials are sent", name)
             return otherwise
 
 
@@ -129,7 +129,7 @@ def template_of(notification: Notification) -> str:
 
 
 def essentials(notification: Notification) -> Text:
-    """What is told where the whole message cannot be."""
+    """What is sent where the whole message cannot be."""
     alert = notification.alert
     if alert is None:
         return Text(html.escape(f"ghostwatch: {notification.reason.replace('_', ' ')}"))
@@ -245,7 +245,7 @@ def between(first: float | None, last: float | None) -> str:
 
 
 def percent(value: float) -> str:
-    """31 %, 15.5 %, 0.4 %: a digit behind the point only where it tells something."""
+    """31 %, 15.5 %, 0.4 %: a digit behind the point only where it is not zero."""
     return f"{round(float(value) * 100, 1):g} %"
 
 
@@ -269,9 +269,9 @@ def singular(plural: str) -> str:
 
 
 def through(branches: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Which way the violations came: the telling families, and all others together.
+    """Which way the violations came: the families that explain most, and all others together.
 
-    The families come in order, the most telling first. Those that the rule names are named; without
+    The families come in order, the one that explains most first. Those that the rule names are named; without
     names, as many as hold four fifths of the violations, at most three. Branches in which everybody is
     lost are always named, up to five more.
     """
@@ -287,11 +287,11 @@ def through(branches: Sequence[Mapping[str, Any]]) -> list[str]:
     # A branch in which everybody is lost is broken, however few came that way.
     named += [branch for branch in branches if 0 < branch["violations"] == branch["due"] and branch not in named][:5]
     others = [branch for branch in branches if branch not in named]
-    told = [f"{family(b['family'])}: {b['violations']:,} of {b['due']:,}" for b in named]
+    parts = [f"{family(b['family'])}: {b['violations']:,} of {b['due']:,}" for b in named]
     if others:
         due = sum(branch["due"] for branch in others)
-        told.append(f"all others: {sum(branch['violations'] for branch in others):,} of {due:,}")
-    return told
+        parts.append(f"all others: {sum(branch['violations'] for branch in others):,} of {due:,}")
+    return parts
 
 
 def family(name: str) -> str:

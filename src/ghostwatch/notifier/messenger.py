@@ -41,8 +41,8 @@ class Notification:
 class Outcome:
     """What became of an attempt to send a notification, as it is reported to the database.
 
-    result: sent, wait (told to), retry, failed, or channel_closed.
-    unconfirmed: the message may have arrived although nobody said so.
+    result: sent, wait (as Telegram asked), retry, failed, or channel_closed.
+    unconfirmed: the message may have arrived although no answer came.
     """
 
     result: str
@@ -69,10 +69,10 @@ class Unreachable(MessengerProblem):
 
 
 class TooFast(MessengerProblem):
-    """Told to wait."""
+    """Telegram asks to wait."""
 
     def __init__(self, retry_after: float) -> None:
-        super().__init__(f"told to wait {retry_after:g} s")
+        super().__init__(f"asked to wait {retry_after:g} s")
         self.retry_after = retry_after
 
 
@@ -89,7 +89,7 @@ class Migrated(MessengerProblem):
 
 
 class ChatClosed(MessengerProblem):
-    """Nothing reaches this chat until somebody acts: the bot was removed or blocked, or may not write."""
+    """Nothing reaches this chat until a person acts: the bot was removed or blocked, or may not write."""
 
 
 class TopicGone(MessengerProblem):

@@ -21,12 +21,12 @@ OF_THE_DATABASE = {
     "channels_disabled": "Channels that nothing can be sent to.",
     "checks_last_success_timestamp_seconds": "When checks of the contract that is furthest behind last succeeded.",
     "checks_fresh": "1 while the checks of every contract succeed in time.",
-    "problems": "What keeps alerts from somebody; /readyz names each.",
+    "problems": "How many things keep alerts back; /readyz names each.",
 }
 
 
 class _OfTheDatabase(Collector):
-    """What the last heartbeat was told; nothing at all once that is long ago."""
+    """What the last heartbeat returned; nothing at all once that is long ago."""
 
     def __init__(self) -> None:
         self.values: dict[str, float | None] = {}

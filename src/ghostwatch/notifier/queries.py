@@ -31,7 +31,7 @@ OUTCOME: Final[Mapping[str, Query]] = {
     "channel_closed": CHANNEL_CLOSED,
 }
 
-# What Telegram told us about itself, or about a chat.
+# What Telegram said about itself, or about a chat.
 MESSENGER_BACK: Final[Query] = "SELECT ghostwatch.messenger_back()"
 HOLD: Final[Query] = "SELECT ghostwatch.hold_all_chats(make_interval(secs => %(seconds)s))"
 MIGRATED: Final[Query] = "SELECT ghostwatch.channel_migrated(%(old_chat_id)s, %(new_chat_id)s)"
@@ -39,7 +39,7 @@ TOPIC_LOST: Final[Query] = "SELECT ghostwatch.channel_topic_lost(%(channel)s, %(
 
 # Which of the sidecars reads the buttons.
 LEAD: Final[Query] = "SELECT ghostwatch.lead_buttons(%(worker)s, make_interval(secs => %(lease)s)) AS leads"
-# Somebody pressed a button under an alert; what to answer.
+# A button under an alert was pressed; what to answer.
 PRESS: Final[Query] = (
     "SELECT ghostwatch.press_button(%(chat_id)s, %(user_id)s, %(user_name)s, %(action)s, %(alert_id)s) AS answer"
 )
@@ -47,7 +47,7 @@ PRESS: Final[Query] = (
 # Where a channel leads, for a test message.
 ADDRESS: Final[Query] = "SELECT * FROM ghostwatch.channel_address(%(channel)s)"
 
-# We live; how are the outbox and the checks?
+# We are running; how are the outbox and the checks?
 HEARTBEAT: Final[Query] = (
     "SELECT * FROM ghostwatch.sidecar_heartbeat(%(worker)s, %(version)s, %(listening)s, %(problem)s, %(fault)s)"
 )
@@ -60,7 +60,7 @@ DETECT_STOPPED_CHECKS: Final[Query] = "SELECT ghostwatch.detect_stopped_checks()
 # Wake-ups, and a wake-up to ourselves that proves that they arrive.
 LISTEN: Final[Query] = "LISTEN ghostwatch"
 PING: Final[Query] = "SELECT pg_notify('ghostwatch', %(payload)s)"
-# Is anybody there?
+# Does the server answer?
 PROBE: Final[Query] = "SELECT"
 
 # Only where no pg_cron does it.

@@ -22,7 +22,7 @@ from ghostwatch.settings import Settings
 
 
 def send_test(settings: Settings, channel: str | None, chat_id: int | None, thread_id: int | None) -> list[str]:
-    """Sends a test message to a channel, or to a chat; returns what to tell the user."""
+    """Sends a test message to a channel, or to a chat; returns what to print."""
     set_up(settings)
     return asyncio.run(_send_test(settings, channel, chat_id, thread_id))
 

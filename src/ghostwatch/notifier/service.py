@@ -28,7 +28,7 @@ from ghostwatch.settings import Settings
 
 # Longer than a run may take (the setting run_budget) and one statement on top.
 RUN_CHECKS_TIMEOUT = 120.0
-# A database that does not answer must not keep the process that is told to stop.
+# A database that does not answer must not delay the end of the process.
 GOODBYE_WITHIN = 3.0
 SQLSTATE_INSUFFICIENT_PRIVILEGE = "42501"
 # No schema, no function, no table.
@@ -89,7 +89,7 @@ async def _notify(settings: Settings, *, dry_run: bool) -> int:
 
 
 async def _supervise(delivery: Delivery, parts: dict[str, Coroutine[Any, Any, None]]) -> int:
-    """Runs the drain loop and its side tasks; ends when told to, or when any of them dies."""
+    """Runs the drain loop and its side tasks; ends on a signal, or when any of them dies."""
     draining = asyncio.create_task(delivery.run(), name="delivery")
     side = [asyncio.create_task(part, name=name) for name, part in parts.items()]
     told_to_stop = asyncio.Event()

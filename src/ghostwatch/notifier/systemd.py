@@ -1,4 +1,4 @@
-"""Tells systemd that the sidecar is ready, alive or stopping, where systemd asked for it."""
+"""Reports to systemd that the sidecar is ready, alive or stopping, where systemd asked for it."""
 
 from __future__ import annotations
 
@@ -18,6 +18,6 @@ def notify(state: str) -> None:
 
 
 def watchdog_interval() -> float | None:
-    """How often systemd wants to hear from us, in seconds (half of what it allows); None if it does not."""
+    """How often systemd expects a sign of life, in seconds (half of what it allows); None if it does not."""
     microseconds = os.environ.get("WATCHDOG_USEC")
     return int(microseconds) / 2_000_000 if microseconds else None

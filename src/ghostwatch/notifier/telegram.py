@@ -65,7 +65,7 @@ BAD_REQUESTS: tuple[tuple[str, type[MessengerProblem]], ...] = (
 
 @dataclass(frozen=True)
 class Press:
-    """A button that somebody pressed."""
+    """A button that was pressed."""
 
     query_id: str
     chat_id: int
@@ -142,7 +142,7 @@ class Telegram:
         )
 
     async def updates(self, offset: int) -> list[Any]:
-        """Waits for updates, of whatever shape they are; OtherReader if somebody else reads this bot's."""
+        """Waits for updates, of whatever shape they are; OtherReader if another program reads this bot's."""
         updates = await self._call(
             "getUpdates",
             {"offset": offset, "timeout": int(LONG_POLL), "allowed_updates": ["callback_query"]},
@@ -151,7 +151,7 @@ class Telegram:
         return updates if isinstance(updates, list) else []
 
     async def answer(self, query_id: str, text: str) -> None:
-        """Tells whoever pressed a button what came of it."""
+        """Answers whoever pressed a button."""
         await self._call("answerCallbackQuery", {"callback_query_id": query_id, "text": text})
 
     async def close(self) -> None:
@@ -249,7 +249,7 @@ def _meaning_of(answer: dict[str, Any], said: str) -> MessengerProblem | None:
             lower = said.lower()
             if "message is not modified" in lower:
                 return None
-            # An error that nobody has heard of is the chat's: its alerts wait, and somebody is told.
+            # An unknown error concerns the chat: its channel is closed, and its alerts wait.
             return next((problem for beginning, problem in BAD_REQUESTS if beginning in lower), ChatClosed)(said)
     return Unreachable(said)
 
@@ -289,4 +289,4 @@ def _name_of(user: Mapping[str, object]) -> str:
     if isinstance(username, str) and username:
         return clean(f"@{username}", 64)
     names = (user.get("first_name"), user.get("last_name"))
-    return clean(" ".join(name for name in names if isinstance(name, str)), 64) or "somebody"
+    return clean(" ".join(name for name in names if isinstance(name, str)), 64) or "unknown"

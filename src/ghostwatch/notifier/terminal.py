@@ -15,7 +15,7 @@ class Terminal:
         self._numbers = itertools.count(1)
 
     async def who_am_i(self) -> str:
-        """Nobody in particular."""
+        """No bot at all."""
         return "dry-run"
 
     async def send(

@@ -20,7 +20,7 @@ BREAKS = "\t\n\v\f\r\x1c\x1d\x1e\x85\u2028\u2029"
 def clean(text: str, longest: int | None = None) -> str:
     """The text as one line, without what a reader cannot see; cut to its first so many characters."""
     if longest is not None and len(text) > 4 * longest:
-        # Nobody reads more, and a name of 60 MB is not gone through.
+        # A name of 60 MB need not be searched to its end.
         text = text[: 4 * longest]
     if SUSPECT.search(text):
         text = SUSPECT.sub(lambda found: _replacement(text, found.start()), text)

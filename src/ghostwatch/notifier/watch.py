@@ -100,7 +100,7 @@ class Watch:
             await asyncio.sleep(PROBE_EVERY)
 
     async def run_watchdog(self, every: float) -> None:
-        """Tells systemd that the drain loop turns, as long as it does."""
+        """Reports to systemd that the drain loop turns, as long as it does."""
         while True:
             if self.alive():
                 systemd.notify("WATCHDOG=1")
@@ -116,7 +116,7 @@ class Watch:
                     try:
                         (await client.get(url)).raise_for_status()
                         self._outside.well()
-                    # Whoever knows the URL can ping in our name, so nothing that quotes it is told.
+                    # Whoever knows the URL can ping in our name, so nothing that quotes it is logged.
                     except httpx.HTTPStatusError as error:
                         self._outside.unwell(f"it answers {error.response.status_code}")
                     except (httpx.HTTPError, httpx.InvalidURL) as error:
@@ -133,11 +133,11 @@ class Watch:
         return time.monotonic() - self._delivery.last_turn < self._settings.poll_every + LONGEST_TURN
 
     def well(self) -> bool:
-        """Whether somebody outside may believe that checks succeed and alerts reach people."""
+        """Whether the checks succeed and alerts reach people: what the heartbeat URL stands for."""
         return self.alive() and self._checks_fresh and not self.problems()
 
     def problems(self) -> dict[str, str]:
-        """What keeps alerts from somebody, by what it concerns."""
+        """What keeps alerts back, by what it concerns."""
         signals = [self._delivery.outbox, self._delivery.token]
         if self._delivery.outbox.problem is None:
             signals.append(self._heartbeat)
