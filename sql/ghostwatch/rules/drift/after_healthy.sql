@@ -13,8 +13,8 @@ BEGIN ATOMIC
     -- Takes R, the ratio (above 0, not 1) and the length. The exponent stays where exp() neither underflows nor overflows.
     SELECT
         series.fixed_point
-        + (evidence - series.fixed_point) * exp(greatest(-600, least(600, trials * ln(ratio))))
-    FROM (SELECT ratio / (1 - ratio) AS fixed_point) AS series;
+        + (_after_healthy.evidence - series.fixed_point) * exp(greatest(-600, least(600, _after_healthy.trials * ln(_after_healthy.ratio))))
+    FROM (SELECT _after_healthy.ratio / (1 - _after_healthy.ratio) AS fixed_point) AS series;
 END;
 
 COMMENT ON FUNCTION ghostwatch._after_healthy(double precision, double precision, integer) IS
