@@ -97,7 +97,7 @@ SELECT * FROM check_test(
     ghostwatch.contract_holds('local', '1'), false, 'one read in another zone than it was written in', NULL,
     'Born in the future: public.guest.created_at is 2026-01-01 15:00:00 UTC, read in the time zone America/Sao_Paulo, while the clock of the database says '
     '2026-01-01 12:00:00 UTC. No check run judges it before then. The zone or the clock of the application is wrong: '
-    'SELECT ghostwatch.declare_contract(''local'', ''public.guest'', time_zone => ''...'');'
+    'SELECT ghostwatch.declare_contract(''local'', time_zone => ''...'');'
 );
 SELECT * FROM check_test(
     ghostwatch.contract_holds('local', '2'), true, 'a clock that is fast by what clocks differ', NULL, ''

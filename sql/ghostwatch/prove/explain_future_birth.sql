@@ -19,10 +19,7 @@ SELECT format(
     date_trunc('second', now_is AT TIME ZONE 'UTC'),
     CASE
         WHEN c.time_zone IS NULL THEN 'The application writes local time without its zone, or its clock is wrong.'
-        ELSE format(
-            'The zone or the clock of the application is wrong: SELECT ghostwatch.declare_contract(%L, %L, time_zone => ''...'');',
-            c.name, c.subject
-        )
+        ELSE format('The zone or the clock of the application is wrong: SELECT ghostwatch.declare_contract(%L, time_zone => ''...'');', c.name)
     END
 )
 FROM ghostwatch.contract AS c
