@@ -84,6 +84,7 @@
 \ir declare/require_readable.sql
 \ir kernel/column_list.sql
 \ir kernel/column_names.sql
+\ir kernel/index_advice.sql
 \ir kernel/key_match.sql
 \ir kernel/key_is_among.sql
 \ir kernel/key_is_there.sql
@@ -109,6 +110,7 @@
 \ir detect/clock_changes.sql
 \ir detect/due_up_to.sql
 \ir detect/written_birth.sql
+\ir detect/birth_problem.sql
 \ir detect/born_between.sql
 \ir detect/capture/capture_body.sql
 \ir detect/capture/install_capture.sql
@@ -317,7 +319,6 @@
 \ir operate/pause.sql
 \ir operate/resume.sql
 \ir operate/finding.sql
-\ir operate/index_advice.sql
 \ir operate/enable_test_clock.sql
 \ir operate/disable_test_clock.sql
 \ir kernel/test_clock_is_enabled.sql

@@ -33,6 +33,7 @@ DECLARE
     born_at_type text;
     from_item text;
     statement text;
+    problem text;
 BEGIN
     IF coalesce(declare_contract.name, '') = '' THEN
         RAISE EXCEPTION 'a contract needs a name'
@@ -172,6 +173,18 @@ BEGIN
     END IF;
     PERFORM ghostwatch._enforcement_follows_contract(before, after);
 
+    IF (before.subject, before.born_at_column, before.time_zone) IS DISTINCT FROM (after.subject, after.born_at_column, after.time_zone) THEN
+        problem := ghostwatch._birth_problem(after);
+        IF problem IS NOT NULL THEN
+            RAISE WARNING '%', problem
+                USING HINT = CASE
+                    WHEN after.time_zone IS NULL THEN 'Set the clocks of the servers that write these births, or let the database note arrivals: '
+                        || format('SELECT ghostwatch.declare_contract(%L, capture => true);', declare_contract.name)
+                    ELSE format('SELECT ghostwatch.declare_contract(%L, time_zone => ''Europe/Berlin'');', declare_contract.name)
+                END;
+        END IF;
+    END IF;
+
     -- Where other rows are read, or are read or judged otherwise, what was found before means nothing.
     IF (before.subject, before.key_column, before.born_at_column, before.time_zone, before.capture, before.branch_expression,
         before.exempt_predicate, before.exempt_branches)
@@ -195,4 +208,5 @@ capture: a trigger notes arrivals by the database''s clock, so that neither an i
 look_up_in: the schemas in which names in the expressions are looked up (default: the search path of the session that first declares).
 reset: names of arguments to set back to their defaults.
 unique_key: the key is unique although no unique index makes it so (default: false).
+Warns where the newest births differ from the database''s clock as by a wrong time zone.
 Raises GW002 (not a table), GW003 (no such column), GW004 to GW006 (an expression is not valid, or the table not readable), GW008 (belongs to another role), GW009 (key cannot be compared, with the related keys either), GW010 (no time of birth), GW011 (no such time zone), GW012 (lateness), GW016 (no name, or an exempt branch that is no pattern), GW017 (capture on what is no table), GW018 (an argument that cannot be reset), GW019 (a key not known to be unique).';

@@ -16,6 +16,7 @@ DECLARE
     clause    ghostwatch._clause;
     newest    record;
     advice    text;
+    problem   text;
     youngest  timestamptz;
     slow      interval;
     earliest  interval;
@@ -78,6 +79,14 @@ BEGIN
                         NULL
                     )::ghostwatch._finding;
                 END IF;
+                CONTINUE;
+            END IF;
+
+            -- Clocks and zones that are hours off: the newest births show it, however long ago they lie.
+            problem := ghostwatch._birth_problem(c) FROM ghostwatch.contract AS c WHERE c.contract_id = clause.contract_id;
+            IF problem IS NOT NULL THEN
+                is_well := false;
+                RETURN NEXT ROW('clocks', 'warning', problem, advice)::ghostwatch._finding;
                 CONTINUE;
             END IF;
 
