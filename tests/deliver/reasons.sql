@@ -1,5 +1,5 @@
 BEGIN;
-SELECT plan(17);
+SELECT plan(18);
 \ir ../alert/fixture.psql
 
 SELECT ghostwatch.add_channel('admins', -1001);
@@ -126,6 +126,21 @@ SELECT pg_temp.run('19:08');
 SELECT is(pg_temp.claim('19:08:01'), 'admins:details:error:resolved errors:resolved:error:resolved', 'nor are they by its end');
 SELECT pg_temp.sent();
 SELECT pg_temp.claim('19:09');
+SELECT pg_temp.sent();
+
+-- A silence that is over before the alert is resolved keeps nothing back any more.
+SELECT pg_temp.ghost('9', 'error', 'none', '20:10');
+SELECT pg_temp.run('20:20');
+SELECT pg_temp.claim('20:20:01');
+SELECT pg_temp.sent();
+SELECT ghostwatch.silence('shop', duration => '10 minutes', by => 'anna');
+SELECT pg_temp.heal('20:28');
+SELECT pg_temp.run('20:28');
+SELECT pg_temp.run('20:33');
+SELECT is(
+    pg_temp.claim('20:33:01'), 'admins:resolved:error:resolved errors:resolved:error:resolved',
+    'the end of an alert is sent if the silence has ended before'
+);
 SELECT pg_temp.sent();
 
 -- An edit whose message was never sent

@@ -24,7 +24,8 @@ BEGIN
     SELECT format('silence %s by %s until %s: %s', s.silence_id, s.created_by, s.ends_at, s.comment)
     INTO state_reason
     FROM ghostwatch.silence AS s
-    WHERE s.silence_id = its_alert.silence_id;
+    WHERE s.silence_id = its_alert.silence_id
+        AND s.ends_at > as_of;
     IF FOUND THEN
         state := 'suppressed';
         RETURN;
