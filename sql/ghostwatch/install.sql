@@ -130,6 +130,8 @@
 \ir detect/subject_condition.sql
 \ir detect/subject_query.sql
 \ir detect/evaluate.sql
+\ir detect/evaluate_each.sql
+\ir detect/judge_all.sql
 \ir detect/judge_keys.sql
 \ir detect/judge_born.sql
 \ir detect/life_state.sql

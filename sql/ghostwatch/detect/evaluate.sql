@@ -1,8 +1,8 @@
 CREATE FUNCTION ghostwatch._evaluate(
     clause ghostwatch._clause,
     query text,
-    keys text[],
-    births timestamptz[],
+    keys text[] DEFAULT NULL,
+    births timestamptz[] DEFAULT NULL,
     only_violated boolean DEFAULT false
 )
 RETURNS ghostwatch._judgement[]
@@ -18,7 +18,7 @@ DECLARE
     judgements ghostwatch._judgement[];
 BEGIN
     PERFORM ghostwatch._enter_search_path(clause.search_path);
-    EXECUTE format('SELECT array_agg(ROW(j.*)::ghostwatch._judgement) FROM (%s) AS j WHERE j.violated OR NOT $3', query)
+    EXECUTE format('SELECT array_agg(ROW(j.*, NULL)::ghostwatch._judgement) FROM (%s) AS j WHERE j.violated OR NOT $3', query)
     INTO judgements
     USING keys, births, only_violated;
     PERFORM ghostwatch._leave_search_path();

@@ -19,9 +19,7 @@ BEGIN
         RETURN;
     END IF;
 
-    judgements := ghostwatch._evaluate(
-        clause, ghostwatch._subject_query(clause, 'births'), NULL, births_of_the_gone, only_violated => true
-    );
+    judgements := ghostwatch._judge_all(clause, 'births', births => births_of_the_gone, only_violated => true);
 
     PERFORM ghostwatch._record_moved_keys(clause, as_of, judgements);
 END

@@ -3,7 +3,8 @@ CREATE FUNCTION ghostwatch._judge_arrivals(
     as_of timestamptz,
     OUT judged integer,
     OUT opened integer,
-    OUT backlog boolean
+    OUT backlog boolean,
+    OUT failing_keys text[]
 )
 LANGUAGE plpgsql
 VOLATILE
@@ -11,7 +12,8 @@ PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $_judge_arrivals$
 -- Judges, once each, the subjects that have crossed their deadline since the last run: oldest first, at most one batch;
--- then moves the watermark. Returns how many were judged, how many of them opened a violation, and whether more are waiting.
+-- then moves the watermark. Returns how many were judged, how many of them opened a violation, whether more are waiting,
+-- and the keys of those that cannot be judged.
 DECLARE
     progress ghostwatch.check_progress;
     batch_size constant integer := ghostwatch._setting('batch_size')::integer;
@@ -21,6 +23,7 @@ DECLARE
     new_watermark timestamptz;
     seen_keys text[];
     seen_births timestamptz[];
+    judgements ghostwatch._judgement[];
     batch ghostwatch._batch;
 BEGIN
     SELECT p.* INTO progress FROM ghostwatch.check_progress AS p WHERE p.invariant_id = clause.invariant_id;
@@ -36,13 +39,10 @@ BEGIN
     CROSS JOIN LATERAL unnest(j.subject_keys, j.births) AS k (subject_key, born_at)
     WHERE j.invariant_id = clause.invariant_id;
 
-    batch := ghostwatch._record_judgements(
-        clause,
-        as_of,
-        ghostwatch._judge_born(clause, progress.watermark, due_up_to, batch_size, seen_keys, seen_births),
-        greatest(progress.watermark, settled_up_to)
-    );
+    judgements := ghostwatch._judge_born(clause, progress.watermark, due_up_to, batch_size, seen_keys, seen_births);
+    batch := ghostwatch._record_judgements(clause, as_of, judgements, greatest(progress.watermark, settled_up_to));
 
+    failing_keys := ARRAY(SELECT j.subject_key FROM unnest(judgements) AS j WHERE j.error_state IS NOT NULL);
     judged := batch.judged;
     opened := batch.opened;
     backlog := judged >= batch_size;

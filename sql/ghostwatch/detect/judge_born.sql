@@ -43,8 +43,8 @@ BEGIN
         END IF;
         -- A key that was deleted and used again has arrived twice.
         RETURN ARRAY(
-            SELECT ROW(j.subject_key, a.born_at, j.branch_family, j.exempt_by_branch, j.exempt_by_predicate, j.satisfied, j.violated)::ghostwatch._judgement
-            FROM unnest(ghostwatch._judge_keys(clause, arrival_keys)) AS j
+            SELECT ROW(j.subject_key, a.born_at, j.branch_family, j.exempt_by_branch, j.exempt_by_predicate, j.satisfied, j.violated, j.error_state)::ghostwatch._judgement
+            FROM unnest(ghostwatch._judge_all(clause, 'keys', keys => arrival_keys)) AS j
             INNER JOIN unnest(arrival_keys, arrival_births) AS a (subject_key, born_at)
                 ON a.subject_key = j.subject_key
             WHERE j.violated OR NOT only_violated
@@ -65,9 +65,7 @@ BEGIN
         RETURN '{}';
     END IF;
 
-    RETURN ghostwatch._evaluate(
-        clause, ghostwatch._subject_query(clause, source, after, up_to, at_most), seen_keys, seen_births, only_violated
-    );
+    RETURN ghostwatch._judge_all(clause, source, after, up_to, at_most, seen_keys, seen_births, only_violated);
 END
 $_judge_born$;
 

@@ -5,7 +5,8 @@ CREATE TYPE ghostwatch._judgement AS (
     exempt_by_branch boolean,
     exempt_by_predicate boolean,
     satisfied boolean,
-    violated boolean              -- neither satisfied nor exempt
+    violated boolean,             -- neither satisfied nor exempt
+    error_state text              -- SQLSTATE of the error that kept it from being judged
 );
 
 COMMENT ON TYPE ghostwatch._judgement IS

@@ -2,7 +2,7 @@ CREATE FUNCTION ghostwatch._recheck_violations(
     clause ghostwatch._clause,
     as_of timestamptz
 )
-RETURNS void
+RETURNS text[]
 LANGUAGE plpgsql
 VOLATILE
 PARALLEL UNSAFE
@@ -22,19 +22,21 @@ DECLARE
     births_of_the_gone timestamptz[];
 BEGIN
     IF open_keys = '{}' THEN
-        RETURN;
+        RETURN '{}';
     END IF;
 
     -- The branch stays what it was at birth, and costs a look-up.
     watched.branch_expression := NULL;
-    judgements := ghostwatch._judge_keys(watched, open_keys);
+    judgements := ghostwatch._judge_all(watched, 'keys', keys => open_keys);
 
     births_of_the_gone := ghostwatch._record_rechecks(watched, as_of, judgements);
     IF births_of_the_gone IS NOT NULL THEN
         PERFORM ghostwatch._follow_moved_keys(clause, as_of, births_of_the_gone);
     END IF;
+
+    RETURN ARRAY(SELECT j.subject_key FROM unnest(judgements) AS j WHERE j.error_state IS NOT NULL);
 END
 $_recheck_violations$;
 
 COMMENT ON FUNCTION ghostwatch._recheck_violations(ghostwatch._clause, timestamptz) IS
-'Looks at every open violation again, by key: it recovers, escalates, expires, or stays.';
+'Looks at every open violation again, by key: it recovers, escalates, expires, or stays. Returns the keys of those that cannot be judged.';

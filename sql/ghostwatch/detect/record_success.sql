@@ -13,7 +13,7 @@ PARALLEL UNSAFE
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $_record_success$
--- Every subject was judged; a trigger that does not work is a problem all the same.
+-- The check went through; a trigger that does not work, or a subject that cannot be judged, is a problem all the same.
 BEGIN
     PERFORM ghostwatch._require_own_invariant(invariant_id, credential);
 
@@ -27,4 +27,4 @@ END
 $_record_success$;
 
 COMMENT ON FUNCTION ghostwatch._record_success(integer, timestamptz, text, text, uuid) IS
-'Records that the check of an invariant succeeded, and the problem that it found with triggers (or NULL). Raises GW008 (belongs to another role).';
+'Records that the check of an invariant succeeded, and the problem that it found with triggers or single subjects (or NULL). Raises GW008 (belongs to another role).';

@@ -17,6 +17,7 @@ DECLARE
     problem_state text;
     problem text;
     progress ghostwatch.check_progress;
+    unjudged text[];
 BEGIN
     progress := ghostwatch._lock_progress(invariant_id);
     IF progress.invariant_id IS NULL THEN
@@ -41,10 +42,10 @@ BEGIN
             PERFORM ghostwatch._take_up_failures(clause.contract_id, as_of);
         END IF;
         IF recheck THEN
-            PERFORM ghostwatch._recheck_violations(clause, as_of);
+            unjudged := ghostwatch._recheck_violations(clause, as_of);
         END IF;
-        SELECT a.judged, a.opened, a.backlog
-        INTO outcome.judged, outcome.opened, outcome.backlog
+        SELECT a.judged, a.opened, a.backlog, unjudged || a.failing_keys
+        INTO outcome.judged, outcome.opened, outcome.backlog, unjudged
         FROM ghostwatch._judge_arrivals(clause, as_of) AS a;
 
         -- Told once per contract: by its first invariant.
@@ -56,6 +57,14 @@ BEGIN
                     problem_state := SQLSTATE;
                     problem := SQLERRM;
             END;
+        END IF;
+
+        IF unjudged <> '{}' THEN
+            problem_state := 'GW024';
+            problem := format(
+                '%s cannot be judged, since an expression fails: %s',
+                ghostwatch._pluralize(cardinality(unjudged), 'subject'), array_to_string(unjudged[:5], ', ')
+            );
         END IF;
 
         PERFORM ghostwatch._record_success(invariant_id, as_of, problem_state, problem);

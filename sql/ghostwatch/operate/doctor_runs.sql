@@ -64,6 +64,8 @@ BEGIN
         CASE
             WHEN p.last_error_state = '55P03' THEN
                 'It goes on when that transaction ends. For the next deploy: SELECT ghostwatch.maintenance(''20 minutes'', ''release'');'
+            WHEN p.last_error_state = 'GW024' THEN
+                format('This shows the error: SELECT * FROM ghostwatch.check_subject(%L, ''one of these keys'');', c.contract)
             WHEN p.last_error_state = 'GW077' THEN 'See the doctor on triggers.'
             WHEN p.last_error_state = '57014' THEN
                 'It runs into statement_timeout. See the doctor on indexes, or give it more time.'
