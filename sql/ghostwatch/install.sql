@@ -200,7 +200,7 @@
 \ir rules/drift/score_trials.sql
 \ir rules/drift/drift_result.sql
 \ir rules/no_signups/longest_gap.sql
-\ir rules/no_signups/signups_before_alarm.sql
+\ir rules/no_signups/subjects_before_alarm.sql
 \ir rules/no_signups/no_signups_result.sql
 \ir rules/drift/replay_drift.sql
 \ir alert/silence_in_force.sql

@@ -92,8 +92,8 @@ ON CONFLICT (user_id) DO UPDATE SET user_type = excluded.user_type, refreshed_at
 INSERT INTO public.user_deep_link_log (user_id, deep_link) VALUES (:id, 's_12345_678');
 
 SELECT ghostwatch.post_event('user_started', (:id)::text, jsonb_build_object(
-    'name', 'Anna', 'username', 'anna_b', 'user_type', 'user', 'deep_link', 's_12345_678', 'branch', 's_*',
-    'language', 'de', 'new', true));
+    'name', 'Anna', 'username', 'anna_b', 'user_type', 'user', 'branch', 's_12345_678',
+    'contract', 'onboarding', 'language', 'de', 'new', true));
 """
 BULK_ROWS = 10000
 # As many complete users in one transaction, table by table.

@@ -29,7 +29,7 @@ SELECT is(
     (SELECT count(*) FROM ghostwatch.invariant WHERE error_after = '0'), 7::bigint, 'what start() does is due at once'
 );
 SELECT results_eq(
-    $$ SELECT link, ghostwatch._event_branch(jsonb_build_object('contract', 'onboarding', 'deep_link', link))
+    $$ SELECT link, ghostwatch._event_branch(jsonb_build_object('contract', 'onboarding', 'branch', link))
         FROM unnest(ARRAY['kitchen', 'kitchen2', 'giveaway_77', 'giveaway', 's_1_2', 'sx1', 'sc_x', NULL]) AS link $$,
     $$ VALUES ('kitchen', 'kitchen'), ('kitchen2', 'other'), ('giveaway_77', 'giveaway_*'), ('giveaway', 'other'), ('s_1_2', 's_*'),
         ('sx1', 'other'), ('sc_x', 'sc_*'), (NULL, 'none') $$,

@@ -68,7 +68,7 @@ WALK = """
     settings AS (
         SELECT jsonb_populate_record(
             NULL::ghostwatch.drift_baseline,
-            jsonb_build_object('threshold', %(threshold)s::float8, 'signups_per_day', 0)
+            jsonb_build_object('threshold', %(threshold)s::float8, 'subjects_per_day', 0)
         ) AS baseline
     )
     SELECT

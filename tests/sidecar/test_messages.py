@@ -214,7 +214,7 @@ def test_other_kinds(alert_kind: str, evidence: dict[str, Any], says: str) -> No
 
 
 def test_few_events_are_told_one_by_one() -> None:
-    """Who, what, new or not, type, deep link, language."""
+    """Who, what, new or not, type, branch, language."""
     event = {
         "kind": "user_started",
         "subject_key": "42",
@@ -222,7 +222,6 @@ def test_few_events_are_told_one_by_one() -> None:
             "name": "Anna <3",
             "username": "anna",
             "user_type": "user",
-            "deep_link": "kitchen",
             "branch": "kitchen",
             "language": "ru",
             "new": True,

@@ -6,12 +6,12 @@ LANGUAGE sql
 STABLE
 PARALLEL SAFE
 BEGIN ATOMIC
-    -- What an event is counted by: its branch, or the family of its deep link in the contract that it names.
-    -- Found when events are gathered, so that it costs a signup nothing.
+    -- Of branches without bound, such as links, one would count few events each. Found when events are gathered, so that it
+    -- costs a signup nothing.
     SELECT left(
         CASE
-            WHEN payload ? 'branch' THEN coalesce(payload ->> 'branch', 'none')
-            WHEN payload ->> 'deep_link' IS NULL THEN 'none'
+            WHEN payload ->> 'branch' IS NULL THEN 'none'
+            WHEN payload ->> 'contract' IS NULL THEN payload ->> 'branch'
             ELSE coalesce(
                 (
                     SELECT declared.family
@@ -19,7 +19,7 @@ BEGIN ATOMIC
                     INNER JOIN ghostwatch.contract ON declared.contract_id = contract.contract_id
                     WHERE
                         contract.name = payload ->> 'contract'
-                        AND payload ->> 'deep_link' LIKE declared.pattern
+                        AND payload ->> 'branch' LIKE declared.pattern
                     ORDER BY length(declared.pattern) DESC, declared.pattern
                     LIMIT 1
                 ),
@@ -31,4 +31,4 @@ BEGIN ATOMIC
 END;
 
 COMMENT ON FUNCTION ghostwatch._event_branch(jsonb) IS
-'What an event is counted by: its branch, or the family of its deep link in the contract that it names.';
+'What an event is counted by: its branch, or the family of its branch in the contract that it names.';

@@ -13,8 +13,6 @@ SET search_path = pg_catalog, pg_temp
 AS $post_event$
 -- Records an event for the admins, which is no alert, in the caller's transaction and without NOTIFY:
 -- notifying commits take one lock of the whole database, which a signup must not wait for.
--- Takes what happened (user_started), to whom, and what to say of it: name, username, user_type,
--- deep_link, branch (a family, since events are counted by it) or the contract that has its families, language, new.
 -- Returns the event's number.
 -- Raises GW042 for an event without kind or subject, or whose payload is no object.
 DECLARE
@@ -66,4 +64,7 @@ END
 $post_event$;
 
 COMMENT ON FUNCTION ghostwatch.post_event(text, text, jsonb) IS
-'Records an event for the admins, which is no alert; it is sent with others within seconds. Raises GW042 (a malformed event).';
+'Records an event for the admins, which is no alert; it is sent with others within seconds.
+kind: what happened, such as user_started. subject_key: to whom. payload: an object with what messages show: name, username, user_type, branch, language, new.
+Events are counted by branch, or by its family in the contract that payload names in contract.
+Raises GW042 (a malformed event).';

@@ -11,8 +11,8 @@ CREATE TABLE ghostwatch.drift_baseline (
     upper_rate double precision NOT NULL,
     hour_deviation double precision NOT NULL,
     worst_hour_excess double precision NOT NULL,
-    signups_per_day double precision NOT NULL,
-    signups_by_hour double precision[] NOT NULL,
+    subjects_per_day double precision NOT NULL,
+    subjects_by_hour double precision[] NOT NULL,
     expected_rate double precision NOT NULL,
     days_per_false_alarm double precision NOT NULL,
     branch_ceiling double precision NOT NULL,
@@ -35,7 +35,7 @@ COMMENT ON COLUMN ghostwatch.drift_baseline.hour_deviation IS
 'Standard deviation of the rate between hours, as far as it exceeds chance.';
 COMMENT ON COLUMN ghostwatch.drift_baseline.worst_hour_excess IS
 'How far the rate of the worst hour of the day lies above the average, as far as that exceeds chance.';
-COMMENT ON COLUMN ghostwatch.drift_baseline.signups_by_hour IS
+COMMENT ON COLUMN ghostwatch.drift_baseline.subjects_by_hour IS
 'Trials expected in each hour of the day (UTC, from midnight).';
 COMMENT ON COLUMN ghostwatch.drift_baseline.threshold IS
 'The mean of R at which a detector alarms: at most one false alarm in so many trials, halved between all trials and the branches.';

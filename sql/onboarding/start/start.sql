@@ -176,7 +176,7 @@ BEGIN
         'name', full_name,
         'username', its_username,
         'user_type', user_type,
-        'deep_link', link,
+        'branch', link,
         'contract', 'onboarding',
         'language', own_language,
         'new', created

@@ -36,11 +36,11 @@ BEGIN
     baseline.baseline_rate := (baseline.violations + prior_weight * rule.expected_rate) / (baseline.due + prior_weight);
     baseline.upper_rate := least(highest_rate, greatest(lowest_rate,
         ghostwatch._wilson_upper(baseline.violations + prior_weight * rule.expected_rate, baseline.due + prior_weight)));
-    baseline.signups_per_day := arrived / days;
+    baseline.subjects_per_day := arrived / days;
 
     -- The promise is shared by the detector of all trials and those of the branch families, which see every trial once between
     -- them: their number costs nothing. One trial an hour is assumed at least, so that a trickle does not lower the threshold to nothing.
-    baseline.threshold := 2 * greatest(baseline.signups_per_day, 24) * rule.days_per_false_alarm;
+    baseline.threshold := 2 * greatest(baseline.subjects_per_day, 24) * rule.days_per_false_alarm;
 
     -- Only what exceeds chance counts: two standard errors of the variance are subtracted.
     baseline.hour_deviation := coalesce((
@@ -74,10 +74,10 @@ BEGIN
 
     -- Each hour of the day gets one day of the average hour as a prior.
     SELECT array_agg(
-        (coalesce(h.arrived, 0) + baseline.signups_per_day / 24) / (days + 1)
+        (coalesce(h.arrived, 0) + baseline.subjects_per_day / 24) / (days + 1)
         ORDER BY hour_of_day
     )
-    INTO baseline.signups_by_hour
+    INTO baseline.subjects_by_hour
     FROM generate_series(0, 23) AS hour_of_day
     LEFT JOIN (
         SELECT extract(HOUR FROM h.hour AT TIME ZONE 'UTC') AS hour_of_day, sum(h.arrived) AS arrived

@@ -63,13 +63,13 @@ BEGIN
 
         -- Missing signups: gaps between one birth and the next that are too long.
         FOR gap IN
-            SELECT g.begins_at, g.ends_at, g.begins_at + ghostwatch._longest_gap(baseline.signups_by_hour, g.begins_at, g.expected) AS overdue_at
+            SELECT g.begins_at, g.ends_at, g.begins_at + ghostwatch._longest_gap(baseline.subjects_by_hour, g.begins_at, g.expected) AS overdue_at
             FROM (
                 SELECT
                     lag(t.born_at) OVER (ORDER BY t.born_at) AS begins_at,
                     t.born_at AS ends_at,
-                    ghostwatch._signups_before_alarm(baseline) AS expected,
-                    (SELECT max(h.signups) FROM unnest(baseline.signups_by_hour) AS h (signups)) AS most_per_hour
+                    ghostwatch._subjects_before_alarm(baseline) AS expected,
+                    (SELECT max(h.signups) FROM unnest(baseline.subjects_by_hour) AS h (signups)) AS most_per_hour
                 FROM unnest(births[greatest(first - 1, 1) : scored]) AS t (born_at)
             ) AS g
             WHERE g.ends_at - g.begins_at > g.expected / g.most_per_hour * '1 hour'::interval

@@ -23,7 +23,7 @@ DECLARE
     losses            constant double precision[] := ghostwatch._alternative_losses();
     nothing           constant ghostwatch.drift_detector := ghostwatch._new_detector(detector.invariant_id, detector.branch_family);
     -- By chance a detector recovers once in a day's trials at most.
-    enough_to_recover constant double precision := greatest(100, baseline.signups_per_day);
+    enough_to_recover constant double precision := greatest(100, baseline.subjects_per_day);
     evidence double precision[] := detector.evidence;
     climb    double precision[] := detector.climb;
     since    timestamptz[] := detector.since;

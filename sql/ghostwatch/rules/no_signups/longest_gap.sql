@@ -1,5 +1,5 @@
 CREATE FUNCTION ghostwatch._longest_gap(
-    signups_by_hour double precision[],
+    subjects_by_hour double precision[],
     after timestamptz,
     expected double precision
 )
@@ -13,7 +13,7 @@ AS $_longest_gap$
     WITH stretch AS (
         SELECT
             greatest(hour.at, after) AS begins_at,
-            signups_by_hour[extract(HOUR FROM hour.at AT TIME ZONE 'UTC')::integer + 1] AS per_hour,
+            subjects_by_hour[extract(HOUR FROM hour.at AT TIME ZONE 'UTC')::integer + 1] AS per_hour,
             extract(EPOCH FROM hour.at + '1 hour'::interval - greatest(hour.at, after)) / 3600 AS hours
         FROM generate_series(date_trunc('hour', after), after + '30 days'::interval, '1 hour'::interval) AS hour (at)
     ),
@@ -38,4 +38,4 @@ AS $_longest_gap$
 $_longest_gap$;
 
 COMMENT ON FUNCTION ghostwatch._longest_gap(double precision[], timestamptz, double precision) IS
-'How long it takes from a moment until so many signups are to be expected, by the number in each hour of the day (UTC); at most 30 days.';
+'How long it takes from a moment until so many subjects are to be expected, by the number in each hour of the day (UTC); at most 30 days.';

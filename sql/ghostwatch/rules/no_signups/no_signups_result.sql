@@ -37,7 +37,7 @@ BEGIN
     SELECT b.* INTO baseline
     FROM ghostwatch.drift_baseline AS b
     WHERE b.invariant_id = rule.invariant_id
-        AND ghostwatch._signups_before_alarm(b) IS NOT NULL
+        AND ghostwatch._subjects_before_alarm(b) IS NOT NULL
     ORDER BY b.version DESC
     LIMIT 1;
     IF baseline.version IS NULL THEN
@@ -55,9 +55,9 @@ BEGIN
 
     -- A gap that happens by chance once in so many days.
     longest_gap := ghostwatch._longest_gap(
-        baseline.signups_by_hour,
+        baseline.subjects_by_hour,
         last_minute + '1 minute'::interval,
-        ghostwatch._signups_before_alarm(baseline)
+        ghostwatch._subjects_before_alarm(baseline)
     );
     IF judged_up_to <= last_minute + '1 minute'::interval + longest_gap THEN
         RETURN result;
@@ -70,7 +70,7 @@ BEGIN
     result.evidence := jsonb_build_object(
         'last_born_at', last_minute,
         'expected_gap', round(extract(EPOCH FROM longest_gap)),
-        'signups_per_day', round(baseline.signups_per_day),
+        'subjects_per_day', round(baseline.subjects_per_day),
         'days_per_false_alarm', baseline.days_per_false_alarm
     );
     RETURN result;
