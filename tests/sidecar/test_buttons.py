@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 
 import pytest
 
@@ -58,9 +59,13 @@ def test_acknowledge(with_buttons: Outbox, telegram: FakeTelegram, start_sidecar
     assert telegram.answers()[-1] == f"Alert {alert_id} is resolved already."
 
 
-def test_silence_and_details(with_buttons: Outbox, telegram: FakeTelegram, start_sidecar: StartSidecar) -> None:
-    """Through the same functions as by hand."""
-    start_sidecar(telegram_buttons="1")
+def test_silence_and_details(
+    with_buttons: Outbox, telegram: FakeTelegram, start_sidecar: StartSidecar, make_role: Callable[[], str]
+) -> None:
+    """Through the same functions as by hand, though the sidecar's role may do nothing but deliver."""
+    role = make_role()
+    with_buttons.database.execute("SELECT ghostwatch.grant_sidecar(%s)", role)
+    start_sidecar(with_buttons.database.server.dsn(with_buttons.database.name, role), telegram_buttons="1")
     alert_id = with_buttons.open_alert()
     (message,) = telegram.wait_for_messages(1)
     telegram.press(CHAT, message.message_id, ANNA, "anna", f"silence:{alert_id}")

@@ -9,17 +9,26 @@ SET search_path = pg_catalog, pg_temp
 AS $_later_message$
     -- Messages are rendered from the state of the alert when they are sent, so one that a later step has overtaken
     -- would say what that step says, under a reason that holds no more. Any state of the later one counts: where it
-    -- is suppressed, so is this one. Digests are overtaken by the next one of their channel.
-    -- Takes a message; returns the id of the one that takes its place, NULL if there is none.
-    SELECT max(other.notification_id)
-    FROM ghostwatch.notification AS other
-    WHERE other.channel_id = notification.channel_id
-        AND other.notification_id <> notification.notification_id
-        AND CASE
-            WHEN notification.reason IN ('updated', 'details') OR other.reason IN ('updated', 'details') THEN false
-            WHEN notification.reason = 'digest' THEN other.reason = 'digest' AND other.state = 'pending'
-            ELSE other.alert_id = notification.alert_id AND other.notification_id > notification.notification_id
-        END
+    -- is suppressed, so is this one. A digest is overtaken by the next one of its channel.
+    -- Takes a message; returns the id of the one that takes its place, NULL if there is none. Edits have no place.
+    SELECT max(later.notification_id)
+    FROM (
+        SELECT step.notification_id
+        FROM ghostwatch.notification AS step
+        WHERE step.alert_id = notification.alert_id
+            AND step.channel_id = notification.channel_id
+            AND step.notification_id > notification.notification_id
+            AND step.reason NOT IN ('updated', 'details')
+            AND notification.reason NOT IN ('updated', 'details')
+        UNION ALL
+        SELECT digest.notification_id
+        FROM ghostwatch.notification AS digest
+        WHERE digest.channel_id = notification.channel_id
+            AND digest.notification_id <> notification.notification_id
+            AND digest.reason = 'digest'
+            AND digest.state = 'pending'
+            AND notification.reason = 'digest'
+    ) AS later
 $_later_message$;
 
 COMMENT ON FUNCTION ghostwatch._later_message(ghostwatch.notification) IS
