@@ -11,16 +11,6 @@ AS $_resolve_alert$
 -- The end of an outage of the checks is announced as a summary of what they found afterwards.
 DECLARE
     closure jsonb;
-    -- A silence may end while nothing is wrong. What was never announced needs no message about its end.
-    silence_is_over constant boolean := ghostwatch._silence_in_force(latest.contract, latest.invariant, latest.branches, as_of) IS NULL
-        AND EXISTS (
-            SELECT
-            FROM ghostwatch.notification AS n
-            WHERE n.alert_id = latest.alert_id
-                AND n.reason <> 'updated'
-                AND n.state <> 'suppressed'
-                AND n.created_at >= greatest(latest.opened_at, latest.reopened_at)
-        );
 BEGIN
     IF latest.kind = 'checks_stopped' THEN
         closure := jsonb_build_object('outage_summary', ghostwatch._outage_summary(greatest(latest.opened_at, latest.reopened_at)));
@@ -32,7 +22,6 @@ BEGIN
     SET
         state = 'resolved',
         clear_since = coalesce(a.clear_since, as_of),
-        silence_id = CASE WHEN silence_is_over THEN NULL ELSE a.silence_id END,
         resolved_at = as_of,
         warn_count = 0,
         error_count = 0,

@@ -31,6 +31,21 @@ BEGIN
         RETURN;
     END IF;
 
+    -- Where a silence suppressed everything about an incident, its end is no news.
+    IF its_alert.state = 'resolved' AND NOT EXISTS (
+        SELECT
+        FROM ghostwatch.notification AS n
+        WHERE n.alert_id = its_alert.alert_id
+            AND n.channel_id = channel.channel_id
+            AND n.reason NOT IN ('updated', 'details')
+            AND n.created_at >= greatest(its_alert.opened_at, its_alert.reopened_at)
+            AND (n.state <> 'suppressed' OR n.covered_by IS NOT NULL)
+    ) THEN
+        state := 'suppressed';
+        state_reason := 'a silence suppressed all messages about this incident';
+        RETURN;
+    END IF;
+
     IF quiet_until IS NOT NULL AND (its_alert.severity = 'warn' OR channel.quiet_errors) THEN
         state := 'suppressed';
         state_reason := format('quiet hours until %s', quiet_until);
