@@ -24,6 +24,9 @@ lint: setup dist ## check Python (ruff, mypy) and SQL (sqlfluff, plpgsql_check)
 test: lint ## run lint, then every test (pytest, which runs pg_prove for pgTAP)
 	@$(PYTHON) -m pytest
 
+test-upgraded: setup dist ## run every test on installations that were upgraded from an earlier version
+	@GHOSTWATCH_TEST_UPGRADED=1 $(PYTHON) -m pytest $(ARGS)
+
 test-containers: setup dist ## run every test against the images, on PostgreSQL 17 and 18 (starts an engine if need be)
 	@$(PYTHON) -m scripts.test_containers $(ARGS)
 
@@ -33,7 +36,7 @@ test-majors: setup dist ## run every test that needs no pg_cron on PostgreSQL 14
 # Each runs even when one before it fails, so that one run shows everything that is wrong.
 test-all: ## run every test on every supported server: test, test-majors and test-containers in full (hours)
 	@failed=; \
-	for suite in test test-majors test-containers; do $(MAKE) $$suite ARGS= || failed="$$failed $$suite"; done; \
+	for suite in test test-upgraded test-majors test-containers; do $(MAKE) $$suite ARGS= || failed="$$failed $$suite"; done; \
 	test -z "$$failed" || { echo "test-all: failed:$$failed"; exit 1; }
 
 demo: setup dist ## show an incident from signup to message on a throw-away server (KEEP=1 leaves it running)

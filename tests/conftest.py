@@ -6,17 +6,22 @@ import itertools
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import hypothesis
 import pytest
 from psycopg import sql
 
-from scripts.build import build
+from scripts.build import DIST, build
 from tests.support.cluster import Server, ServerTree
-from tests.support.database import KINDS, Database, make_templates
+from tests.support.database import KINDS, Database, install, make_templates
+from tests.support.earlier import Migrations, make_trees
 from tests.support.own_server import OwnServer, own_server
 
 _numbers = itertools.count(1)
+# Whether tests run on installations that were upgraded from an earlier version instead of fresh ones.
+UPGRADED = os.environ.get("GHOSTWATCH_TEST_UPGRADED") == "1"
 
 # No test asserts how long anything takes: the machine may be busy.
 hypothesis.settings.register_profile("ghostwatch", deadline=None)
@@ -54,16 +59,32 @@ def built() -> None:
 
 
 @pytest.fixture(scope="session")
-def server() -> Iterator[Server]:
+def trees(built: None) -> Iterator[tuple[Path, Path]]:
+    """The source of an earlier version, and the present one that can be upgraded to from there."""
+    # pytest's own temporary directories are closed to the server's account.
+    with TemporaryDirectory(prefix="ghostwatch-") as name:
+        yield make_trees(Path(name))
+
+
+@pytest.fixture(scope="session")
+def server(request: pytest.FixtureRequest) -> Iterator[Server]:
     """The server under test."""
-    with own_server() as started:
+    dist = request.getfixturevalue("trees")[1] / "dist" if UPGRADED else DIST
+    with own_server(dist=dist) as started:
         yield started
 
 
 @pytest.fixture(scope="session")
-def templates(server: Server) -> Iterator[dict[str, str]]:
+def templates(server: Server, request: pytest.FixtureRequest) -> Iterator[dict[str, str]]:
     """The template database of each kind of installation, both extensions in it."""
-    with make_templates(server) as names:
+
+    def install_and_upgrade(server: Server, database: str, kind: str) -> None:
+        migrations = Migrations(server, *request.getfixturevalue("trees"))
+        migrations.install_earlier(database, kind)
+        with server.connect(database) as connection:
+            migrations.upgrade(connection, kind)
+
+    with make_templates(server, install_and_upgrade if UPGRADED else install) as names:
         yield names
 
 

@@ -56,3 +56,10 @@ def test_the_manifest_names_every_file(name: str) -> None:
     named = re.findall(r"^\\ir (\S+)$", (folder / "install.sql").read_text(encoding="utf-8"), re.M)
     present = [str(path.relative_to(folder)) for path in folder.rglob("*.sql")]
     assert sorted(named) == sorted(set(present) - {"install.sql", "extension_only.sql"})
+
+
+@pytest.mark.parametrize("path", FILES, ids=str)
+def test_no_driver_takes_anything_for_a_parameter(path: Path) -> None:
+    """Alembic sends the plain script through SQLAlchemy, for which :name is a parameter; and ASCII is ASCII anywhere."""
+    assert re.findall(r"(?<![:\w\\]):(\w+)(?!:)", read(path)) == []
+    assert read(path).isascii()

@@ -12,9 +12,8 @@ import pytest
 
 from scripts.build import version
 from tests.install.inventory import inventory
-from tests.migrations.conftest import Migrations
-from tests.migrations.earlier import EARLIER
 from tests.support.database import PARTS, Database
+from tests.support.earlier import EARLIER, Migrations
 
 pytestmark = pytest.mark.machine
 
@@ -31,26 +30,25 @@ def migrate(tree: Path, database: Database, *arguments: str, user: str | None = 
     return finished.returncode, finished.stdout, finished.stderr
 
 
-def test_from_nothing_to_the_present_version_and_back(migrations: Migrations) -> None:
+def test_from_nothing_to_the_present_version_and_back(empty: Database, migrations: Migrations) -> None:
     """Whichever is due; and where nothing is, nothing happens."""
-    with migrations.empty() as database:
-        assert migrate(migrations.present, database, "--check") == (1, f"due: ghostwatch: install {version()}\n", "")
-        assert migrate(migrations.earlier, database, "--onboarding") == (
-            0,
-            f"ghostwatch: install {EARLIER}\nghostwatch_onboarding: install {EARLIER}\n",
-            "",
-        )
-        changes = [f"{part}: {EARLIER} to {version()}" for part in PARTS]
-        assert migrate(migrations.present, database, "--check") == (1, "".join(f"due: {c}\n" for c in changes), "")
-        assert migrate(migrations.present, database) == (0, "".join(f"{change}\n" for change in changes), "")
-        assert migrate(migrations.present, database, "--check") == (0, "", "")
-        assert migrate(migrations.present, database) == (0, "nothing to do\n", "")
-        # A sidecar's host may still have the older package.
-        assert migrate(migrations.earlier, database, "--check") == (0, "", "")
+    assert migrate(migrations.present, empty, "--check") == (1, f"due: ghostwatch: install {version()}\n", "")
+    assert migrate(migrations.earlier, empty, "--onboarding") == (
+        0,
+        f"ghostwatch: install {EARLIER}\nghostwatch_onboarding: install {EARLIER}\n",
+        "",
+    )
+    changes = [f"{part}: {EARLIER} to {version()}" for part in PARTS]
+    assert migrate(migrations.present, empty, "--check") == (1, "".join(f"due: {c}\n" for c in changes), "")
+    assert migrate(migrations.present, empty) == (0, "".join(f"{change}\n" for change in changes), "")
+    assert migrate(migrations.present, empty, "--check") == (0, "", "")
+    assert migrate(migrations.present, empty) == (0, "nothing to do\n", "")
+    # A sidecar's host may still have the older package.
+    assert migrate(migrations.earlier, empty, "--check") == (0, "", "")
 
-        back = [f"{part}: {version()} to {EARLIER}" for part in reversed(PARTS)]
-        assert migrate(migrations.present, database, "--to", EARLIER) == (0, "".join(f"{c}\n" for c in back), "")
-        assert database.value("SELECT version FROM ghostwatch.installation") == EARLIER
+    back = [f"{part}: {version()} to {EARLIER}" for part in reversed(PARTS)]
+    assert migrate(migrations.present, empty, "--to", EARLIER) == (0, "".join(f"{c}\n" for c in back), "")
+    assert empty.value("SELECT version FROM ghostwatch.installation") == EARLIER
 
 
 @pytest.mark.both_kinds

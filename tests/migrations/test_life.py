@@ -8,9 +8,8 @@ from typing import Any
 import pytest
 
 from scripts.build import version
-from tests.migrations.conftest import Migrations
-from tests.migrations.earlier import EARLIER
 from tests.support.database import Database
+from tests.support.earlier import EARLIER, Migrations
 
 pytestmark = [pytest.mark.both_kinds, pytest.mark.machine]
 
@@ -54,16 +53,16 @@ def test_every_row_survives(lived_in: Database, migrations: Migrations) -> None:
     before = rows(lived_in)
     for table in ("violation", "alert", "notification", "contract", "channel", "changed_setting"):
         assert before[f"ghostwatch.{table}"], table
-    migrations.upgrade(lived_in, lived_in.kind)
+    migrations.upgrade(lived_in.connection, lived_in.kind)
     assert rows(lived_in) == before
-    migrations.upgrade(lived_in, lived_in.kind, undo=True)
+    migrations.upgrade(lived_in.connection, lived_in.kind, undo=True)
     assert rows(lived_in) == before
 
 
 def test_an_incident_goes_on(lived_in: Database, migrations: Migrations) -> None:
     """What a sidecar claimed before is sent, the alert is the same one, and it resolves."""
     ((claimed,),) = lived_in.rows("SELECT notification_id FROM ghostwatch.claim_notifications('sidecar')")
-    migrations.upgrade(lived_in, lived_in.kind)
+    migrations.upgrade(lived_in.connection, lived_in.kind)
     assert lived_in.value("SELECT ghostwatch.notification_sent(%s, 'sidecar', 4711)", claimed) is True
 
     lived_in.set_clock(NOW + timedelta(minutes=1))
@@ -82,7 +81,7 @@ def test_triggers_on_the_application_go_on(lived_in: Database, migrations: Migra
     triggers = "SELECT oid, tgname FROM pg_trigger WHERE NOT tgisinternal AND tgrelid = 'public.user'::regclass"
     before = lived_in.rows(triggers)
     assert before
-    migrations.upgrade(lived_in, lived_in.kind)
+    migrations.upgrade(lived_in.connection, lived_in.kind)
     assert lived_in.rows(triggers) == before
     arrivals = lived_in.value("SELECT count(*) FROM ghostwatch.arrival")
     lived_in.execute("INSERT INTO public.user (id, type) VALUES (77, 'user')")
@@ -96,12 +95,12 @@ def test_a_failure_leaves_the_version_before(lived_in: Database, migrations: Mig
     reader.execute("SELECT FROM ghostwatch.obsolete_table")
     lived_in.execute("SET lock_timeout = '50ms'")
     with pytest.raises(Exception, match="lock timeout"):
-        migrations.upgrade(lived_in, lived_in.kind)
+        migrations.upgrade(lived_in.connection, lived_in.kind)
     reader.rollback()
 
     assert lived_in.value("SELECT version FROM ghostwatch.installation") == EARLIER
     assert rows(lived_in) == before
     lived_in.execute("CALL ghostwatch.run_checks()")
     assert lived_in.value("SELECT count(*) FROM ghostwatch.check_run") == 2
-    migrations.upgrade(lived_in, lived_in.kind)
+    migrations.upgrade(lived_in.connection, lived_in.kind)
     assert lived_in.value("SELECT version FROM ghostwatch.installation") == version()

@@ -6,9 +6,8 @@ import psycopg
 import pytest
 
 from scripts.build import version
-from tests.migrations.conftest import Migrations
-from tests.migrations.earlier import EARLIER
 from tests.support.database import Database
+from tests.support.earlier import EARLIER, Migrations
 
 pytestmark = pytest.mark.machine
 
@@ -28,12 +27,11 @@ def refused(database: Database, script: bytes) -> psycopg.errors.Diagnostic:
     return error.value.diag
 
 
-def test_nothing_is_installed(migrations: Migrations) -> None:
-    with migrations.empty() as database:
-        said = refused(database, plain(migrations, EARLIER, version()))
-        assert said.sqlstate == "GW903"
-        database.execute("CREATE SCHEMA ghostwatch; CREATE VIEW ghostwatch.installation AS SELECT 1 / 0 AS version")
-        assert refused(database, plain(migrations, EARLIER, version())).sqlstate == "GW903"
+def test_nothing_is_installed(empty: Database, migrations: Migrations) -> None:
+    said = refused(empty, plain(migrations, EARLIER, version()))
+    assert said.sqlstate == "GW903"
+    empty.execute("CREATE SCHEMA ghostwatch; CREATE VIEW ghostwatch.installation AS SELECT 1 / 0 AS version")
+    assert refused(empty, plain(migrations, EARLIER, version())).sqlstate == "GW903"
 
 
 @pytest.mark.both_kinds
@@ -56,18 +54,18 @@ def test_the_order_of_the_parts(earlier: Database, migrations: Migrations) -> No
     """ghostwatch first, and on the way back last."""
     for part, undo in (("ghostwatch_onboarding", False), ("ghostwatch", True)):
         with pytest.raises(psycopg.Error) as error:
-            migrations.upgrade(earlier, earlier.kind, part, undo=undo)
+            migrations.upgrade(earlier.connection, earlier.kind, part, undo=undo)
         assert error.value.sqlstate == "GW907"
-        migrations.upgrade(earlier, earlier.kind, undo=undo)
+        migrations.upgrade(earlier.connection, earlier.kind, undo=undo)
 
 
 @pytest.mark.both_kinds
 def test_going_back_would_lose_data(fresh: Database, migrations: Migrations) -> None:
     """The error says what would be lost."""
     fresh.execute("SELECT ghostwatch.maintenance('1 hour', 'release')")
-    migrations.upgrade(fresh, fresh.kind, "ghostwatch_onboarding", undo=True)
+    migrations.upgrade(fresh.connection, fresh.kind, "ghostwatch_onboarding", undo=True)
     with pytest.raises(psycopg.Error) as error:
-        migrations.upgrade(fresh, fresh.kind, "ghostwatch", undo=True)
+        migrations.upgrade(fresh.connection, fresh.kind, "ghostwatch", undo=True)
     assert error.value.sqlstate == "GW908"
     assert error.value.diag.message_detail == "1 windows"
 
@@ -84,7 +82,7 @@ def test_an_object_of_somebody_else_depends_on_what_changes(earlier: Database, m
         """
     )
     with pytest.raises(psycopg.Error) as error:
-        migrations.upgrade(earlier, earlier.kind)
+        migrations.upgrade(earlier.connection, earlier.kind)
     assert error.value.sqlstate == "GW909"
     assert str(error.value.diag.message_detail).splitlines() == [
         "column n of table public.log",
@@ -93,18 +91,17 @@ def test_an_object_of_somebody_else_depends_on_what_changes(earlier: Database, m
         "view public.report",
     ]
     earlier.execute("DROP VIEW public.report, ghostwatch.report; DROP TABLE public.log; DROP FUNCTION public.wrapper()")
-    migrations.upgrade(earlier, earlier.kind)
+    migrations.upgrade(earlier.connection, earlier.kind)
 
 
-def test_settings_of_the_session_are_given_back(migrations: Migrations) -> None:
+def test_settings_of_the_session_are_given_back(empty: Database, migrations: Migrations) -> None:
     """Also within a longer transaction, whatever a tool does before and after."""
     settings = b"""
         SELECT name, setting FROM pg_settings WHERE name NOT LIKE ALL ('{transaction%,plpgsql.%}') ORDER BY name
     """
-    with migrations.empty() as database:
-        migrations.install_earlier(database, "plain")
-        connection = database.connect(autocommit=False)
-        connection.execute("SET search_path = public; SET client_min_messages = notice")
-        before = connection.execute(settings).fetchall()
-        connection.execute(plain(migrations, EARLIER, version()))
-        assert connection.execute(settings).fetchall() == before
+    migrations.install_earlier(empty.name, "plain")
+    connection = empty.connect(autocommit=False)
+    connection.execute("SET search_path = public; SET client_min_messages = notice")
+    before = connection.execute(settings).fetchall()
+    connection.execute(plain(migrations, EARLIER, version()))
+    assert connection.execute(settings).fetchall() == before

@@ -10,7 +10,7 @@ import pytest
 
 from scripts.build import ROOT
 from scripts.upgrade import Step, StepError, Version, statements, steps_between
-from tests.migrations.earlier import STEPS
+from tests.support.earlier import STEPS
 
 
 def test_a_step_says_how_it_is_undone(tmp_path: Path) -> None:

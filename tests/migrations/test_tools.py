@@ -17,10 +17,9 @@ import pytest
 from psycopg.conninfo import conninfo_to_dict
 
 from scripts.build import version
-from tests.migrations.conftest import Migrations
-from tests.migrations.earlier import EARLIER
 from tests.support.cache import cache_directory
 from tests.support.database import PARTS, Database
+from tests.support.earlier import EARLIER, Migrations
 
 pytestmark = [pytest.mark.machine, pytest.mark.once]
 
@@ -148,32 +147,31 @@ def sqitch(directory: Path, database: Database, steps: dict[str, Migration]) -> 
 
 @pytest.mark.parametrize("tool", [alembic, dbmate, sqitch])
 def test_there_and_back(
+    empty: Database,
     migrations: Migrations,
     tmp_path: Path,
     tool: Callable[[Path, Database, dict[str, Migration]], Callable[[str], None]],
 ) -> None:
-    with migrations.empty() as database:
-        go = tool(tmp_path, database, scripts(migrations))
-        installed = "SELECT version FROM onboarding.installation"
-        go("up")
-        assert database.value(installed) == EARLIER
-        go("up")
-        assert database.value(installed) == version()
-        go("down")
-        assert database.value(installed) == EARLIER
-        go("down")
-        assert database.value("SELECT to_regnamespace('ghostwatch') IS NULL")
+    go = tool(tmp_path, empty, scripts(migrations))
+    installed = "SELECT version FROM onboarding.installation"
+    go("up")
+    assert empty.value(installed) == EARLIER
+    go("up")
+    assert empty.value(installed) == version()
+    go("down")
+    assert empty.value(installed) == EARLIER
+    go("down")
+    assert empty.value("SELECT to_regnamespace('ghostwatch') IS NULL")
 
 
-def test_every_upgrade_is_one_neutral_statement(migrations: Migrations) -> None:
+def test_every_upgrade_is_one_neutral_statement(empty: Database, migrations: Migrations) -> None:
     """For drivers that send one statement at a time, and for those that look for parameters."""
-    with migrations.empty() as database:
-        migrations.install_earlier(database, "plain")
-        for before, after, parts in ((EARLIER, version(), PARTS), (version(), EARLIER, PARTS[::-1])):
-            for part in parts:
-                script = (migrations.present / "dist" / f"{part}_{before}_to_{after}.sql").read_text("utf-8")
-                assert re.findall(r"(?<![:\w\\]):(\w+)(?!:)", script) == []
-                assert script.isascii()
-                database.connection.pgconn.exec_params(script.encode(), [])
-                assert database.value("SELECT version FROM ghostwatch.installation") is not None
-        assert database.value("SELECT version FROM ghostwatch.installation") == EARLIER
+    migrations.install_earlier(empty.name, "plain")
+    for before, after, parts in ((EARLIER, version(), PARTS), (version(), EARLIER, PARTS[::-1])):
+        for part in parts:
+            script = (migrations.present / "dist" / f"{part}_{before}_to_{after}.sql").read_text("utf-8")
+            assert re.findall(r"(?<![:\w\\]):(\w+)(?!:)", script) == []
+            assert script.isascii()
+            empty.connection.pgconn.exec_params(script.encode(), [])
+            assert empty.value("SELECT version FROM ghostwatch.installation") is not None
+    assert empty.value("SELECT version FROM ghostwatch.installation") == EARLIER

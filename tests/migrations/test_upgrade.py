@@ -7,9 +7,8 @@ import pytest
 
 from scripts.build import version
 from tests.install.inventory import inventory
-from tests.migrations.conftest import Migrations
-from tests.migrations.earlier import EARLIER
 from tests.support.database import Database
+from tests.support.earlier import EARLIER, Migrations
 
 pytestmark = [pytest.mark.both_kinds, pytest.mark.machine]
 
@@ -43,7 +42,7 @@ def assert_same(one: Database, other: Database) -> None:
 
 def test_upgraded_equals_fresh(earlier: Database, fresh: Database, migrations: Migrations, roles: None) -> None:
     grant(earlier)
-    migrations.upgrade(earlier, earlier.kind)
+    migrations.upgrade(earlier.connection, earlier.kind)
     grant(fresh)
     assert_same(earlier, fresh)
     for schema in ("ghostwatch", "onboarding"):
@@ -58,36 +57,35 @@ def test_undone_equals_the_version_before(
     """And what is undone can be upgraded again."""
     grant(earlier)
     grant(fresh)
-    migrations.upgrade(fresh, fresh.kind, undo=True)
+    migrations.upgrade(fresh.connection, fresh.kind, undo=True)
     assert_same(earlier, fresh)
-    migrations.upgrade(fresh, fresh.kind)
+    migrations.upgrade(fresh.connection, fresh.kind)
     assert fresh.value("SELECT version FROM ghostwatch.installation") == version()
     assert version() != EARLIER
 
 
-def test_owner_without_other_rights(migrations: Migrations, kind: str) -> None:
+def test_owner_without_other_rights(empty: Database, migrations: Migrations, kind: str) -> None:
     """Upgrading takes no more rights than installing did."""
-    with migrations.empty() as database:
-        server = migrations.server
-        server.execute("CREATE ROLE owner_of_all LOGIN")
-        try:
-            server.execute(f"GRANT CREATE ON DATABASE {database.name} TO owner_of_all")
-            database.connect("owner_of_all")
-            if kind == "extension":
-                for part in ("ghostwatch", "ghostwatch_onboarding"):
-                    database.connection.execute(f"CREATE EXTENSION {part} VERSION '{EARLIER}'".encode())
-            else:
-                for part in ("ghostwatch", "ghostwatch_onboarding"):
-                    database.connection.execute((migrations.earlier / "dist" / f"{part}.sql").read_bytes())
+    server = migrations.server
+    server.execute("CREATE ROLE owner_of_all LOGIN")
+    try:
+        server.execute(f"GRANT CREATE ON DATABASE {empty.name} TO owner_of_all")
+        empty.connect("owner_of_all")
+        if kind == "extension":
+            for part in ("ghostwatch", "ghostwatch_onboarding"):
+                empty.connection.execute(f"CREATE EXTENSION {part} VERSION '{EARLIER}'".encode())
+        else:
+            for part in ("ghostwatch", "ghostwatch_onboarding"):
+                empty.connection.execute((migrations.earlier / "dist" / f"{part}.sql").read_bytes())
 
-            with pytest.raises(psycopg.Error, match="belongs to role owner_of_all") as refused:
-                superuser = Database(server, database.name, kind)
-                migrations.upgrade(superuser, kind)
-            superuser.connection.close()
-            assert refused.value.sqlstate == "GW905"
+        with pytest.raises(psycopg.Error, match="belongs to role owner_of_all") as refused:
+            superuser = Database(server, empty.name, kind)
+            migrations.upgrade(superuser.connection, kind)
+        superuser.connection.close()
+        assert refused.value.sqlstate == "GW905"
 
-            migrations.upgrade(database, kind)
-            assert database.value("SELECT version FROM onboarding.installation") == version()
-        finally:
-            server.drop_database(database.name)
-            server.execute("DROP ROLE owner_of_all")
+        migrations.upgrade(empty.connection, kind)
+        assert empty.value("SELECT version FROM onboarding.installation") == version()
+    finally:
+        server.drop_database(empty.name)
+        server.execute("DROP ROLE owner_of_all")

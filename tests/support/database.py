@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -101,7 +101,7 @@ def install(server: Server, database: str, kind: str, dist: Path = DIST) -> None
 
 
 @contextmanager
-def make_templates(server: Server) -> Iterator[dict[str, str]]:
+def make_templates(server: Server, install: Callable[[Server, str, str], None] = install) -> Iterator[dict[str, str]]:
     """Installs each kind once; tests clone the result."""
     names = {kind: f"template_{os.getpid()}_{kind}" for kind in KINDS}
     for kind, name in names.items():

@@ -41,7 +41,7 @@ DECLARE
     -- What Telegram lets through as a deep link has at most 64 of these characters. Anything else was typed: it is marked,
     -- so that it is neither blocked nor kept as the link that it may look like.
     link constant text := CASE
-        WHEN typed ~ '[^A-Za-z0-9_-]' OR length(typed) > 64 THEN '?' || regexp_replace(left(typed, 63), '[[:cntrl:]]', ' ', 'g')
+        WHEN typed ~ '[^A-Za-z0-9_-]' OR length(typed) > 64 THEN '?' || regexp_replace(left(typed, 63), replace('[[#cntrl#]]', '#', ':'), ' ', 'g')
         ELSE typed
     END;
     -- pt of pt-br

@@ -7,9 +7,15 @@ happened to have it.
 from __future__ import annotations
 
 import shutil
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+import psycopg
 
 from scripts.build import ROOT, build, installation_scripts, version
+from tests.support.cluster import Server
+from tests.support.database import PARTS, install
 
 EARLIER = "0.0.1"
 
@@ -107,6 +113,36 @@ def make_trees(directory: Path) -> tuple[Path, Path]:
     build(earlier)
     build(present)
     return earlier, present
+
+
+@dataclass(frozen=True)
+class Migrations:
+    """The earlier version and the present one, on a server that has the files of both."""
+
+    server: Server
+    earlier: Path
+    present: Path
+
+    def install_earlier(self, database: str, kind: str) -> None:
+        """Installs both parts in the earlier version."""
+        if kind == "plain":
+            install(self.server, database, kind, self.earlier / "dist")
+        else:
+            for part in PARTS:
+                self.server.execute(f"CREATE EXTENSION {part} VERSION '{EARLIER}'", database)
+
+    def install_present(self, database: str, kind: str) -> None:
+        """Installs both parts in the present version."""
+        install(self.server, database, kind, self.present / "dist")
+
+    def upgrade(self, connection: psycopg.Connection[Any], kind: str, *parts: str, undo: bool = False) -> None:
+        """Upgrades the parts one after the other, or goes back, as a DBA does; raises what the server says."""
+        before, after = (version(), EARLIER) if undo else (EARLIER, version())
+        for part in parts or (PARTS[::-1] if undo else PARTS):
+            if kind == "extension":
+                connection.execute(f"ALTER EXTENSION {part} UPDATE TO '{after}'".encode())
+            else:
+                connection.execute((self.present / "dist" / f"{part}_{before}_to_{after}.sql").read_bytes())
 
 
 def _replace(path: Path, now: str, before: str) -> None:
