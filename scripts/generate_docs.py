@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Sequence
 from typing import Any, Final, LiteralString
 
@@ -13,10 +14,13 @@ from tests.support.cluster import Cluster
 
 # The settings of the sidecar, which no query knows.
 ENVIRONMENT: Final[LiteralString] = "environment"
+# The attacks that the tests try, which are marked there.
+ATTACKS: Final[LiteralString] = "attacks"
 
 # Which part of which document comes from which query: the column names are the table's head.
 TABLES: Final[dict[str, dict[str, LiteralString]]] = {
     "deploy.md": {"environment": ENVIRONMENT},
+    "security.md": {"attacks": ATTACKS},
     "operating.md": {
         "settings": """
             SELECT
@@ -107,9 +111,24 @@ def render(document: str, text: str, connection: psycopg.Connection[Any]) -> str
     return text
 
 
+def attacks() -> list[tuple[str, str, str, str]]:
+    """What is tried, by whom, how it ends, and the test that shows it: from the marks `attack` of the tests."""
+    found = []
+    for path in sorted((ROOT / "tests").rglob("test_*.py")):
+        for test in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            for mark in test.decorator_list if isinstance(test, ast.FunctionDef) else []:
+                if isinstance(mark, ast.Call) and ast.unparse(mark.func) == "pytest.mark.attack":
+                    (tries,), named = mark.args, {word.arg: ast.literal_eval(word.value) for word in mark.keywords}
+                    place = f"[{path.stem}](../{path.relative_to(ROOT)})"
+                    found.append((ast.literal_eval(tries), named["role"], named["result"], place))
+    return found
+
+
 def _rows(query: LiteralString, connection: psycopg.Connection[Any]) -> str:
     if query == ENVIRONMENT:
         return _table(["variable", "default", "what it is for"], environment_table())
+    if query == ATTACKS:
+        return _table(["attack", "role", "result", "test"], attacks())
     cursor = connection.execute(query)
     assert cursor.description is not None
     return _table([column.name for column in cursor.description], cursor.fetchall())

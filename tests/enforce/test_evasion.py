@@ -29,6 +29,10 @@ def violations(shop: Shop) -> list[tuple[str, str, str]]:
     )
 
 
+@pytest.mark.attack(
+    "changing the key after the insertion, to evade enforcement", role="anyone who inserts", result="judged at COMMIT"
+)
+@pytest.mark.both_kinds
 def test_a_key_that_is_changed_is_judged(enforced: Shop) -> None:
     """In the transaction of the account, and in any later one."""
     with enforced.database.connect(autocommit=False) as session:
@@ -43,6 +47,12 @@ def test_a_key_that_is_changed_is_judged(enforced: Shop) -> None:
     enforced.database.execute("UPDATE shop.account SET id = 3, trial = false")
 
 
+@pytest.mark.attack(
+    "`SET CONSTRAINTS ALL IMMEDIATE`, then deleting the row",
+    role="anyone who inserts",
+    result="passes; found by the next check run",
+)
+@pytest.mark.both_kinds
 def test_a_moment_of_completeness_is_found_by_the_check_run(enforced: Shop) -> None:
     """Judged early by SET CONSTRAINTS, and taken back in the same transaction: nothing fires any more."""
     with enforced.database.connect(autocommit=False) as session:
@@ -55,6 +65,12 @@ def test_a_moment_of_completeness_is_found_by_the_check_run(enforced: Shop) -> N
     assert violations(enforced) == [("greeting", "1", "error")]
 
 
+@pytest.mark.attack(
+    "`session_replication_role`, or disabled triggers",
+    role="superuser, owner of the table",
+    result="passes; found by the next check run and the doctor",
+)
+@pytest.mark.both_kinds
 def test_what_skips_triggers_is_found_by_the_check_run(enforced: Shop) -> None:
     """As replication and the table's owner can."""
     enforced.database.execute("SET session_replication_role = replica; INSERT INTO shop.account VALUES (1)")
@@ -63,6 +79,12 @@ def test_what_skips_triggers_is_found_by_the_check_run(enforced: Shop) -> None:
     assert "a disabled trigger" in enforced.findings("triggers", "error")[0][0]
 
 
+@pytest.mark.attack(
+    "the trigger function on a temporary table with a hostile cast and operator",
+    role="a role with EXECUTE on it",
+    result="it reads nothing",
+)
+@pytest.mark.both_kinds
 def test_a_function_on_the_table_of_another(enforced: Shop, make_role: Callable[[], str]) -> None:
     """Somebody who may execute it after all gets no code of theirs run with the owner's rights."""
     stranger = make_role()
@@ -103,6 +125,12 @@ def test_a_function_on_the_table_of_another(enforced: Shop, make_role: Callable[
     assert session.execute("SELECT who FROM lair.loot").fetchall() == []
 
 
+@pytest.mark.attack(
+    "creating the trigger function before ghostwatch does, to keep its grants",
+    role="a role with CREATE on the schema",
+    result="refused (GW076)",
+)
+@pytest.mark.both_kinds
 def test_a_function_that_was_put_there_beforehand(shop: Shop, make_role: Callable[[], str]) -> None:
     """GW076: replaced, it would keep what its author granted."""
     stranger = make_role()
@@ -121,6 +149,8 @@ def test_a_function_that_was_put_there_beforehand(shop: Shop, make_role: Callabl
     assert "DROP FUNCTION" in (refused.value.diag.message_hint or "")
 
 
+@pytest.mark.attack("default privileges on the trigger function", role="any role", result="revoked")
+@pytest.mark.both_kinds
 def test_default_privileges_give_nobody_the_function(shop: Shop, make_role: Callable[[], str]) -> None:
     """Whatever the owner's default privileges say, nobody else may execute it."""
     stranger = make_role()

@@ -95,6 +95,7 @@ def test_nothing_is_open_to_everybody(database: Database) -> None:
     assert database.rows(OPEN_TO_EVERYBODY) == []
 
 
+@pytest.mark.attack("default privileges for PUBLIC", role="anyone", result="revoked")
 @pytest.mark.both_kinds
 def test_nothing_is_open_to_everybody_whatever_the_default_privileges(empty_database: Database, kind: str) -> None:
     for objects in ("TABLES", "SEQUENCES", "ROUTINES", "SCHEMAS"):
@@ -113,6 +114,8 @@ def test_a_role_without_grants_may_do_nothing(watched: Database, make_role: Call
     denied(watched.connect(role), "CALL ghostwatch.run_checks()")
 
 
+@pytest.mark.attack("reading any table, or calling anything but delivery", role="sidecar", result="refused")
+@pytest.mark.both_kinds
 def test_a_sidecar_may_deliver_and_nothing_else(watched: Database, make_role: Callable[[], str]) -> None:
     role = make_role()
     watched.execute("SELECT ghostwatch.grant_sidecar(%s)", role)
@@ -215,6 +218,10 @@ def test_nobody_writes_what_runs_with_anothers_rights(watched: Database, make_ro
         denied(operator, statement)
 
 
+@pytest.mark.attack(
+    "expressions that a superuser would plan while declaring again", role="operator", result="refused (GW008)"
+)
+@pytest.mark.both_kinds
 def test_declaring_again_does_not_lend_the_rights_of_who_does_it(
     watched: Database, make_role: Callable[[], str]
 ) -> None:
@@ -247,6 +254,10 @@ def test_declaring_again_does_not_lend_the_rights_of_who_does_it(
     assert written == [("ghostwatch_capture_", role), ("ghostwatch_enforce_", role)]
 
 
+@pytest.mark.attack(
+    "expressions that a superuser's check run or doctor would run", role="operator", result="run as the owner only"
+)
+@pytest.mark.both_kinds
 def test_what_an_owner_wrote_is_replayed_for_the_owner_only(watched: Database, make_role: Callable[[], str]) -> None:
     role = make_role()
     watched.execute("SELECT ghostwatch.grant_operator(%s)", role)

@@ -12,6 +12,8 @@ from psycopg import sql
 from tests.security.conftest import refused
 from tests.support.database import Database, install
 
+pytestmark = pytest.mark.both_kinds
+
 FOREIGN: LiteralString = """
     SELECT DISTINCT grantee_name
     FROM (
@@ -37,7 +39,9 @@ def close_public(database: Database) -> None:
     database.execute("REVOKE CREATE ON SCHEMA public FROM public")
 
 
-@pytest.mark.both_kinds
+@pytest.mark.attack(
+    "default privileges of the installer", role="any role", result="revoked on installation; named by the doctor"
+)
 def test_default_privileges_let_nobody_in(empty_database: Database, make_role: Callable[[], str], kind: str) -> None:
     role = make_role()
     for objects in ("TABLES", "SEQUENCES", "ROUTINES", "SCHEMAS"):
@@ -59,7 +63,7 @@ def test_default_privileges_let_nobody_in(empty_database: Database, make_role: C
     )
 
 
-@pytest.mark.both_kinds
+@pytest.mark.attack("privileges granted by hand", role="any role", result="named by the doctor")
 def test_the_doctor_names_every_grantee_that_ghostwatch_did_not_grant(
     database: Database, operator: str, make_role: Callable[[], str]
 ) -> None:
@@ -80,6 +84,7 @@ def test_the_doctor_names_every_grantee_that_ghostwatch_did_not_grant(
     assert operator
 
 
+@pytest.mark.attack("granting to PUBLIC by mistake", role="installer", result="refused (GW057)")
 def test_nothing_is_granted_to_public(database: Database) -> None:
     for function in ("grant_sidecar", "grant_operator"):
         error = refused(
@@ -93,6 +98,11 @@ def test_nothing_is_granted_to_public(database: Database) -> None:
         assert "CREATE ROLE public" not in error.diag.message_hint
 
 
+@pytest.mark.attack(
+    "a trigger, policy or view on a table that a superuser's contract reads",
+    role="owner of the table",
+    result="named by the doctor",
+)
 def test_the_doctor_names_a_superuser_over_tables_of_others(watched: Database, make_role: Callable[[], str]) -> None:
     close_public(watched)
     role = make_role()
@@ -105,6 +115,11 @@ def test_the_doctor_names_a_superuser_over_tables_of_others(watched: Database, m
     )
 
 
+@pytest.mark.attack(
+    "functions and operators in a schema that expressions look up names in",
+    role="anyone, where PUBLIC may create there",
+    result="named by the doctor",
+)
 def test_the_doctor_names_a_schema_open_to_everybody(watched: Database) -> None:
     watched.execute("GRANT CREATE ON SCHEMA public TO public")
     [(verdict, finding, advice)] = said(watched)
@@ -116,6 +131,11 @@ def test_the_doctor_names_a_schema_open_to_everybody(watched: Database) -> None:
     assert said(watched) == []
 
 
+@pytest.mark.attack(
+    "a contract that no run can judge, since its owner lost its privileges",
+    role="operator",
+    result="named by the doctor",
+)
 def test_the_doctor_names_an_owner_of_contracts_without_privileges(watched: Database, operator: str) -> None:
     close_public(watched)
     watched.connection.execute(
@@ -132,6 +152,42 @@ def test_the_doctor_names_an_owner_of_contracts_without_privileges(watched: Data
     assert said(watched) == []
 
 
+@pytest.mark.attack(
+    "the trigger function of a contract, attached to another table",
+    role="a role with EXECUTE on it",
+    result="it does nothing; named by the doctor",
+)
+def test_the_doctor_names_a_trigger_on_a_table_of_no_contract(watched: Database, stranger: str) -> None:
+    close_public(watched)
+    watched.execute("""SELECT ghostwatch.declare_contract('captured', '"user"', capture => true)""")
+    function = watched.value("SELECT tgfoid::regproc::text FROM pg_trigger WHERE tgname LIKE 'ghostwatch%%'")
+    watched.connection.execute(
+        sql.SQL("GRANT EXECUTE ON FUNCTION {}() TO {}; GRANT CREATE ON SCHEMA public TO {}").format(
+            sql.SQL(function), sql.Identifier(stranger), sql.Identifier(stranger)
+        )
+    )
+    watched.connect(stranger).execute(
+        sql.SQL(
+            """
+            CREATE TABLE public.bait (id bigint);
+            CREATE TRIGGER bait AFTER INSERT ON public.bait REFERENCING NEW TABLE AS newcomer
+            FOR EACH STATEMENT EXECUTE FUNCTION {}();
+            INSERT INTO public.bait VALUES (666)
+            """
+        ).format(sql.SQL(function))
+    )
+    assert watched.rows("SELECT FROM ghostwatch.arrival WHERE subject_key = '666'") == []
+    found = {finding: (verdict, advice) for verdict, finding, advice in said(watched)}
+    trigger = "Trigger bait runs a function of ghostwatch on public.bait, which is the table of no contract."
+    assert found[trigger] == ("error", "DROP TRIGGER bait ON public.bait;")
+    assert any(finding.startswith(f'"{stranger}" has privileges that ghostwatch did not grant') for finding in found)
+
+
+@pytest.mark.attack(
+    "a trigger or default on a table that `start()` writes as superuser",
+    role="owner of the table",
+    result="named by the doctor",
+)
 def test_the_doctor_names_a_superuser_who_owns_start(database: Database, make_role: Callable[[], str]) -> None:
     close_public(database)
     database.execute("SELECT FROM onboarding.adopt()")
@@ -146,6 +202,11 @@ def test_the_doctor_names_a_superuser_who_owns_start(database: Database, make_ro
     assert mend.startswith("ALTER FUNCTION onboarding.")
 
 
+@pytest.mark.attack(
+    "a policy or view that a superuser's check runs read",
+    role="owner of the table",
+    result="a warning of `schedule()`; named by the doctor",
+)
 @pytest.mark.pg_cron
 def test_the_doctor_names_a_superuser_whose_job_runs_the_checks(
     cron_home: Database, make_role: Callable[[], str]

@@ -61,6 +61,11 @@ def hostile(empty_database: Database, make_role: Callable[[], str], request: pyt
     return role
 
 
+@pytest.mark.attack(
+    "a hostile view or table `ghostwatch.installation`, before ghostwatch is installed by any of four ways",
+    role="a role with CREATE on the database",
+    result="refused unread; the owner is named",
+)
 @pytest.mark.parametrize("hostile", list(SETUPS), indirect=True)
 @pytest.mark.parametrize("way", ["extension", "plain", "onboarding", "command"])
 def test_a_hostile_schema_is_refused_unread(empty_database: Database, hostile: str, way: str) -> None:
@@ -87,6 +92,11 @@ def test_a_hostile_schema_is_refused_unread(empty_database: Database, hostile: s
     assert hostile in f"{caught.value} {caught.value.diag.message_detail}"
 
 
+@pytest.mark.attack(
+    "a schema `ghostwatch` before onboarding is installed",
+    role="a role with CREATE on the database",
+    result="refused (GW902)",
+)
 @pytest.mark.parametrize("hostile", ["a table with an evil default"], indirect=True)
 def test_no_default_of_a_stranger_is_copied(empty_database: Database, hostile: str) -> None:
     said = refused("GW902", lambda: empty_database.connect().execute(plain("ghostwatch_onboarding")))

@@ -15,7 +15,14 @@ from tests.support.fake_telegram import FakeTelegram
 
 __all__ = ["outbox", "start_sidecar", "telegram"]
 
+pytestmark = pytest.mark.both_kinds
 
+
+@pytest.mark.attack(
+    "a thousand connections that send a byte each",
+    role="anyone who reaches the HTTP port",
+    result="health pages and messages go on",
+)
 def test_a_thousand_trickling_connections(outbox: Outbox, telegram: FakeTelegram, start_sidecar: StartSidecar) -> None:
     """Each sends a byte of a request that never ends."""
     port = free_port()
@@ -33,6 +40,11 @@ def test_a_thousand_trickling_connections(outbox: Outbox, telegram: FakeTelegram
     assert "Traceback" not in sidecar.output
 
 
+@pytest.mark.attack(
+    "malformed and oversized requests",
+    role="anyone who reaches the HTTP port",
+    result="refused, and nothing is logged about them",
+)
 @pytest.mark.parametrize(
     "request_bytes",
     [

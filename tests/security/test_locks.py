@@ -11,6 +11,11 @@ from tests.security.conftest import refused
 from tests.support.database import Database
 
 
+@pytest.mark.attack(
+    "advisory locks that would stop events and the alert about stopped checks",
+    role="anyone who can connect",
+    result="there are none",
+)
 @pytest.mark.both_kinds
 def test_advisory_locks_of_a_stranger_stop_nothing(watched: Database, make_role: Callable[[], str]) -> None:
     holder = watched.connect(make_role())
@@ -33,6 +38,7 @@ def test_advisory_locks_of_a_stranger_stop_nothing(watched: Database, make_role:
     assert watched.value("SELECT count(*) FROM ghostwatch.alert WHERE kind = 'checks_stopped'") == 1
 
 
+@pytest.mark.attack("locking the rows that serialise tasks", role="operator", result="refused")
 @pytest.mark.both_kinds
 def test_an_operator_cannot_lock_what_serialises_a_task(watched: Database, operator: str) -> None:
     session = watched.connect(operator)

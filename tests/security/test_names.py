@@ -286,6 +286,11 @@ def test_a_function_that_pins_nothing_meets_a_trap(
         trapped.execute(call)
 
 
+@pytest.mark.attack(
+    "better or equal operators, functions, types and relations on the caller's search path",
+    role="anyone with CREATE on a schema",
+    result="none is looked up",
+)
 @pytest.mark.parametrize("where", ["in front of pg_catalog", "behind pg_catalog"])
 def test_no_trap_fires(trapped: Database, make_role: Callable[[], str], where: str) -> None:
     roles = {actor: make_role() for actor in ("operator", "sidecar", "application")}

@@ -149,11 +149,15 @@ def both(watched: Database, operator: str) -> Database:
     return watched
 
 
+@pytest.mark.attack(
+    "deleting, changing and forging records by plain DML, also of its own contracts", role="operator", result="refused"
+)
 @pytest.mark.parametrize("statement", DENIED)
 def test_no_privilege_for_this(watched: Database, operator: str, statement: LiteralString) -> None:
     refused("42501", lambda: watched.connect(operator).execute(statement))
 
 
+@pytest.mark.attack("LOCK TABLE on each table, in modes that hold up others", role="operator", result="refused")
 def test_no_table_can_be_locked(watched: Database, operator: str) -> None:
     session = watched.connect(operator)
     tables = watched.rows(
@@ -168,6 +172,11 @@ def test_no_table_can_be_locked(watched: Database, operator: str) -> None:
             session.execute("ROLLBACK")
 
 
+@pytest.mark.attack(
+    "reading expressions, counts, alerts, sample keys and users' names of other roles' contracts",
+    role="operator",
+    result="no row is found",
+)
 @pytest.mark.parametrize("table", OF_CONTRACTS)
 def test_what_concerns_contracts_of_others_is_hidden(watched: Database, operator: str, table: str) -> None:
     watched.execute("""SELECT ghostwatch.declare_contract('captured', '"user"', capture => true)""")
@@ -204,6 +213,11 @@ def test_every_table_is_hidden_or_about_no_contract(database: Database) -> None:
     }
 
 
+@pytest.mark.attack(
+    "a cheap function in a condition, to be shown rows before they are filtered",
+    role="operator",
+    result="it is shown its own rows only",
+)
 def test_a_condition_of_ones_own_is_not_shown_what_is_hidden(both: Database, operator: str) -> None:
     session = both.connect(operator)
     session.execute(
@@ -225,12 +239,16 @@ def test_a_condition_of_ones_own_is_not_shown_what_is_hidden(both: Database, ope
         session.execute(statement.encode())
 
 
+@pytest.mark.attack(
+    "calling the parts of a check run about another role's invariant", role="operator", result="refused (GW008)"
+)
 @pytest.mark.parametrize("statement", RECORDERS)
 def test_nothing_is_recorded_about_contracts_of_others(both: Database, operator: str, statement: LiteralString) -> None:
     error = refused("GW008", lambda: both.connect(operator).execute(statement))
     assert error.diag.message_primary == "contract 'mine' belongs to role postgres"
 
 
+@pytest.mark.attack("forging arrivals of another role's contract", role="operator", result="refused")
 def test_arrivals_are_not_forged_for_others(watched: Database, operator: str) -> None:
     session = watched.connect(operator)
     statement: LiteralString = (
@@ -239,6 +257,11 @@ def test_arrivals_are_not_forged_for_others(watched: Database, operator: str) ->
     refused("42501", lambda: session.execute(statement, ["infinity", "not a number"]))
 
 
+@pytest.mark.attack(
+    "a function that a superuser calls, or an index that a superuser analyses, which then changes records of others",
+    role="operator",
+    result="it acts as the operator: refused (GW008)",
+)
 def test_who_calls_is_proved(both: Database, operator: str) -> None:
     session = both.connect(operator)
     refused("GW061", lambda: session.execute("SELECT ghostwatch.drop_branch_family('mine', 'a', gen_random_uuid())"))
@@ -289,6 +312,11 @@ def test_every_definer_asks_who_calls(database: Database, operator: str) -> None
     assert {name for (name,) in found} == set(ASK_NOBODY)
 
 
+@pytest.mark.attack(
+    "silencing, acknowledging, declaring, dropping, enforcing, checking and copying what is another role's",
+    role="operator",
+    result="refused",
+)
 @pytest.mark.parametrize(
     ("statement", "sqlstate"),
     [
@@ -321,12 +349,16 @@ def test_functions_check_whose_it_is(watched: Database, operator: str, statement
     assert isinstance(said, psycopg.Error) and said.diag.message_hint
 
 
+@pytest.mark.attack("sending other roles' messages again", role="operator", result="only its own are sent")
 def test_nothing_of_others_is_sent_again(both: Database, operator: str) -> None:
     both.execute("UPDATE ghostwatch.notification SET state = 'failed'")
     assert both.connect(operator).execute("SELECT ghostwatch.retry_failed()").fetchone() == (1,)
     assert both.value("SELECT count(*) FROM ghostwatch.notification WHERE state = 'failed'") == 1
 
 
+@pytest.mark.attack(
+    "pruning, or an alert about stopped checks, as of a future time", role="operator", result="the present time counts"
+)
 def test_nothing_is_made_older_than_it_is(watched: Database, operator: str) -> None:
     session = watched.connect(operator)
     session.execute("SELECT ghostwatch._prune('9999-01-01')")

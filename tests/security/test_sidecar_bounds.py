@@ -13,7 +13,10 @@ from ghostwatch.notifier.messenger import Migrated, TooFast
 from ghostwatch.notifier.telegram import _meaning_of, _verdict
 from tests.support.database import Database
 
+pytestmark = pytest.mark.both_kinds
 
+
+@pytest.mark.attack("a name of megabytes in an event", role="application", result="cut")
 def test_a_name_of_megabytes_is_cut_where_it_enters(database: Database) -> None:
     """Flags and numbers beside it stay what they are."""
     database.execute(
@@ -24,6 +27,7 @@ def test_a_name_of_megabytes_is_cut_where_it_enters(database: Database) -> None:
     assert payload == {"name": "x" * 300, "new": True, "age": 7, "username": "anna"}
 
 
+@pytest.mark.attack("an error of megabytes", role="sidecar, Telegram", result="cut to one line")
 def test_an_error_of_megabytes_is_cut(database: Database) -> None:
     """And is one line."""
     database.execute("SELECT ghostwatch.add_channel('admins', -1)")
@@ -35,6 +39,7 @@ def test_an_error_of_megabytes_is_cut(database: Database) -> None:
     assert "\n" not in reason
 
 
+@pytest.mark.attack("`retry_after` of a year", role="sidecar, Telegram", result="an hour at most")
 @pytest.mark.parametrize("asked", ["1 year", "99999 days"])
 def test_no_chat_is_muted_for_longer_than_an_hour(database: Database, asked: str) -> None:
     """Then Telegram is asked again, and may say the same."""
@@ -50,6 +55,7 @@ def test_no_chat_is_muted_for_longer_than_an_hour(database: Database, asked: str
         assert held == [(True,)]
 
 
+@pytest.mark.attack("heartbeats under ever new names", role="sidecar", result="a hundred rows at most")
 def test_heartbeats_fill_no_table(database: Database) -> None:
     """However many names a role makes up, and however long."""
     for number in range(120):
@@ -75,6 +81,9 @@ def test_no_number_of_an_answer_is_more_than_the_database_can_hold(code: Any, se
                 assert 0 < abs(problem.chat_id) < 2**63
 
 
+@pytest.mark.attack(
+    "moving a channel to another chat", role="sidecar, Telegram", result="recorded; named by the doctor; reversible"
+)
 def test_a_chat_that_is_said_to_have_moved_can_be_moved_back(database: Database) -> None:
     """The doctor names both numbers and the statement, which forgets the move."""
     database.execute("SELECT ghostwatch.add_channel('admins', -1)")

@@ -10,6 +10,11 @@ from ghostwatch.notifier.messages import Renderer
 from tests.sidecar.test_messages import notification
 
 
+@pytest.mark.attack(
+    "templates that reach for the interpreter, files or endless work",
+    role="author of a template",
+    result="sandboxed; the built-in template takes its place",
+)
 @pytest.mark.parametrize(
     "attack",
     [

@@ -31,6 +31,11 @@ TRICKS = [
 ]
 
 
+@pytest.mark.attack(
+    "line breaks, bidirectional controls and escape sequences in names and links",
+    role="user of the bot",
+    result="removed",
+)
 @pytest.mark.parametrize("trick", TRICKS, ids=ascii)
 def test_a_name_stays_in_its_line(trick: str) -> None:
     """However it tries to leave it."""
@@ -62,6 +67,7 @@ def test_emoji_of_several_characters_stay_whole() -> None:
     assert clean("a\u200db") == "ab"
 
 
+@pytest.mark.attack("a name of 60 million characters", role="user of the bot", result="cut before it is read")
 def test_a_name_like_a_book_costs_no_more_than_its_beginning() -> None:
     started = time.process_time()
     assert clean("\u2028" * 60_000_000, 300) == " " * 300 + "…"

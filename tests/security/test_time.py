@@ -14,6 +14,7 @@ from tests.support.database import Database
 pytestmark = pytest.mark.both_kinds
 
 
+@pytest.mark.attack("`ghostwatch.clock` in the year 9999, to mute a chat", role="sidecar", result="ignored")
 def test_a_sidecar_cannot_mute_a_chat_for_ever(watched: Database, make_role: Callable[[], str]) -> None:
     role = make_role()
     watched.execute("SELECT ghostwatch.grant_sidecar(%s)", role)
@@ -24,6 +25,7 @@ def test_a_sidecar_cannot_mute_a_chat_for_ever(watched: Database, make_role: Cal
     assert watched.value("SELECT count(*) FROM ghostwatch.chat WHERE chat::text LIKE '%9999-%'") == 0
 
 
+@pytest.mark.attack("`ghostwatch.clock` in the past, to evade capture", role="anyone who inserts", result="ignored")
 def test_who_inserts_cannot_evade_capture(watched: Database, stranger: str) -> None:
     watched.execute("""SELECT ghostwatch.declare_contract('captured', '"user"', capture => true)""")
     watched.connection.execute(sql.SQL('GRANT INSERT ON "user" TO {}').format(sql.Identifier(stranger)))
@@ -35,11 +37,15 @@ def test_who_inserts_cannot_evade_capture(watched: Database, stranger: str) -> N
     )
 
 
+@pytest.mark.attack("`ghostwatch.clock = 'infinity'`, to break the doctor", role="anyone", result="ignored")
 def test_infinity_does_not_break_the_doctor(watched: Database) -> None:
     watched.execute("SET ghostwatch.clock = 'infinity'")
     watched.execute("SELECT * FROM ghostwatch.doctor()")
 
 
+@pytest.mark.attack(
+    "enabling the test clock", role="operator, anyone", result="refused; named by the doctor while it is enabled"
+)
 def test_only_the_owner_of_the_database_enables_a_test_clock(
     watched: Database, operator: str, make_role: Callable[[], str]
 ) -> None:
@@ -55,6 +61,7 @@ def test_only_the_owner_of_the_database_enables_a_test_clock(
     assert not watched.value("SELECT ghostwatch._test_clock_is_enabled()")
 
 
+@pytest.mark.attack("enabling the test clock with EXECUTE granted", role="any role", result="refused (GW060)")
 def test_a_granted_execute_does_not_enable_it(watched: Database, make_role: Callable[[], str]) -> None:
     role = make_role()
     watched.connection.execute(

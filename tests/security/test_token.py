@@ -15,6 +15,8 @@ from tests.support.fake_telegram import TOKEN, FakeTelegram, Page
 
 __all__ = ["outbox", "start_sidecar", "telegram"]
 
+pytestmark = pytest.mark.both_kinds
+
 SECRET = TOKEN.partition(":")[2]
 ECHOES = {
     "404": Page(404, "no such page: {url}"),
@@ -26,6 +28,11 @@ ECHOES = {
 }
 
 
+@pytest.mark.attack(
+    "errors, redirects and pages that quote the URL with the token",
+    role="a proxy, or whoever answers for Telegram",
+    result="redacted in the log, the database, the doctor and the health pages",
+)
 @pytest.mark.parametrize("echo", ECHOES.values(), ids=ECHOES)
 def test_no_echo_of_the_url_leaves_the_sidecar(
     outbox: Outbox, telegram: FakeTelegram, start_sidecar: StartSidecar, echo: Page
@@ -48,6 +55,9 @@ def test_no_echo_of_the_url_leaves_the_sidecar(
         assert SECRET.lower() not in text.lower()
 
 
+@pytest.mark.attack(
+    "the same, to `ghostwatch send-test`", role="a proxy, or whoever answers for Telegram", result="redacted"
+)
 @pytest.mark.parametrize("echo", ECHOES.values(), ids=ECHOES)
 def test_send_test_does_not_print_it(telegram: FakeTelegram, echo: Page) -> None:
     """A terminal's scroll-back is read by others."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -14,6 +15,8 @@ from tests.sidecar.process import Outbox, StartSidecar
 from tests.support.fake_telegram import FakeTelegram
 
 __all__ = ["outbox", "start_sidecar", "telegram"]
+
+pytestmark = pytest.mark.both_kinds
 
 CHAT, ANNA = -1001, 11
 TEXT = st.text(st.characters(), max_size=30)
@@ -36,6 +39,9 @@ UPDATE = JSON | st.fixed_dictionaries({"update_id": JSON, "callback_query": JSON
 
 
 @given(UPDATE)
+@pytest.mark.attack(
+    "updates of every shape", role="anyone who writes to the bot", result="ignored, or read as one bounded press"
+)
 def test_every_shape_of_an_update_is_survived(update: Any) -> None:
     """It is a press of bounded, printable parts, or nothing."""
     press = press_of(update)
@@ -49,6 +55,9 @@ def test_every_shape_of_an_update_is_survived(update: Any) -> None:
             assert "\0" not in text
 
 
+@pytest.mark.attack(
+    "a pending `/start` and a lone surrogate", role="anyone who writes to the bot", result="passed over once"
+)
 def test_a_pending_start_and_a_lone_surrogate_stop_nothing(
     outbox: Outbox, telegram: FakeTelegram, start_sidecar: StartSidecar
 ) -> None:
@@ -69,6 +78,6 @@ def test_a_pending_start_and_a_lone_surrogate_stop_nothing(
     telegram.wait_for(lambda: len(telegram.answers()) == 1)
     telegram.updates[-1]["update_id"] = 3
     telegram.press(CHAT, message.message_id, ANNA, "anna", f"acknowledge:{alert_id}")
-    telegram.wait_for(lambda: "It is yours: no repeats from now on." in telegram.answers())
+    telegram.wait_for(lambda: "Acknowledged: this alert is not repeated any more." in telegram.answers())
     assert len(telegram.answers()) == 2, "none is seen twice"
     assert sidecar.process.poll() is None
