@@ -158,7 +158,7 @@
 \ir detect/explain_state.sql
 \ir detect/check_subject.sql
 
--- alert: from violations to incidents, and when to speak of them
+-- alert: the life of an alert, and when it is announced
 \ir alert/maintenance/in_maintenance.sql
 \ir alert/maintenance/maintenance.sql
 \ir alert/maintenance/end_maintenance.sql

@@ -1,1 +1,1 @@
-"""ghostwatch: every new user gets every row they must get, or an admin hears of it."""
+"""ghostwatch: every new user gets every row they must get, or an admin is notified."""

@@ -16,7 +16,7 @@ AS $_trials_between$
 -- the related row came, from what checks have counted.
 -- Raises GW038 (a deadline that was not counted by), GW039 (too many to replay).
 -- Declared SQL runs here, with the rights of who declared it: @plpgsql_check_options: security_warnings = false
--- and it gives a ghostwatch._trials, which no static check can tell: @plpgsql_check_options: other_warnings = false
+-- and it gives a ghostwatch._trials, which no static check can know: @plpgsql_check_options: other_warnings = false
 DECLARE
     clause     ghostwatch._clause;
     trials     ghostwatch._trials;

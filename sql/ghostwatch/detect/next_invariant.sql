@@ -13,7 +13,7 @@ SET search_path = pg_catalog, pg_temp
 AS $_next_invariant$
 -- Takes the invariant whose last attempt is oldest and records the attempt, before anything can go wrong with it.
 -- Only the caller's own contracts: nobody's expressions are run with somebody else's rights.
--- The attempt is told by the machine's clock: it orders what really happened.
+-- The attempt has the time of the machine's clock, which orders what really happened.
 -- (plpgsql, so that a session that runs checks again and again plans this once.)
 DECLARE
     caller constant regrole := ghostwatch._caller(credential);

@@ -27,7 +27,7 @@ BEGIN
     BEGIN
         PERFORM ghostwatch._decide_alerts(invariant_id, as_of);
     EXCEPTION
-        -- It was perhaps the alerts that failed. Then the status and the doctor tell it, and the run goes on.
+        -- Perhaps the alerts failed. Then the status and the doctor report it, and the run goes on.
         WHEN OTHERS THEN
             RAISE WARNING 'no alert could be made of the failing check of invariant %: %',
                 (SELECT quote_literal(i.name) FROM ghostwatch.invariant AS i WHERE i.invariant_id = _record_failure.invariant_id),

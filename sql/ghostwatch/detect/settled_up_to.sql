@@ -22,7 +22,7 @@ BEGIN
       AND a.pid <> pg_backend_pid()
       AND a.backend_type NOT IN ('autovacuum worker', 'walsender');
 
-    -- A prepared transaction no longer tells when it began: while one holds a lock on the subjects, nothing is certain.
+    -- When a prepared transaction began is not recorded: while one holds a lock on the subjects, nothing is settled.
     -- Looked at last, so that one that was running above and is prepared by now is not overlooked.
     IF EXISTS (SELECT FROM pg_prepared_xacts AS x WHERE x.database = current_database())
        AND EXISTS (

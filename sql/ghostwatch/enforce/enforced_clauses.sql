@@ -9,7 +9,7 @@ ROWS 10
 SET search_path = pg_catalog, pg_temp
 AS $_enforced_clauses$
     -- What of a contract is checked at COMMIT, in the order in which it was declared: what is due at once.
-    -- A clause that cannot be judged any more is told by its check runs; it neither keeps users from signing up
+    -- A clause that cannot be judged any more is reported by check runs; it neither keeps users from signing up
     -- nor the contract from being mended.
     SELECT c.*
     FROM ghostwatch._clause AS c

@@ -23,7 +23,7 @@ AS $_preview$
 -- updated may have been written anew: unknown, where another table shows that this subject came in one transaction.
 -- By the birth times that the rows carry, also under capture: arrivals are not kept for a day.
 -- Declared SQL runs here, with the rights of who declared it: @plpgsql_check_options: security_warnings = false
--- and it gives the columns of the result, which no static check can tell: @plpgsql_check_options: other_warnings = false, extra_warnings = false
+-- and it gives the columns of the result, which no static check can know: @plpgsql_check_options: other_warnings = false, extra_warnings = false
 DECLARE
     queries text;
     path text;

@@ -48,7 +48,7 @@ BEGIN
         INTO outcome.judged, outcome.opened, outcome.backlog, unjudged
         FROM ghostwatch._judge_arrivals(clause, as_of) AS a;
 
-        -- Told once per contract: by its first invariant.
+        -- Reported once per contract: by its first invariant.
         IF invariant_id = (SELECT min(i.invariant_id) FROM ghostwatch.invariant AS i WHERE i.contract_id = clause.contract_id) THEN
             BEGIN
                 PERFORM ghostwatch._require_triggers(clause.contract_id, as_of);

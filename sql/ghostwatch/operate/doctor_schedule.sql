@@ -6,7 +6,7 @@ PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $_doctor_schedule$
 -- Whether anything starts check runs: the pause, pg_cron's jobs and what pg_cron says of their last run.
--- Where pg_cron is out of sight, only the runs themselves can tell; see _doctor_runs.
+-- Where pg_cron cannot be seen, only the runs themselves are evidence; see _doctor_runs.
 DECLARE
     cron record;
 BEGIN

@@ -27,4 +27,4 @@ WHERE c.contract_id = ghostwatch._contract_id(contract)
 $_explain_future_birth$;
 
 COMMENT ON FUNCTION ghostwatch._explain_future_birth(text, timestamptz, timestamptz) IS
-'What a test is told of a subject that was born in the future: the time written, the zone it is read in, and the clock.';
+'What a test reports of a subject that was born in the future: the time written, the zone it is read in, and the clock.';

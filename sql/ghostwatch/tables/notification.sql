@@ -36,7 +36,7 @@ WHERE waits_for IS NOT NULL AND state = 'pending';
 CREATE INDEX notification_created_at ON ghostwatch.notification (created_at);
 
 COMMENT ON TABLE ghostwatch.notification IS
-'The outbox: one thing to tell one channel. Rendered when it is sent, from the state of its alert at that time.';
+'The outbox: one message to one channel. Rendered when it is sent, from the state of its alert at that time.';
 COMMENT ON COLUMN ghostwatch.notification.waits_for IS
 'What the next attempt waits for: that Telegram answers, that it takes the token, or the time that the chat was asked to be left alone; NULL if nothing of it.';
 COMMENT ON COLUMN ghostwatch.notification.unconfirmed_sends IS

@@ -8,7 +8,7 @@ STABLE
 PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $_require_triggers$
--- An alert of a failing check tells the chat what the doctor would say.
+-- An alert of a failing check reports to the chat what the doctor would report.
 DECLARE
     watched ghostwatch.contract;
     problem record;

@@ -74,7 +74,7 @@ BEGIN
         passed := trial.place;
         EXIT WHEN passed > cardinality(violated);
 
-        -- A violated trial speaks against recovery,
+        -- A trial in violation is evidence against recovery,
         IF is_raised THEN
             detector.recovery := (1 + detector.recovery)
                 * trial.usual_rate / ghostwatch._lossy_rate(trial.usual_rate, detector.raised_loss);
