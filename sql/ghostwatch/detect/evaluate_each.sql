@@ -24,7 +24,7 @@ BEGIN
     WHILE waiting <> '{}' LOOP
         low := lower(waiting[cardinality(waiting)]);
         high := upper(waiting[cardinality(waiting)]) - 1;
-        waiting := waiting[:cardinality(waiting) - 1];
+        waiting := waiting[1:cardinality(waiting) - 1];
 
         BEGIN
             found := found || ghostwatch._evaluate(clause, query, ARRAY(SELECT s.subject_key FROM unnest(subjects[low:high]) AS s));
@@ -46,7 +46,7 @@ BEGIN
 
         IF cardinality(failing) > most THEN
             RAISE EXCEPTION 'an expression fails for more than % subjects, among them %',
-                most, (SELECT string_agg(s.subject_key, ', ') FROM unnest(failing[:5]) AS s)
+                most, (SELECT string_agg(s.subject_key, ', ') FROM unnest(failing[1:5]) AS s)
             USING
                 ERRCODE = 'GW024',
                 DETAIL = format('The last one failed with SQLSTATE %s.', failed.error_state),

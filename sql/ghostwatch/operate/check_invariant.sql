@@ -63,7 +63,7 @@ BEGIN
             problem_state := 'GW024';
             problem := format(
                 '%s cannot be judged, since an expression fails: %s',
-                ghostwatch._pluralize(cardinality(unjudged), 'subject'), array_to_string(unjudged[:5], ', ')
+                ghostwatch._pluralize(cardinality(unjudged), 'subject'), array_to_string(unjudged[1:5], ', ')
             );
         END IF;
 
