@@ -13,6 +13,7 @@ from psycopg import Connection
 
 from ghostwatch.testing.onboarding import each_branch
 from ghostwatch.testing.plugin import AssertContract
+from scripts.build import ROOT
 from tests.support.cluster import Server
 from tests.support.database import Database
 
@@ -53,6 +54,22 @@ def without_step(source: str, step: int) -> str:
         )
     assert found == 1, f"start() has no step {step} that a test could leave out"
     return mutated
+
+
+def test_every_step_and_every_clause_has_a_mutant() -> None:
+    """A new side effect is not finished before the contract notices that it is missing."""
+    source = (ROOT / "sql" / "onboarding" / "start" / "start.sql").read_text(encoding="utf-8")
+    clauses = (ROOT / "sql" / "onboarding" / "contract" / "clauses.sql").read_text(encoding="utf-8")
+    steps = {
+        int(step)
+        for comment in re.findall(r"^    -- ((?:\d\.(?: and )?)+)", source, re.M)
+        for step in re.findall(r"\d", comment)
+    }
+    assert steps == {mutant.step for mutant in MUTANTS}
+    assert {*re.findall(r"^        \('(\w+)',", clauses, re.M)} == {
+        *(mutant.clause for mutant in MUTANTS),
+        "first_meme",
+    }
 
 
 @pytest.fixture(scope="module")

@@ -46,7 +46,10 @@ BEGIN
     IF coalesce(declare_invariant.name, '') = '' THEN
         RAISE EXCEPTION 'an invariant of contract % needs a name', quote_literal(contract)
             USING ERRCODE = 'GW016',
-                  HINT = format('SELECT ghostwatch.declare_invariant(%L, ''first_meme'', %L, %L)', contract, related, related_key_column);
+                  HINT = format(
+                      'SELECT ghostwatch.declare_invariant(%L, ''its_name'', %L, %L)',
+                      contract, coalesce(related::text, 'related_table'), coalesce(related_key_column, 'subject_id')
+                  );
     END IF;
 
     SELECT i.* INTO before FROM ghostwatch.invariant AS i

@@ -8,7 +8,7 @@ CREATE TABLE onboarding.adoption (
 );
 
 COMMENT ON TABLE onboarding.adoption IS
-'What onboarding.adopt() was last told; called again, it keeps what is not given. The defaults of the columns are those of its arguments.';
+'The last arguments of onboarding.adopt(); called again, it keeps what is not given. The defaults of the columns are those of its arguments.';
 COMMENT ON COLUMN onboarding.adoption.only_row IS 'Always true: the table has one row.';
 COMMENT ON COLUMN onboarding.adoption.keep_own_start IS 'Whether the application keeps its own /start.';
 COMMENT ON COLUMN onboarding.adoption.due_after IS 'The age at which what /start does is due in a clause that is declared for the first time.';

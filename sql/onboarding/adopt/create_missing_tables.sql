@@ -7,7 +7,7 @@ SET search_path = pg_catalog, pg_temp
 AS $_create_missing_tables$
 -- Creates those of the bot's tables that do not exist, and leaves the others alone.
 -- They belong to whoever calls this and to no extension: removing ghostwatch never removes users.
--- A foreign key locks the table that it references, which may be busy.
+-- A foreign key locks the table that it references, so its creation waits for no more than lock_timeout at a time.
 -- Returns the names of those it created.
 BEGIN
     IF to_regclass('public."user"') IS NULL THEN
@@ -39,7 +39,7 @@ BEGIN
             created_at timestamptz NOT NULL DEFAULT now(),
             updated_at timestamptz
         );
-        COMMENT ON TABLE public.user_tg IS 'What Telegram told of each user, last time it told it.';
+        COMMENT ON TABLE public.user_tg IS 'What Telegram last said about each user.';
         COMMENT ON COLUMN public.user_tg.deep_link IS
             'The first link that shared a meme, else the last link that the user came by.';
         RETURN NEXT 'user_tg';
@@ -96,7 +96,7 @@ BEGIN
             )
             $create$
         );
-        COMMENT ON TABLE public.user_meme_reaction IS 'Every meme sent to a user, and what they made of it.';
+        COMMENT ON TABLE public.user_meme_reaction IS 'Every meme sent to a user, and the user''s reaction.';
         COMMENT ON COLUMN public.user_meme_reaction.reacted_at IS 'When the user reacted; NULL while they have not.';
         RETURN NEXT 'user_meme_reaction';
     END IF;

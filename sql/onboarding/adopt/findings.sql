@@ -11,7 +11,7 @@ STABLE
 PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $_findings$
-    -- What adopt() found and did, for people: an object, what there is to know of it, and a statement to type, if any.
+    -- One row for each finding: the object, what was found, and a statement to type, if any.
     -- created: the names of the tables that adopt() has just created.
     WITH bot AS (
         SELECT
@@ -144,4 +144,4 @@ AS $_findings$
 $_findings$;
 
 COMMENT ON FUNCTION onboarding._findings(text[]) IS
-'What onboarding.adopt() found and did, for people.';
+'What onboarding.adopt() returns: what it found and did, with the statement to type where something is left to do.';

@@ -7,7 +7,7 @@ STABLE
 PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $_obstacles$
-    -- What stands in the way of adopting the tables that exist, one line each; none when nothing does.
+    -- Why the existing tables cannot be adopted, one line for each reason; none where they can.
     -- keep_own_start: the application keeps its own /start, so what only onboarding.start() needs does not count.
     WITH existing AS (
         SELECT
@@ -110,4 +110,4 @@ AS $_obstacles$
 $_obstacles$;
 
 COMMENT ON FUNCTION onboarding._obstacles(boolean) IS
-'What stands in the way of adopting the bot''s existing tables, one line each.';
+'Why the bot''s existing tables cannot be adopted, one line for each reason.';

@@ -31,7 +31,7 @@ AS $_clauses$
             NULL, NULL, 'a date of last activity',
             'A user counts as active from their last /start on. Without that date they look as if they had left, and broadcasts pass them over.'),
         ('kept_deep_link', 'public.user_tg', 'id', NULL,
-            -- The first condition says it of nearly everyone; only the others are looked at closely.
+            -- The first condition is cheap and holds for nearly everyone; the second one reads the whole log of a user.
             'NOT EXISTS ('
             'SELECT FROM public.user_deep_link_log AS l '
             'WHERE l.user_id = s.id AND l.deep_link IS DISTINCT FROM r.deep_link) '
@@ -49,7 +49,7 @@ AS $_clauses$
         ('start_announced', 'ghostwatch.event', 'subject_key', 'created_at',
             'r.kind = ''user_started''',
             NULL, NULL, 'an announcement to the admins',
-            'The admin chat is told of every start. Without that, nobody sees who comes, and by which link. Announcements are kept for a day; of older users this cannot be said.'),
+            'Every start is announced in the admin chat. Without that, nobody sees who comes, and by which link. Announcements are kept for a day, so this cannot be checked for older users.'),
         ('languages', 'public.user_language', 'user_id', NULL,
             NULL,
             NULL, NULL, 'a language',

@@ -29,4 +29,4 @@ END
 $get_user_info$;
 
 COMMENT ON FUNCTION onboarding.get_user_info(bigint) IS
-'What the cache knows of a user, built anew where it was lost or is of another day; NULL for somebody who is no user.';
+'The cached row of a user, built anew where it is missing or from another day; NULL for an id that is no user''s.';

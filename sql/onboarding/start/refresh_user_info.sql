@@ -56,4 +56,4 @@ END
 $refresh_user_info$;
 
 COMMENT ON FUNCTION onboarding.refresh_user_info(bigint) IS
-'Builds a user''s row of the cache anew from the bot''s own tables and returns it; NULL for somebody who is no user.';
+'Builds a user''s row of the cache anew from the bot''s own tables and returns it; NULL for an id that is no user''s.';

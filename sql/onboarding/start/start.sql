@@ -3,7 +3,7 @@
 -- Why: incident FFM-907. A handler wrote these rows one after the other and then went into a ladder of branches; the one
 -- for the link "kitchen" returned before the languages were written. 9 % of a month's new users never got a meme, and
 -- nobody noticed until a friend complained. tests/onboarding/test_mutation.py keeps it so: it leaves out each step in
--- turn, and by every kind of link the contract must name what is missing. That is why the steps bear numbers.
+-- turn, and by every kind of link the contract must name what is missing. The numbers of the steps are for that test.
 CREATE FUNCTION onboarding.start(
     user_id bigint,
     first_name text,
@@ -59,7 +59,7 @@ BEGIN
             HINT = 'SELECT * FROM onboarding.start(user_id => 42, first_name => ''Anna'');';
     END IF;
 
-    -- One query for all that is declared: each costs about as much as a row written below.
+    -- One query for all that is declared: each query costs about as much as writing a row.
     SELECT
         EXISTS (SELECT FROM onboarding.adoption),
         (SELECT contract.time_zone FROM ghostwatch.contract WHERE contract.name = 'onboarding'),
@@ -83,7 +83,7 @@ BEGIN
         END IF;
     END IF;
 
-    -- Columns without time zone get the wall clock that the contract reads them by, wherever the session believes to be.
+    -- Columns without time zone get the wall clock of the zone in which the contract reads them, whatever the session's.
     IF zone IS NOT NULL THEN
         PERFORM set_config('TimeZone', zone, true);
     END IF;
@@ -160,7 +160,7 @@ BEGIN
         RETURNING info.user_type, info.interface_language, info.memes_sent, info.memes_watched_today
         INTO user_type, interface_language, memes_sent, memes_watched_today;
     END IF;
-    -- Nor is all known of a new user whose cache outlived an earlier one with that id.
+    -- The cache may hold the row of an earlier user with the same id; it is then built anew, too.
     IF user_type IS NULL THEN
         SELECT info.user_type, info.interface_language, info.memes_sent, info.memes_watched_today
         INTO user_type, interface_language, memes_sent, memes_watched_today
@@ -171,7 +171,7 @@ BEGIN
     INSERT INTO public.user_deep_link_log (user_id, deep_link, created_at)
     VALUES (start.user_id, link, moment);
 
-    -- 6. The news for the admins; found by polling, so that nobody waits for a NOTIFY.
+    -- 6. The announcement to the admins; sidecars poll for it, so that nobody waits for a NOTIFY.
     PERFORM ghostwatch.post_event('user_started', start.user_id::text, jsonb_build_object(
         'name', full_name,
         'username', its_username,

@@ -1,5 +1,5 @@
--- Logged, though its loss does no harm: a crash empties an unlogged table,
--- and every user of those minutes would then count as one whom start() forgot.
+-- Logged, though its loss does no harm: a crash empties an unlogged table, and every new user of the last minutes
+-- would then count as one without this row.
 CREATE TABLE onboarding.user_info (
     user_id bigint NOT NULL,
     user_type text NOT NULL,
