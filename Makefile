@@ -1,6 +1,6 @@
 # What can be done here. `make help` lists it.
 .DEFAULT_GOAL := help
-.PHONY: help setup dist install lint test test-all test-containers test-majors demo docs bench bench-alerts release clean
+.PHONY: help setup all dist install installcheck lint test test-upgraded test-all test-containers test-majors demo docs bench bench-alerts release clean
 
 PYTHON := .venv/bin/python
 # Much of the suite waits for servers and clocks, so two tests at once cost little more than one.
@@ -15,8 +15,13 @@ setup: ## install missing Debian packages, and Python tools into .venv
 dist: ## build the extension files and plain SQL scripts into dist/
 	@python3 scripts/build.py >/dev/null
 
-install: dist ## copy the extension files to the server (PG_VERSION=15 to choose one, DESTDIR to stage)
+all: dist
+
+install: dist ## copy the extension files to the server (PG_VERSION=15 or PG_CONFIG=... to choose one, DESTDIR to stage)
 	@scripts/install_extension
+
+installcheck: ## run the pgTAP files on the server of the PG* variables, where it is installed (TESTS=... for some)
+	@scripts/installcheck $(TESTS)
 
 lint: setup dist ## check Python (ruff, mypy) and SQL (sqlfluff, plpgsql_check)
 	@scripts/lint

@@ -15,6 +15,7 @@ from psycopg.conninfo import conninfo_to_dict
 
 from ghostwatch.settings import Settings
 from scripts.build import DIST, ROOT, version
+from tests.support.cluster import Server
 from tests.support.database import Database
 
 COMMAND = Path(sys.executable).with_name("ghostwatch")
@@ -209,3 +210,43 @@ def test_make_install_names_the_servers_there_are(tmp_path: Path) -> None:
     assert finished.returncode == 1
     assert "no PostgreSQL 9.1 here" in finished.stderr
     assert not list(tmp_path.iterdir())
+
+
+def test_make_install_as_pgxs_does(tmp_path: Path) -> None:
+    """Installers of PGXN say which server by its pg_config."""
+    pg_config = tmp_path / "pg_config"
+    pg_config.write_text('#!/bin/sh\n[ "$1" = --sharedir ] && echo /opt/postgres/share\n', encoding="utf-8")
+    pg_config.chmod(0o755)
+    subprocess.run(
+        ["make", "all", "install", f"PG_CONFIG={pg_config}", f"DESTDIR={tmp_path}"],
+        cwd=ROOT,
+        env={name: value for name, value in os.environ.items() if name != "PG_VERSION"},
+        check=True,
+        capture_output=True,
+    )
+    assert (tmp_path / "opt" / "postgres" / "share" / "extension" / "ghostwatch.control").is_file()
+
+
+@pytest.mark.machine
+def test_make_installcheck(server: Server) -> None:
+    """The pgTAP files run on any server that has the extension, and a file that fails makes it fail."""
+
+    def installcheck(tests: str) -> subprocess.CompletedProcess[str]:
+        client = server.tree.client("psql").parent
+        environment = os.environ | server.environment() | {"CONTRIB_TESTDB": "installcheck of ours"}
+        return subprocess.run(
+            ["make", "installcheck", f"TESTS={tests}"],
+            cwd=ROOT,
+            env=environment | {"PATH": f"{client}:{os.environ['PATH']}"},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    finished = installcheck("tests/operate/pause.sql tests/declare/errors.sql")
+    assert finished.returncode == 0, finished.stderr
+    assert "Result: PASS" in finished.stdout
+    with server.connect() as connection:
+        assert connection.execute("SELECT FROM pg_database WHERE datname LIKE 'installcheck%'").fetchall() == []
+    assert installcheck("tests/nothing.sql").returncode != 0
+    server.drop_database("installcheck of ours")
