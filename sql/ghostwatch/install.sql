@@ -356,6 +356,7 @@
 \ir enforce/set_enforcement.sql
 \ir enforce/enforcement_follows_contract.sql
 \ir enforce/enforcement_follows_invariant.sql
+\ir enforce/enforcement_preview.sql
 \ir enforce/preview.sql
 \ir enforce/enforce.sql
 \ir enforce/remove_idle_triggers.sql

@@ -4,14 +4,7 @@ CREATE FUNCTION ghostwatch.enforce(
     dry_run boolean DEFAULT false,
     force boolean DEFAULT false
 )
-RETURNS TABLE (
-    invariant text,
-    subjects bigint,
-    refused bigint,
-    missing bigint,
-    separate bigint,
-    unknown bigint
-)
+RETURNS SETOF ghostwatch._enforcement_preview
 LANGUAGE plpgsql
 VOLATILE
 PARALLEL UNSAFE
@@ -23,7 +16,7 @@ DECLARE
     as_of constant timestamptz := ghostwatch._clock();
     its_contract_id constant integer := ghostwatch._contract_id(contract);
     enforced ghostwatch.contract;
-    total record;
+    total ghostwatch._enforcement_preview;
 BEGIN
     SELECT c.* INTO enforced FROM ghostwatch.contract AS c WHERE c.contract_id = its_contract_id;
 
@@ -70,13 +63,7 @@ BEGIN
     FOR total IN
         SELECT p.* FROM ghostwatch._preview(its_contract_id, as_of) AS p
     LOOP
-        invariant := total.invariant;
-        subjects := total.subjects;
-        refused := total.refused;
-        missing := total.missing;
-        separate := total.separate;
-        unknown := total.unknown;
-        RETURN NEXT;
+        RETURN NEXT total;
     END LOOP;
 
     IF dry_run THEN

@@ -2,14 +2,7 @@ CREATE FUNCTION ghostwatch._preview(
     contract_id integer,
     as_of timestamptz
 )
-RETURNS TABLE (
-    invariant text,
-    subjects bigint,
-    refused bigint,
-    missing bigint,
-    separate bigint,
-    unknown bigint
-)
+RETURNS SETOF ghostwatch._enforcement_preview
 LANGUAGE plpgsql
 VOLATILE
 PARALLEL UNSAFE
