@@ -11,7 +11,7 @@ CREATE FUNCTION pg_temp.gathering() RETURNS jsonb LANGUAGE sql AS $$
 $$;
 
 SELECT ghostwatch.add_channel('admins', 5);
-SELECT ghostwatch.add_channel('quiet', 6, events => false);
+SELECT ghostwatch.add_channel('no_events', 6, events => false);
 
 SELECT pg_temp.post(2, 'kitchen');
 SELECT is(

@@ -27,6 +27,14 @@ def test_a_name_of_megabytes_is_cut_where_it_enters(database: Database) -> None:
     assert payload == {"name": "x" * 300, "new": True, "age": 7, "username": "anna"}
 
 
+@pytest.mark.attack("a key of megabytes in an event", role="application", result="cut, and no signup fails")
+def test_a_key_that_no_index_holds_refuses_no_signup(database: Database) -> None:
+    """It is cut where it enters."""
+    key = "".join(map(chr, range(0x4E00, 0x4E00 + 5000)))
+    database.execute("SELECT ghostwatch.post_event('user_started', %s, '{}')", key)
+    assert database.value("SELECT subject_key FROM ghostwatch.event") == key[:500]
+
+
 @pytest.mark.attack("an error of megabytes", role="sidecar, Telegram", result="cut to one line")
 def test_an_error_of_megabytes_is_cut(database: Database) -> None:
     """And is one line."""

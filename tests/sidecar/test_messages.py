@@ -87,8 +87,8 @@ def told(claimed: Notification, templates: Path | None = None) -> str:
     return text.plain
 
 
-def test_every() -> None:
-    """What happened, how much, through which door, who for instance, since when, and which alert."""
+def test_threshold() -> None:
+    """What happened, how much, through which branches, for example whom, since when, and which alert."""
     assert told(notification()).splitlines() == [
         "🔴 👻 onboarding · first_meme · ERROR",
         "14 new users without a first meme for over 5 min, 3 more for 1–5 min",
@@ -114,7 +114,7 @@ def test_a_single_one(errors: int) -> None:
 
 
 def test_drift() -> None:
-    """The rate, since when, what is usual, what is still quiet, and how often this is a false alarm."""
+    """The rate, since when, what is usual, below which no alert fires, and how often this is a false alarm."""
     evidence = {
         "rate": 44 / 142,
         "since": "2026-01-02T13:48:00+00:00",
@@ -213,7 +213,7 @@ def test_other_kinds(alert_kind: str, evidence: dict[str, Any], says: str) -> No
     assert len(over.splitlines()) == 3
 
 
-def test_few_events_are_told_one_by_one() -> None:
+def test_few_events_are_listed_one_by_one() -> None:
     """Who, what, new or not, type, branch, language."""
     event = {
         "kind": "user_started",
@@ -346,7 +346,7 @@ def test_a_template_that_fails_falls_back_and_says_so_once(
     assert [record.message.startswith("template threshold.html failed") for record in caplog.records] == [True]
 
 
-def test_an_alert_without_the_facts_of_its_message_is_told_all_the_same() -> None:
+def test_an_alert_without_the_facts_of_its_message_is_sent_all_the_same() -> None:
     """Only the essentials, but never nothing."""
     text = told(notification(rule="drift", evidence={}))
     assert "onboarding · first_meme · ERROR" in text
@@ -377,7 +377,7 @@ def test_a_small_branch_in_which_everybody_is_lost_is_named() -> None:
     assert through([*BRANCHES, *lost])[-2:] == ["small 4: 1 of 1", "all others: 2 of 2"]
 
 
-def test_the_end_of_an_outage_of_the_checks_is_told_as_a_recap() -> None:
+def test_the_end_of_an_outage_of_the_checks_is_a_summary() -> None:
     """From when to when, what was found for each invariant, and which alerts came of it."""
     found = {
         "contract": "onboarding",

@@ -36,7 +36,7 @@ def test_checks_run_as_the_contracts_owner_while_messages_go_out_as_the_sidecar(
         database.execute("DROP ROLE delivers_only")
 
 
-def test_a_role_that_may_not_run_them_is_told_whose_name_is_wanted(
+def test_a_role_that_may_not_run_them_learns_which_setting_is_missing(
     database: Database, make_role: Callable[[], str], start_sidecar: StartSidecar
 ) -> None:
     """The sidecar's own role is tried first, by whoever reads only of the one variable."""

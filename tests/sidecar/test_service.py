@@ -147,7 +147,7 @@ def test_a_port_that_is_taken(database: Database, telegram: FakeTelegram) -> Non
     assert f"cannot listen on 127.0.0.1:{port}" in finished.stderr
 
 
-def test_systemd_hears_when_it_is_ready_alive_and_stopping(
+def test_systemd_is_notified_when_it_is_ready_alive_and_stopping(
     database: Database, telegram: FakeTelegram, tmp_path: Path
 ) -> None:
     """Type=notify, WatchdogSec=."""

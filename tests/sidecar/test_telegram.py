@@ -255,7 +255,7 @@ def test_an_unknown_refusal_closes_the_channel_and_its_alerts_wait(
     telegram.wait_for_messages(1, CHAT)
 
 
-def test_a_text_that_is_refused_is_told_in_short_and_then_given_up(
+def test_a_text_that_is_refused_is_sent_in_short_and_then_given_up(
     outbox: Outbox, telegram: FakeTelegram, start_sidecar: StartSidecar
 ) -> None:
     """It stays on record with what Telegram said, holds up nothing, and can be sent again."""

@@ -106,12 +106,12 @@ def test_two_hundred_chats_in_the_same_trouble_are_one_line(
     )
     with Sidecar(outbox.database.dsn, tmp_path / "log", environment_for(telegram)) as sidecar:
         sidecar.wait_until_it_says("NOTIFY wakes")
-        quiet = len(sidecar.output.splitlines())
+        before = len(sidecar.output.splitlines())
         telegram.answer_next(*[trouble] * times)
         outbox.open_alert()
         telegram.wait_for(lambda: sum(r.method == "sendMessage" for r in telegram.requests) >= 200 + times, seconds=120)
         telegram.wait_for(lambda: outbox.waiting() == 0)
-        lines = sidecar.output.splitlines()[quiet:]
+        lines = sidecar.output.splitlines()[before:]
     told = [line for line in lines if " sent as message " not in line]
     assert 1 <= len(told) <= 3, told
     assert len(lines) - len(told) == 200

@@ -13,7 +13,7 @@ SET search_path = pg_catalog, pg_temp
 AS $post_event$
 -- Records an event for the admins, which is no alert, in the caller's transaction and without NOTIFY:
 -- notifying commits take one lock of the whole database, which a signup must not wait for.
--- Returns the event's number.
+-- Returns the event's number. A key is cut at 500 characters: an index holds no longer one, and must refuse no signup.
 -- Raises GW042 for an event without kind or subject, or whose payload is no object.
 DECLARE
     kept   jsonb := post_event.payload;
@@ -55,7 +55,7 @@ BEGIN
     END IF;
 
     INSERT INTO ghostwatch.event (kind, subject_key, payload, created_at)
-    VALUES (left(post_event.kind, 100), post_event.subject_key, kept, ghostwatch._clock())
+    VALUES (left(post_event.kind, 100), left(post_event.subject_key, 500), kept, ghostwatch._clock())
     RETURNING event.event_id
     INTO posted;
 

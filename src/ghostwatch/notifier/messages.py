@@ -137,7 +137,7 @@ def essentials(notification: Notification) -> Text:
     return Text(
         html.escape(
             f"{name or 'ghostwatch'} · {str(alert['severity']).upper()}\n"
-            f"{notification.reason}, {alert['state']} · alert {alert['alert_id']}"
+            f"{notification.reason.replace('_', ' ')}, {alert['state']} · alert {alert['alert_id']}"
         )
     )
 
