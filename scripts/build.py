@@ -14,9 +14,8 @@ from itertools import pairwise
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-if str(ROOT) not in sys.path:
-    # Run as a file, as the wheel's build does.
-    sys.path.insert(0, str(ROOT))
+# Run as a file before anything is installed, as `make dist` and the wheel's build do.
+sys.path[:0] = [str(path) for path in (ROOT, ROOT / "src") if str(path) not in sys.path]
 
 from scripts.upgrade import Version, steps_between, upgrade_script  # noqa: E402
 

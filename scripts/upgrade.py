@@ -12,10 +12,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-TOKEN = re.compile(
-    r"""--[^\n]*|(?m:^\\[^\n]*)|/\*.*?\*/|[eE]'(?:[^'\\]|\\.|'')*'|'(?:[^']|'')*'|"(?:[^"]|"")*"|\$(?P<tag>\w*)\$.*?\$(?P=tag)\$|;""",
-    re.S,
-)
+from ghostwatch.statements import statements
+
 STEP_NAME = re.compile(r"(?P<old>[^_]+?)--(?P<new>[^_]+)_\d\d_\w+\.sql")
 ROUTINE = re.compile(r"CREATE (?P<kind>FUNCTION|PROCEDURE) (?P<name>[\w.]+)")
 CREATED = re.compile(r"CREATE (?P<kind>TYPE|VIEW|TABLE) (?P<name>[\w.]+)")
@@ -29,21 +27,6 @@ ONLY_FRESH = re.compile(
 
 class StepError(ValueError):
     """A step in migrations/ is not written as it has to be."""
-
-
-def statements(script: str) -> Iterator[str]:
-    """The statements of a script, without the comments before them.
-
-    A body in standard SQL ends with an END at the beginning of a line.
-    """
-    begin = 0
-    for token in TOKEN.finditer(script):
-        if token[0] == ";":
-            if "\nBEGIN ATOMIC\n" in script[begin : token.start()] and not script.endswith("\nEND", 0, token.start()):
-                continue
-            statement = re.sub(r"\A(\s+|--[^\n]*\n|\\[^\n]*\n)+", "", script[begin : token.end()])
-            begin = token.end()
-            yield statement
 
 
 @dataclass(frozen=True)

@@ -44,6 +44,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     _add_install(commands)
     _add_migrate(commands)
+    _add_plan(commands)
     _add_status(commands)
     _add_doctor(commands)
     _add_check(commands)
@@ -134,6 +135,51 @@ def _migrate(options: argparse.Namespace) -> int:
     for line in run(database, onboarding=options.onboarding, to=options.to):
         print(line)
     return 0
+
+
+def _add_plan(commands: Subcommands) -> None:
+    parser = commands.add_parser(
+        "plan",
+        help="say what a migration of the application would do to the contracts",
+        description="Runs a migration in a transaction that is rolled back and says which clauses it would break, "
+        "which watched tables it locks, what the doctor would find then and whom enforcement would refuse. Exits with "
+        "1 if it breaks something, with 2 if it cannot be run. It takes the locks that the migration takes, so use a "
+        "copy of the database.",
+    )
+    _add_dsn(parser)
+    parser.add_argument("file", help="the migration, as SQL; - for standard input")
+    parser.add_argument("--statement-timeout", default="60s", help="how long a statement may take (60s)")
+    parser.add_argument("--lock-timeout", default="5s", help="how long a statement waits for a lock (5s)")
+    parser.set_defaults(run=_plan)
+
+
+def _plan(options: argparse.Namespace) -> int:
+    from pathlib import Path
+
+    from ghostwatch.plan import plan
+    from ghostwatch.settings import dsn
+
+    try:
+        try:
+            script = sys.stdin.read() if options.file == "-" else Path(options.file).read_text(encoding="utf-8")
+        except OSError as error:
+            raise CommandError(f"{options.file} cannot be read: {error.strerror}") from error
+        found = plan(
+            dsn(options.dsn),
+            script,
+            statement_timeout=options.statement_timeout,
+            lock_timeout=options.lock_timeout,
+        )
+    except CommandError as error:
+        # 1 says that the migration breaks a contract.
+        error.exit_code = 2
+        raise
+    for line in found.remarks:
+        print(line)
+    for line in found.breaks:
+        print(f"breaks {line}")
+    print("nothing was changed" if found.breaks else "no contract would be broken; nothing was changed")
+    return 1 if found.breaks else 0
 
 
 def _add_json(parser: argparse.ArgumentParser) -> None:

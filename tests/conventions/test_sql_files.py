@@ -60,6 +60,6 @@ def test_the_manifest_names_every_file(name: str) -> None:
 
 @pytest.mark.parametrize("path", FILES, ids=str)
 def test_no_driver_takes_anything_for_a_parameter(path: Path) -> None:
-    """Alembic sends the plain script through SQLAlchemy, for which :name is a parameter; and ASCII is ASCII anywhere."""
+    """SQLAlchemy, and so Alembic, takes :name for one; and ASCII reads the same in every encoding."""
     assert re.findall(r"(?<![:\w\\]):(\w+)(?!:)", read(path)) == []
     assert read(path).isascii()

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from ghostwatch.statements import statements
 from scripts.build import ROOT
-from scripts.upgrade import Step, StepError, Version, statements, steps_between
+from scripts.upgrade import Step, StepError, Version, steps_between
 from tests.support.earlier import STEPS
 
 
