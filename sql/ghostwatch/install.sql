@@ -56,6 +56,7 @@
 \ir kernel/wake_sidecars.sql
 \ir kernel/relax_commit.sql
 \ir kernel/rule_settings.sql
+\ir kernel/lack.sql
 \ir kernel/rule_result.sql
 \ir kernel/apply_declaration.sql
 
@@ -145,6 +146,7 @@
 \ir detect/record_moved_keys.sql
 \ir detect/follow_moved_keys.sql
 \ir detect/record_rechecks.sql
+\ir detect/find_later_breaks.sql
 \ir detect/recheck_violations.sql
 \ir detect/check_outcome.sql
 \ir detect/record_success.sql
@@ -156,6 +158,7 @@
 \ir kernel/require_runnable.sql
 \ir detect/ghost_summary.sql
 \ir detect/explain_state.sql
+\ir detect/row_count.sql
 \ir detect/check_subject.sql
 
 -- alert: the life of an alert, and when it is announced

@@ -91,7 +91,7 @@ def test_a_key_of_two_columns_is_enforced(shop: Bot) -> None:
         connection.execute("INSERT INTO welcome VALUES ('a', '1')")
     for statement in ("INSERT INTO member VALUES ('b', 1)", "UPDATE member SET tenant = 'b'"):
         with pytest.raises(psycopg.Error, match=r"member \{b,1\} cannot be committed without welcome"):
-            connection.execute(statement)  # type: ignore[call-overload]
+            connection.execute(statement)
 
 
 def test_a_key_that_is_not_known_to_be_unique_is_refused(shop: Bot) -> None:

@@ -32,7 +32,7 @@ BEGIN
                   HINT = format('Declare it again with related_at_column => ''a column of %s''.', clause.related);
     END IF;
 
-    IF rule.related_at_column IS NULL THEN
+    IF rule.related_at_column IS NULL OR clause.breaks_later THEN
         -- Within its minute nobody knows the order any more: violations are spread evenly.
         SELECT
             array_agg(b.minute + (n - 0.5) / b.due * '1 minute'::interval ORDER BY b.minute, (n - 0.5) / b.due),

@@ -109,7 +109,7 @@ BEGIN
 
     IF EXISTS (
         SELECT FROM ghostwatch.invariant AS i
-        WHERE i.contract_id = before.contract_id AND cardinality(i.related_key_column) <> cardinality(after.key_column)
+        WHERE i.contract_id = before.contract_id AND i.subject_column IS NULL AND cardinality(i.related_key_column) <> cardinality(after.key_column)
     ) THEN
         RAISE EXCEPTION 'the invariants of contract % have related keys of another number of columns', quote_literal(declare_contract.name)
             USING ERRCODE = 'GW009',

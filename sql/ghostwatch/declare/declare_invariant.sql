@@ -17,7 +17,12 @@ CREATE FUNCTION ghostwatch.declare_invariant(
     days_per_false_alarm double precision DEFAULT NULL,
     expected_rate double precision DEFAULT NULL,
     branch_ceiling double precision DEFAULT NULL,
-    reset text[] DEFAULT '{}'
+    reset text[] DEFAULT '{}',
+    at_least integer DEFAULT NULL,
+    exactly integer DEFAULT NULL,
+    no_row boolean DEFAULT NULL,
+    subject_column text DEFAULT NULL,
+    set_column name DEFAULT NULL
 )
 RETURNS void
 LANGUAGE plpgsql
@@ -52,6 +57,14 @@ BEGIN
                   );
     END IF;
 
+    -- The row itself is the one that must be there, with a value in the column.
+    IF set_column IS NOT NULL THEN
+        PERFORM ghostwatch._column_type(its_contract.subject, set_column);
+        related := coalesce(related, its_contract.subject);
+        related_key_column := coalesce(related_key_column, its_contract.key_column::text);
+        predicate := concat_ws(' AND ', format('r.%I IS NOT NULL', set_column), '(' || predicate || ')');
+    END IF;
+
     SELECT i.* INTO before FROM ghostwatch.invariant AS i
     WHERE i.contract_id = its_contract.contract_id AND i.name = declare_invariant.name;
 
@@ -60,7 +73,11 @@ BEGIN
         jsonb_build_object(
             'related', related,
             'related_key_column', ghostwatch._column_list(related_key_column),
+            'subject_column', ghostwatch._column_list(subject_column),
             'predicate', predicate,
+            'at_least', at_least,
+            'exactly', exactly,
+            'no_row', no_row,
             'related_at_column', related_at_column,
             'warn_after', warn_after,
             'error_after', error_after,
@@ -98,12 +115,12 @@ BEGIN
     -- The subjects' table may have been dropped since.
     SELECT string_agg(ghostwatch._column_type(its_contract.subject, k.name), ', ' ORDER BY k.place)
     INTO subject_key_type
-    FROM unnest(its_contract.key_column) WITH ORDINALITY AS k (name, place);
+    FROM unnest(coalesce(after.subject_column, its_contract.key_column)) WITH ORDINALITY AS k (name, place);
     PERFORM ghostwatch._require_readable(its_contract.subject);
     PERFORM ghostwatch._require_readable(after.related);
 
     BEGIN
-        IF cardinality(after.related_key_column) <> cardinality(its_contract.key_column) THEN
+        IF cardinality(after.related_key_column) <> cardinality(coalesce(after.subject_column, its_contract.key_column)) THEN
             RAISE undefined_function;
         END IF;
 
@@ -111,7 +128,9 @@ BEGIN
         EXECUTE format(
             'SELECT FROM %s AS s JOIN %s AS r ON %s LIMIT 0',
             its_contract.subject, after.related,
-            ghostwatch._key_match(its_contract.subject, its_contract.key_column, after.related, after.related_key_column)
+            ghostwatch._key_match(
+                its_contract.subject, coalesce(after.subject_column, its_contract.key_column), after.related, after.related_key_column
+            )
         );
         PERFORM ghostwatch._leave_search_path();
     EXCEPTION WHEN undefined_function THEN
@@ -130,11 +149,16 @@ BEGIN
         after.rule, after.warn_after, after.error_after, after.watch_for, after.min_count, after.min_rate,
         after.days_per_false_alarm, after.expected_rate, after.branch_ceiling
     );
+    IF (after.at_least >= 1 AND coalesce(after.exactly, 1) >= 1) IS NOT TRUE THEN
+        problem := format('at_least is %s and exactly %s; both must be at least 1.', after.at_least, coalesce(after.exactly::text, 'not given'));
+    ELSIF (after.at_least > 1)::integer + (after.exactly IS NOT NULL)::integer + after.no_row::integer > 1 THEN
+        problem := 'Only one of at_least, exactly and no_row can be said.';
+    END IF;
     IF problem IS NOT NULL THEN
         RAISE EXCEPTION 'a setting of invariant % is out of its range', quote_literal(declare_invariant.name)
             USING ERRCODE = 'GW015',
                   DETAIL = problem,
-                  HINT = format('The defaults fit together: %s, reset => %L)', statement, ghostwatch._rule_settings());
+                  HINT = format('The defaults fit together: %s, reset => %L)', statement, ghostwatch._rule_settings() || '{at_least,exactly,no_row}'::text[]);
     END IF;
 
     after.warn_after := ghostwatch._fixed_length(after.warn_after);
@@ -151,9 +175,9 @@ BEGIN
     PERFORM ghostwatch._suggest_backtest(before, after);
 
     -- The deadline is part of what a judgement means; another one calls for judging anew.
-    IF (before.related, before.related_key_column, before.predicate, coalesce(before.warn_after, before.error_after), before.watch_for)
+    IF (before.related, before.related_key_column, before.subject_column, before.predicate, before.at_least, before.exactly, before.no_row, coalesce(before.warn_after, before.error_after), before.watch_for)
        IS DISTINCT FROM
-       (after.related, after.related_key_column, after.predicate, coalesce(after.warn_after, after.error_after), after.watch_for) THEN
+       (after.related, after.related_key_column, after.subject_column, after.predicate, after.at_least, after.exactly, after.no_row, coalesce(after.warn_after, after.error_after), after.watch_for) THEN
         PERFORM ghostwatch._restart_checks(after.invariant_id);
     END IF;
 END
@@ -161,7 +185,8 @@ $declare_invariant$;
 
 COMMENT ON FUNCTION ghostwatch.declare_invariant(
     text, text, regclass, text, text, name, interval, interval, interval, text, text, text, text,
-    integer, double precision, double precision, double precision, double precision, text[]
+    integer, double precision, double precision, double precision, double precision, text[],
+    integer, integer, boolean, text, name
 ) IS
 'Declares one clause of a contract: a row of related with the subject''s key (and predicate) exists in time; declaring again changes what is given and keeps the rest.
 related: the table of that row. related_key_column: its column that holds the subject''s key, several as an array: {tenant_id,user_id}. predicate: boolean SQL over the aliases s (subject) and r (related).
@@ -170,4 +195,6 @@ watch_for: age past which an open violation expires (default: 25 minutes). rule:
 missing_label: what a message says is missing. min_count (default: 1), min_rate (share of subjects, default: 0): while there are fewer violations, the rule threshold gives no alert.
 days_per_false_alarm (days, default: 90), expected_rate (share, default: 0.1), branch_ceiling (share, default: 0.8): settings of the rule drift.
 runbook_url: a link that messages show. description: for people. reset: names of arguments to set back to their defaults.
+at_least, exactly: how many such rows (default: at least 1). no_row: no such row may be there, judged for as long as the subject is watched.
+subject_column: the column of the subject that related_key_column is compared with, several as an array (default: its key). set_column: a column of the subject itself that must not be NULL; then neither related nor related_key_column need be given.
 Raises GW001 (no such contract), GW002, GW003 (no such table or column), GW004 to GW006 (the predicate is not valid, or a table not readable), GW008 (belongs to another role), GW009 (keys cannot be compared), GW010 (no time), GW015 (a setting of the rule is out of its range), GW016 (no name), GW018 (an argument that cannot be reset).';

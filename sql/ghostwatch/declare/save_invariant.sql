@@ -17,11 +17,12 @@ BEGIN
     PERFORM ghostwatch._require_contract_owner(saved.contract_id, declaring => true, role => ghostwatch._caller(credential));
 
     INSERT INTO ghostwatch.invariant AS i (
-        contract_id, name, related, related_key_column, predicate, related_at_column, warn_after, error_after, watch_for,
+        contract_id, name, related, related_key_column, subject_column, predicate, at_least, exactly, no_row, related_at_column, warn_after, error_after, watch_for,
         rule, min_count, min_rate, days_per_false_alarm, expected_rate, branch_ceiling, missing_label, runbook_url, description
     )
     VALUES (
-        saved.contract_id, saved.name, saved.related, saved.related_key_column, saved.predicate, saved.related_at_column,
+        saved.contract_id, saved.name, saved.related, saved.related_key_column, saved.subject_column, saved.predicate,
+        saved.at_least, saved.exactly, saved.no_row, saved.related_at_column,
         saved.warn_after, saved.error_after, saved.watch_for, saved.rule, saved.min_count, saved.min_rate,
         saved.days_per_false_alarm, saved.expected_rate, saved.branch_ceiling, saved.missing_label, saved.runbook_url,
         saved.description
@@ -29,7 +30,11 @@ BEGIN
     ON CONFLICT ON CONSTRAINT invariant_contract_id_name_key DO UPDATE
     SET related = excluded.related,
         related_key_column = excluded.related_key_column,
+        subject_column = excluded.subject_column,
         predicate = excluded.predicate,
+        at_least = excluded.at_least,
+        exactly = excluded.exactly,
+        no_row = excluded.no_row,
         related_at_column = excluded.related_at_column,
         warn_after = excluded.warn_after,
         error_after = excluded.error_after,

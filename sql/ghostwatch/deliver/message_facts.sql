@@ -15,6 +15,8 @@ BEGIN
             || jsonb_build_object(
                 'subject_label', contract.subject_label,
                 'missing_label', invariant.missing_label,
+                'lack', CASE WHEN invariant.invariant_id IS NOT NULL THEN ghostwatch._lack(invariant.*) END,
+                'no_row', invariant.no_row,
                 'warn_after', extract(EPOCH FROM invariant.warn_after),
                 'error_after', extract(EPOCH FROM invariant.error_after),
                 'watch_for', extract(EPOCH FROM invariant.watch_for),

@@ -75,7 +75,10 @@ BEGIN
             WHEN as_of - judgement.born_at < clause.deadline THEN 'not due yet'
             ELSE 'broken'
         END;
-        explanation := ghostwatch._explain_state(clause.invariant_id, state, due_at);
+        explanation := ghostwatch._explain_state(
+            clause.invariant_id, state, due_at,
+            CASE WHEN clause.at_least > 1 OR clause.exactly IS NOT NULL THEN ghostwatch._row_count(clause, check_subject.subject_key) END
+        );
         RETURN NEXT;
     END LOOP;
 END

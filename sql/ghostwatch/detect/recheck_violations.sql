@@ -21,17 +21,19 @@ DECLARE
     judgements ghostwatch._judgement[];
     births_of_the_gone timestamptz[];
 BEGIN
-    IF open_keys = '{}' THEN
-        RETURN '{}';
+    IF open_keys <> '{}' THEN
+        -- The branch stays what it was at birth, and costs a look-up.
+        watched.branch_expression := NULL;
+        judgements := ghostwatch._judge_all(watched, 'keys', keys => open_keys);
+
+        births_of_the_gone := ghostwatch._record_rechecks(watched, as_of, judgements);
+        IF births_of_the_gone IS NOT NULL THEN
+            PERFORM ghostwatch._follow_moved_keys(clause, as_of, births_of_the_gone);
+        END IF;
     END IF;
 
-    -- The branch stays what it was at birth, and costs a look-up.
-    watched.branch_expression := NULL;
-    judgements := ghostwatch._judge_all(watched, 'keys', keys => open_keys);
-
-    births_of_the_gone := ghostwatch._record_rechecks(watched, as_of, judgements);
-    IF births_of_the_gone IS NOT NULL THEN
-        PERFORM ghostwatch._follow_moved_keys(clause, as_of, births_of_the_gone);
+    IF clause.breaks_later THEN
+        PERFORM ghostwatch._find_later_breaks(clause, as_of);
     END IF;
 
     RETURN ARRAY(SELECT j.subject_key FROM unnest(judgements) AS j WHERE j.error_state IS NOT NULL);

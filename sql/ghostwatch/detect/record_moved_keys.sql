@@ -12,11 +12,11 @@ PARALLEL UNSAFE
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $_record_moved_keys$
--- A key that has a violation already keeps it.
+-- A key that has a violation already keeps it, but a clause that held again can be broken again.
 BEGIN
     PERFORM ghostwatch._require_own_invariant(clause.invariant_id, credential);
 
-    INSERT INTO ghostwatch.violation (invariant_id, subject_key, born_at, branch_family, state, opened_at, escalated_at)
+    INSERT INTO ghostwatch.violation AS v (invariant_id, subject_key, born_at, branch_family, state, opened_at, escalated_at)
     SELECT
         clause.invariant_id,
         j.subject_key,
@@ -30,7 +30,16 @@ BEGIN
         SELECT ghostwatch._life_state(false, as_of - j.born_at, clause.error_after, clause.watch_for) AS state
     ) AS life
     WHERE life.state <> 'expired'
-    ON CONFLICT ON CONSTRAINT violation_pkey DO NOTHING;
+    ON CONFLICT ON CONSTRAINT violation_pkey DO UPDATE
+    SET
+        state = excluded.state,
+        born_at = excluded.born_at,
+        opened_at = excluded.opened_at,
+        escalated_at = excluded.escalated_at,
+        closed_at = NULL,
+        close_reason = NULL
+    WHERE v.closed_at IS NOT NULL
+        AND clause.breaks_later;
 END
 $_record_moved_keys$;
 

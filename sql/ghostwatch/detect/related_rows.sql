@@ -11,7 +11,7 @@ AS $_related_rows$
     SELECT format(
         E'%s AS r WHERE %s AND (\n%s\n)',
         (clause).related,
-        ghostwatch._key_match((clause).subject, (clause).key_columns, (clause).related, (clause).related_key_columns),
+        ghostwatch._key_match((clause).subject, (clause).subject_columns, (clause).related, (clause).related_key_columns),
         coalesce((clause).predicate, 'true')
     )
 $_related_rows$;

@@ -45,6 +45,7 @@ SELECT format(
     coalesce((clause).exempt_predicate, 'false'),
     ghostwatch._related_query(clause),
     CASE detail
+        WHEN 'row_count' THEN format(E',\n        (SELECT count(*) FROM %s) AS row_count', ghostwatch._related_rows(clause))
         WHEN 'came_at' THEN format(E',\n        (%s) AS came_at', ghostwatch._came_at(clause))
         WHEN 'written' THEN format(E',\n        (%s) AS written', ghostwatch._written_together(clause))
     END,
@@ -61,4 +62,4 @@ $_subject_query$;
 COMMENT ON FUNCTION ghostwatch._subject_query(ghostwatch._clause, text, timestamptz, timestamptz, integer, text) IS
 'The query that judges subjects of one invariant, to be run under the search path of the contract: the columns of ghostwatch._judgement.
 source, after, up_to: which subjects, see ghostwatch._subject_condition(). at_most: the oldest so many, and all that are as old as the last of them.
-detail: one more column: came_at (when the related row came) or written (see ghostwatch._written_together()).';
+detail: one more column: row_count (how many related rows there are), came_at (when the last one came that is needed) or written (see ghostwatch._written_together()).';

@@ -9,7 +9,7 @@ SET search_path = pg_catalog, pg_temp
 AS $_written_together$
     -- Only tables have xmin. A savepoint has a transaction identifier of its own, and a row that was updated that of the
     -- last update: there, equal times of DEFAULT now() decide.
-    SELECT format(
+    SELECT CASE WHEN (clause).no_row THEN 'SELECT ''together''' ELSE format(
         E'SELECT CASE WHEN pg_catalog.bool_or(%1$s) THEN ''together'' WHEN pg_catalog.bool_and(%2$s) THEN %4$L ELSE ''unknown'' END '
         'FROM %3$s',
         concat_ws(
@@ -42,7 +42,7 @@ AS $_written_together$
         END,
         ghostwatch._related_rows(clause),
         CASE WHEN k.is_updated THEN 'updated' ELSE 'separate' END
-    )
+    ) END
     FROM ghostwatch.invariant AS i
     CROSS JOIN LATERAL (
         SELECT

@@ -26,11 +26,15 @@ BEGIN
     WHERE
         NOT (
             c.predicate IS NULL
+            AND c.at_least = 1
+            AND NOT c.breaks_later
             AND EXISTS (
                 SELECT
                 FROM ghostwatch._enforced_clauses(enforced.contract_id) AS stricter
                 WHERE stricter.related = c.related
                     AND stricter.related_key_columns = c.related_key_columns
+                    AND stricter.subject_columns = c.subject_columns
+                    AND NOT stricter.no_row
                     AND stricter.predicate IS NOT NULL
             )
         );

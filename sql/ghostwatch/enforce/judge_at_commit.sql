@@ -58,11 +58,16 @@ BEGIN
     END LOOP;
 
     IF enforced.enforcement = 'reject' AND missing <> '{}' THEN
-        RAISE EXCEPTION '% % cannot be committed without %',
+        RAISE EXCEPTION '% % cannot be committed %',
             enforced.subject, _judge_at_commit.subject_key,
             (
-                SELECT string_agg(i.missing_label, ', ' ORDER BY i.invariant_id)
+                SELECT concat_ws(
+                    ', ',
+                    'without ' || string_agg(i.missing_label, ', ' ORDER BY i.invariant_id) FILTER (WHERE k.is_plain),
+                    string_agg(ghostwatch._lack(i), ', ' ORDER BY i.invariant_id) FILTER (WHERE NOT k.is_plain)
+                )
                 FROM ghostwatch.invariant AS i
+                CROSS JOIN LATERAL (SELECT i.at_least = 1 AND i.exactly IS NULL AND NOT i.no_row AS is_plain) AS k
                 WHERE i.contract_id = _judge_at_commit.contract_id
                     AND i.name = ANY (missing)
             )

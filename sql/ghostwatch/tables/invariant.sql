@@ -5,7 +5,11 @@ CREATE TABLE ghostwatch.invariant (
     related regclass NOT NULL,
     related_name text NOT NULL,
     related_key_column name[] NOT NULL,
+    subject_column name[],
     predicate text,
+    at_least integer NOT NULL DEFAULT 1 CHECK (at_least >= 1),
+    exactly integer CHECK (exactly >= 1),
+    no_row boolean NOT NULL DEFAULT false,
     related_at_column name,
     warn_after interval,
     error_after interval NOT NULL DEFAULT '5 minutes',
@@ -20,6 +24,7 @@ CREATE TABLE ghostwatch.invariant (
     runbook_url text,
     description text,
     UNIQUE (contract_id, name),
+    CONSTRAINT invariant_counts CHECK ((at_least > 1)::integer + (exactly IS NOT NULL)::integer + no_row::integer <= 1),
     CONSTRAINT invariant_rule CHECK (
         ghostwatch._rule_problem(
             rule, warn_after, error_after, watch_for, min_count, min_rate, days_per_false_alarm, expected_rate, branch_ceiling
@@ -32,6 +37,10 @@ COMMENT ON TABLE ghostwatch.invariant IS
 The defaults of the columns are those of its arguments.';
 COMMENT ON COLUMN ghostwatch.invariant.related_name IS
 'The name of the related table when a check run last saw it; by it a table that is created anew is found.';
+COMMENT ON COLUMN ghostwatch.invariant.subject_column IS
+'The columns of the subject that the related key is compared with; NULL: its key.';
+COMMENT ON COLUMN ghostwatch.invariant.no_row IS
+'A related row is the violation, not its absence.';
 COMMENT ON COLUMN ghostwatch.invariant.min_count IS
 'An alert of the rule "threshold" is held back while fewer violations than this are open.';
 COMMENT ON COLUMN ghostwatch.invariant.min_rate IS
