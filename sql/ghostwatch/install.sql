@@ -98,6 +98,8 @@
 \ir declare/suggest_backtest.sql
 \ir declare/save_invariant.sql
 \ir declare/declare_invariant.sql
+\ir declare/set_subject.sql
+\ir declare/set_related.sql
 \ir declare/declare_branch_family.sql
 \ir declare/drop_branch_family.sql
 \ir declare/delete_invariant.sql
@@ -151,8 +153,6 @@
 \ir detect/check_outcome.sql
 \ir detect/record_success.sql
 \ir detect/record_failure.sql
-\ir detect/set_subject.sql
-\ir detect/set_related.sql
 \ir detect/lock_progress.sql
 \ir detect/next_invariant.sql
 \ir kernel/require_runnable.sql
