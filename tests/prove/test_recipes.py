@@ -23,11 +23,56 @@ class Case:
     clause: str
     whole: str = "1"
     lost: str = "2"
+    # What a test says of the second one.
+    explanation: str = ""
     # When check runs come.
     later: str = "11 minutes"
 
 
 CASES: Final = [
+    Case(
+        "Counts",
+        """
+        INSERT INTO payment VALUES (1), (2);
+        INSERT INTO receipt VALUES (1), (1), (1), (2);
+        INSERT INTO invoice VALUES (1), (2);
+        """,
+        contract="payments",
+        clause="receipts",
+        explanation="has 1 of 2 receipts",
+    ),
+    Case(
+        "Counts",
+        """
+        INSERT INTO payment VALUES (1), (2);
+        INSERT INTO receipt VALUES (1), (1), (2), (2);
+        INSERT INTO invoice VALUES (1), (2), (2);
+        """,
+        contract="payments",
+        clause="invoice",
+        explanation="has 2 of 1 invoices",
+    ),
+    Case(
+        "A row that must not be",
+        "INSERT INTO account VALUES (1), (2); INSERT INTO fraud_flag VALUES (2);",
+        contract="accounts",
+        clause="no_fraud",
+        explanation="has a fraud flag that must not be",
+    ),
+    Case(
+        "A column that must be set, a row that the subject points to",
+        "INSERT INTO address VALUES (7); INSERT INTO parcel VALUES (1, 7, 'T1'), (2, 7, NULL);",
+        contract="parcels",
+        clause="tracking",
+        explanation="a tracking number",
+    ),
+    Case(
+        "A column that must be set, a row that the subject points to",
+        "INSERT INTO address VALUES (7); INSERT INTO parcel VALUES (1, 7, 'T1'), (2, 8, 'T2');",
+        contract="parcels",
+        clause="address",
+        explanation="an address",
+    ),
     Case(
         "A chain",
         """
@@ -132,12 +177,11 @@ def test_recipe(database: Database, case: Case) -> None:
         database.connection.execute(statements.encode())
     database.execute(case.rows)
 
-    def broken(key: str) -> list[str]:
-        query = "SELECT invariant FROM ghostwatch.prove(%s, %s) WHERE NOT holds"
-        return [invariant for (invariant,) in database.rows(query, case.contract, key)]
-
-    assert broken(case.whole) == []
-    assert broken(case.lost) == [case.clause]
+    query = "SELECT invariant, explanation FROM ghostwatch.prove(%s, %s) WHERE NOT holds"
+    assert database.rows(query, case.contract, case.whole) == []
+    ((clause, explanation),) = database.rows(query, case.contract, case.lost)
+    assert clause == case.clause
+    assert case.explanation in explanation
 
     now = database.value("SELECT now() + %s::interval", case.later)
     database.set_clock(now)
