@@ -196,8 +196,9 @@ BEGIN
         slot := slot + spacing;
     END LOOP;
 
+    -- The sidecar waits from when it is given them, which is later than the present by what all this has taken.
     UPDATE ghostwatch.dispatch
-    SET next_send_at = slot
+    SET next_send_at = slot + (ghostwatch._clock() - present)
     WHERE slot > present;
 END
 $claim_notifications$;
