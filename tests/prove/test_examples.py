@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import subprocess
 import sys
@@ -14,6 +15,7 @@ import yaml
 from psycopg.conninfo import conninfo_to_dict
 
 from ghostwatch.testing.onboarding import BRANCHES
+from scripts.build import ROOT
 from tests.support.database import Database
 from tests.support.documents import examples
 
@@ -134,6 +136,39 @@ def test_every_branch_that_leaks_is_found_where_clauses_are_due_late(bot: Databa
 
     assert f"1 failed, {len(BRANCHES) - 1} passed" in printed
     assert "languages: Does not have a language yet" in printed
+
+
+# A bot that was there before, writes in transactions of their own, and forgets the languages in two branches.
+OWN_START: Final = """
+import psycopg
+
+def handle_start(user_id, first_name, deep_link):
+    with psycopg.connect({dsn!r}, autocommit=True) as connection:
+        connection.execute(
+            'INSERT INTO "user" (id, type, last_active_at) VALUES (%s, %s, now())', [user_id, "user"]
+        )
+        connection.execute(
+            "INSERT INTO user_tg (id, first_name, deep_link) VALUES (%s, %s, %s)", [user_id, first_name, deep_link]
+        )
+        connection.execute("INSERT INTO user_deep_link_log (user_id, deep_link) VALUES (%s, %s)", [user_id, deep_link])
+        if deep_link not in ("kitchen", "wrapped"):
+            connection.execute("INSERT INTO user_language (user_id, language_code) VALUES (%s, 'en')", [user_id])
+"""
+
+
+def test_the_readme_for_a_bot_that_keeps_its_own_start(database: Database, tmp_path: Path) -> None:
+    """The statement for it is enough, and its tests then find what leaks, and nothing else."""
+    database.connection.execute((ROOT / "tests" / "onboarding" / "existing_bot.psql").read_bytes())
+    (statement,) = re.findall(r"`(onboarding\.adopt\(keep_own_start .*?\))`", (ROOT / "README.md").read_text("utf-8"))
+    database.connection.execute(f"SELECT FROM {statement}".encode())
+    (example,) = examples("README.md", "python")["Test your own `/start`"]
+    write(tmp_path, test_start=example, my_bot=OWN_START.format(dsn=database.dsn))
+    printed = run_pytest(database, tmp_path)
+
+    assert f"2 failed, {len(BRANCHES) - 2} passed" in printed
+    for branch in ("kitchen", "wrapped"):
+        assert f"test_start_keeps_the_contract[{branch}] - AssertionError" in printed
+    assert printed.count("E         languages: Broken: does not have a language") == 2
 
 
 @pytest.mark.parametrize("leak", [NO_LEAK, "kitchen"])
