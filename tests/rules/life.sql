@@ -1,6 +1,6 @@
 BEGIN;
 \ir fixture.psql
-SELECT plan(41);
+SELECT plan(42);
 
 -- A normal day.
 SELECT is(pg_temp.usual(600), false, 'ordinary drop-off is nothing to tell');
@@ -95,6 +95,7 @@ SELECT is(round((pg_temp.baseline()).baseline_rate::numeric, 6), 0.2, 'the decla
 SELECT is(pg_temp.judge(repeat('tffff', 60)), false, 'nor does it become one');
 
 -- The settings.
+SELECT throws_ok('UPDATE ghostwatch.invariant SET expected_rate = 1', '23514', NULL, 'nothing writes a setting that is out of its range');
 SELECT pg_temp.judge('f');
 UPDATE ghostwatch.invariant SET days_per_false_alarm = 9;
 CREATE TEMPORARY TABLE threshold_before AS SELECT (pg_temp.baseline()).threshold;
