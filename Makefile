@@ -1,6 +1,6 @@
 # What can be done here. `make help` lists it.
 .DEFAULT_GOAL := help
-.PHONY: help setup all dist install installcheck lint test test-upgraded test-all test-containers test-majors demo docs bench bench-alerts release clean
+.PHONY: help setup all dist install installcheck lint test test-upgraded test-all test-containers test-majors demo docs bench bench-alerts release requirements sbom clean
 
 PYTHON := .venv/bin/python
 # Much of the suite waits for servers and clocks, so two tests at once cost little more than one.
@@ -55,6 +55,13 @@ bench: setup dist ## run every benchmark in tests/bench
 
 bench-alerts: setup dist ## simulate what the rules make of healthy days and of leaks (REPETITIONS=200)
 	@$(PYTHON) -m tests.bench.bench_alerts
+
+requirements: ## write scripts/requirements*.txt, with hashes, from the versions in scripts/requirements.in
+	@scripts/lock_requirements
+
+sbom: dist ## write the bill of materials of the sidecar (CycloneDX) to dist/ghostwatch.cdx.json
+	@scripts/install_sidecar dist/sidecar
+	@scripts/write_sbom dist/ghostwatch.cdx.json dist/sidecar
 
 release: setup ## check that everything about a release agrees, and build it into dist/release (ARGS=--freeze before)
 	@$(PYTHON) -m scripts.release $(ARGS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 
@@ -40,6 +41,20 @@ def postgres() -> str:
 def test_sidecar_runs_as_nobody_special_and_needs_no_writable_file(sidecar: str) -> None:
     assert run(sidecar, "-u", options=("--entrypoint=id",)).stdout == "10001\n"
     assert run(sidecar, "--version").stdout.startswith("ghostwatch ")
+
+
+def test_sidecar_has_a_bill_of_its_materials(sidecar: str) -> None:
+    """It names each Python package of the image, and the image holds no other."""
+    program = (
+        "import importlib.metadata as m, json, pathlib; "
+        "made = json.loads(pathlib.Path('/opt/ghostwatch/share/ghostwatch.cdx.json').read_text()); "
+        "print(json.dumps([sorted({c['name'] for c in made['components']}), "
+        "sorted({d.name for d in m.distributions()} - {'ghostwatch'})]))"
+    )
+    finished = run(sidecar, "-c", program, options=("--entrypoint=/opt/ghostwatch/bin/python",))
+    named, present = json.loads(finished.stdout)
+    assert "psycopg" in named
+    assert named == present
 
 
 def test_sidecar_says_what_it_lacks(sidecar: str) -> None:

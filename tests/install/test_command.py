@@ -127,7 +127,7 @@ def test_wheel_is_enough(empty_database: Database, tmp_path: Path) -> None:
     home = tmp_path / "environment"
     venv.create(home, with_pip=True)
     subprocess.run(
-        [home / "bin" / "pip", "install", "--quiet", "--constraint", ROOT / "scripts" / "requirements.txt", wheel],
+        [home / "bin" / "pip", "install", "--quiet", "--constraint", ROOT / "scripts" / "requirements.in", wheel],
         check=True,
         capture_output=True,
     )
