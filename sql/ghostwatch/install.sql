@@ -144,6 +144,8 @@
 \ir detect/record_judgements.sql
 \ir detect/seen_skew.sql
 \ir detect/record_progress.sql
+\ir detect/record_history.sql
+\ir detect/fill_history.sql
 \ir detect/judge_arrivals.sql
 \ir detect/record_moved_keys.sql
 \ir detect/follow_moved_keys.sql
@@ -191,11 +193,15 @@
 \ir rules/drift/baseline.sql
 \ir rules/drift/detectors.sql
 \ir rules/drift/baseline_is_due.sql
-\ir rules/drift/current_baseline.sql
 \ir rules/drift/restart_drift.sql
 \ir rules/drift/drift_follows_invariant.sql
 \ir rules/drift/drift_follows_families.sql
 \ir rules/drift/usual_rate.sql
+\ir rules/drift/usual_rate_is_known.sql
+\ir rules/drift/history_to_fill.sql
+\ir rules/drift/complete_history.sql
+\ir rules/auto/auto_choice.sql
+\ir rules/drift/current_baseline.sql
 \ir rules/drift/new_detector.sql
 \ir rules/drift/walk.sql
 \ir rules/drift/walk_detector.sql
@@ -206,6 +212,8 @@
 \ir rules/no_signups/subjects_before_alarm.sql
 \ir rules/no_signups/no_signups_result.sql
 \ir rules/drift/replay_drift.sql
+\ir rules/auto/auto_result.sql
+\ir rules/auto/replay_auto.sql
 \ir alert/silence_in_force.sql
 \ir alert/announce.sql
 \ir alert/open_alert.sql
@@ -249,6 +257,8 @@
 \ir deliver/delivery_decision.sql
 \ir deliver/queue_message.sql
 \ir deliver/queue_summary.sql
+\ir deliver/queue_notice.sql
+\ir rules/auto/announce_usual_rate.sql
 \ir deliver/queue_edit.sql
 \ir deliver/queue_details.sql
 \ir deliver/is_following.sql

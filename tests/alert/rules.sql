@@ -80,7 +80,7 @@ UPDATE ghostwatch.invariant SET rule = 'drift' WHERE name = 'first_order';
 SELECT ghostwatch._keep_firing(pg_temp.alert(), pg_temp.threshold('12:33'), '2026-01-01 12:33+00');
 SELECT is((pg_temp.alert()).rule, 'drift', 'an alert goes by the rule that its numbers come from');
 UPDATE ghostwatch.invariant SET rule = 'threshold' WHERE name = 'first_order';
-SELECT ghostwatch._open_alert('no_signups', pg_temp.invariant_id(), ROW(true, 'error', 0, 0, '{}', '[]', '{}', '0')::ghostwatch._rule_result, '2026-01-01 12:34+00');
+SELECT ghostwatch._open_alert('no_signups', pg_temp.invariant_id(), ROW(true, 'error', 0, 0, '{}', '[]', '{}', '0', NULL)::ghostwatch._rule_result, '2026-01-01 12:34+00');
 SELECT pg_temp.run('12:35');
 SELECT is((pg_temp.alert()).state, 'resolved', 'what only drift can know ends with it');
 SELECT pg_temp.heal('12:35');

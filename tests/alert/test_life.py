@@ -80,7 +80,7 @@ class Incidents:
         ((told,),) = self.rows(
             """
             SELECT ghostwatch._advance_alert('violations', i.invariant_id, ROW(
-                %s, %s, %s, %s, '{}', '[]', '{}', '5 minutes'
+                %s, %s, %s, %s, '{}', '[]', '{}', '5 minutes', 'threshold'
             )::ghostwatch._rule_result, ghostwatch._clock())
             FROM ghostwatch.invariant AS i
             """,

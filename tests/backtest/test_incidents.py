@@ -33,7 +33,7 @@ def lived(bot: Bot, found: list[str | None], clear_for: timedelta) -> list[tuple
         SELECT ghostwatch._advance_alert('violations', i.invariant_id, ROW(
             f.severity IS NOT NULL, f.severity,
             coalesce(f.severity = 'warn', false)::integer, coalesce(f.severity = 'error', false)::integer,
-            '{}', '[]', '{}', %s
+            '{}', '[]', '{}', %s, 'threshold'
         )::ghostwatch._rule_result, %s + f.place * interval '1 minute')
         FROM ghostwatch.invariant AS i, unnest(%s::text[]) WITH ORDINALITY AS f (severity, place)
         """,

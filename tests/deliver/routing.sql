@@ -27,7 +27,7 @@ SELECT is(pg_temp.messages(channel => 'on_call'), '{escalated,resolved}', 'and o
 SELECT pg_temp.deliver('12:11');
 
 -- An alert of no contract concerns everybody.
-SELECT ghostwatch._open_alert('checks_stopped', NULL, ROW(true, 'error', 0, 0, '{}', '[]', '{}', '0')::ghostwatch._rule_result, '2026-01-01 12:12+00');
+SELECT ghostwatch._open_alert('checks_stopped', NULL, ROW(true, 'error', 0, 0, '{}', '[]', '{}', '0', NULL)::ghostwatch._rule_result, '2026-01-01 12:12+00');
 SELECT is(pg_temp.messages('{pending}', 'others'), '{opened}', 'that the checks stopped concerns the channels of every contract');
 UPDATE ghostwatch.alert SET state = 'resolved', resolved_at = '2026-01-01 12:12+00' WHERE kind = 'checks_stopped';
 SELECT pg_temp.deliver('12:12');

@@ -23,7 +23,7 @@ BEGIN
         i.invariant_id,
         c.name,
         i.name,
-        CASE WHEN kind IN ('violations', 'no_signups') THEN i.rule END,
+        result.rule,
         result.severity,
         as_of,
         CASE WHEN result.severity = 'error' THEN as_of END,

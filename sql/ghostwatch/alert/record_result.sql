@@ -13,7 +13,7 @@ AS $_record_result$
     -- The rule may have been changed meanwhile; messages and evidence are those of the present one.
     UPDATE ghostwatch.alert AS a
     SET
-        rule = (SELECT i.rule FROM ghostwatch.invariant AS i WHERE i.invariant_id = a.invariant_id AND a.rule IS NOT NULL),
+        rule = result.rule,
         clear_since = NULL,
         silence_id = _record_result.silence_id,
         warn_count = result.warn_count,

@@ -191,7 +191,7 @@ COMMENT ON FUNCTION ghostwatch.declare_invariant(
 'Declares one clause of a contract: a row of related with the subject''s key (and predicate) exists in time; declaring again changes what is given and keeps the rest.
 related: the table of that row. related_key_column: its column that holds the subject''s key, several as an array: {tenant_id,user_id}. predicate: boolean SQL over the aliases s (subject) and r (related).
 related_at_column: when the related row came, for backtests. warn_after, error_after: age of the subject at which a missing row is a warning (default: never), an error (default: 5 minutes); an error_after of 0 means due in the transaction of the subject.
-watch_for: age past which an open violation expires (default: 25 minutes). rule: threshold (the default: an alert while a violation is open) or drift (when their rate has moved).
+watch_for: age past which an open violation expires (default: 25 minutes). rule: threshold (an alert while a violation is open), drift (when their rate has moved) or auto (the default: drift once it is known that more than one violation a week is usual, before that threshold).
 missing_label: what a message says is missing. min_count (default: 1), min_rate (share of subjects, default: 0): while there are fewer violations, the rule threshold gives no alert.
 days_per_false_alarm (days, default: 90), expected_rate (share, default: 0.1), branch_ceiling (share, default: 0.8): settings of the rule drift.
 runbook_url: a link that messages show. description: for people. reset: names of arguments to set back to their defaults.

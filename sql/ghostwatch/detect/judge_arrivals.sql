@@ -40,6 +40,9 @@ BEGIN
     WHERE j.invariant_id = clause.invariant_id;
 
     judgements := ghostwatch._judge_born(clause, progress.watermark, due_up_to, batch_size, seen_keys, seen_births);
+    IF judgements <> '{}' AND ghostwatch._needs_trials(clause.rule) THEN
+        PERFORM ghostwatch._fill_history(clause, as_of);
+    END IF;
     batch := ghostwatch._record_judgements(clause, as_of, judgements, greatest(progress.watermark, settled_up_to));
 
     failing_keys := ARRAY(SELECT j.subject_key FROM unnest(judgements) AS j WHERE j.error_state IS NOT NULL);

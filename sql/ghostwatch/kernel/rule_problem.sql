@@ -20,7 +20,7 @@ AS $_rule_problem$
     SELECT format('%s is %s; it must be %s.', s.name, coalesce(s.given, 'NULL'), s.range)
     FROM (
         VALUES
-            (1, 'rule', rule, rule IN ('threshold', 'drift'), 'threshold or drift'),
+            (1, 'rule', rule, rule IN ('auto', 'threshold', 'drift'), 'auto, threshold or drift'),
             (2, 'error_after', error_after::text, error_after >= '0', 'at least 0'),
             (3, 'warn_after', warn_after::text, coalesce(warn_after >= '0' AND warn_after < error_after, true), 'at least 0 and shorter than error_after'),
             (4, 'watch_for', watch_for::text, watch_for > error_after AND watch_for <= '1000 years', 'longer than error_after and at most 1000 years'),

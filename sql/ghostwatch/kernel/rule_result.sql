@@ -8,6 +8,7 @@
 --     branches     [{"family": text, "violations": n, "due": n, "named": true}, ...], the most important first;
 --                  "named" by rules that attribute: then only silences of those families silence the alert
 --     evidence     thresholds, baseline, statistic; "query", if the rule has one, is SQL that reproduces its numbers
+--     rule         the rule whose finding it is: auto follows another one
 --     clear_for    how long nothing must be wrong before the alert resolves: 0 for at once; NULL while that is unknown
 CREATE TYPE ghostwatch._rule_result AS (
     firing boolean,
@@ -17,7 +18,8 @@ CREATE TYPE ghostwatch._rule_result AS (
     sample_keys text[],
     branches jsonb,
     evidence jsonb,
-    clear_for interval
+    clear_for interval,
+    rule text
 );
 
 COMMENT ON TYPE ghostwatch._rule_result IS

@@ -10,6 +10,13 @@ SET search_path = pg_catalog, pg_temp
 AS $_baseline_remark$
     -- For the view ghostwatch.status.
     SELECT CASE
+        WHEN i.rule = 'auto' AND NOT ghostwatch._usual_rate_is_known(b.baseline) THEN format(
+            'an alert for each violation until there are 100 trials, %s so far', seen.trials
+        )
+        WHEN i.rule = 'auto' AND ghostwatch._auto_choice(b.baseline) = 'threshold' THEN format(
+            'usually %s %%, an alert for each violation',
+            round(((b.baseline).violations * 100.0 / (b.baseline).due)::numeric, 2)
+        )
         WHEN seen.trials < 100 THEN format(
             'compared with the expected rate (%s %%) until there are 100 trials, %s so far',
             round((i.expected_rate * 100)::numeric, 1),

@@ -14,7 +14,7 @@ CREATE TABLE ghostwatch.invariant (
     warn_after interval,
     error_after interval NOT NULL DEFAULT '5 minutes',
     watch_for interval NOT NULL DEFAULT '25 minutes',
-    rule text NOT NULL DEFAULT 'threshold',
+    rule text NOT NULL DEFAULT 'auto',
     min_count integer NOT NULL DEFAULT 1,
     min_rate double precision NOT NULL DEFAULT 0,
     days_per_false_alarm double precision NOT NULL DEFAULT 90,

@@ -30,7 +30,8 @@ AS $_check_failing_result$
             'last_error_state', p.last_error_state
         ),
         -- One check that succeeds is enough.
-        '0'::interval
+        '0'::interval,
+        NULL
     FROM ghostwatch.check_progress AS p
     WHERE p.invariant_id = _check_failing_result.invariant_id
 $_check_failing_result$;

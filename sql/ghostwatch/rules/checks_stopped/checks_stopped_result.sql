@@ -31,7 +31,8 @@ AS $_checks_stopped_result$
                 WHERE p.catching_up_since IS NOT NULL AND p.failing_since IS NULL
             ) THEN ghostwatch._setting('resolve_after')::interval
             ELSE '0'
-        END
+        END,
+        NULL
     FROM ghostwatch._stopped_checks(as_of) AS s
 $_checks_stopped_result$;
 

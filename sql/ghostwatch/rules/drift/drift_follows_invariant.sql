@@ -9,7 +9,8 @@ AS $_drift_follows_invariant$
 BEGIN
     PERFORM ghostwatch._restart_drift(
         NEW.invariant_id,
-        CASE WHEN OLD.expected_rate <> NEW.expected_rate THEN ghostwatch._clock() END
+        CASE WHEN OLD.expected_rate <> NEW.expected_rate THEN ghostwatch._clock() END,
+        true
     );
     RETURN NULL;
 END

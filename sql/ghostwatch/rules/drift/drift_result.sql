@@ -38,6 +38,7 @@ BEGIN
     -- Recovery rests on evidence, so the alert need not stay clear for a while first.
     result.firing := detector.invariant_id IS NOT NULL;
     result.clear_for := '0';
+    result.rule := 'drift';
     IF NOT result.firing THEN
         RETURN result;
     END IF;

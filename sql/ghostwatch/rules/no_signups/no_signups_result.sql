@@ -21,6 +21,7 @@ BEGIN
     result.warn_count := 0;
     result.error_count := 0;
     result.clear_for := '0';
+    result.rule := 'drift';
 
     -- All invariants of a contract have the same subjects, so only the first one is examined.
     SELECT i.* INTO rule

@@ -44,6 +44,7 @@ BEGIN
     -- While a backlog is processed, oldest first, no violation only means that the present was not checked yet.
     result.clear_for := CASE WHEN catching_up IS NULL THEN ghostwatch._setting('resolve_after')::interval END;
     result.firing := false;
+    result.rule := 'threshold';
     -- First without the subjects due, which are counted only where there are enough violations.
     IF ghostwatch._threshold_severity(rule, result.warn_count + result.error_count, 0, result.error_count, 0) IS NULL THEN
         RETURN result;

@@ -1,0 +1,32 @@
+CREATE FUNCTION ghostwatch._announce_usual_rate(
+    rule ghostwatch.invariant,
+    baseline ghostwatch.drift_baseline
+)
+RETURNS void
+LANGUAGE sql
+VOLATILE
+PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $_announce_usual_rate$
+    -- From one day to the next alerts become rare: nobody must take that for a failure.
+    SELECT ghostwatch._queue_notice(
+        c.name,
+        'usual_rate',
+        jsonb_build_object(
+            'contract', c.name,
+            'invariant', (rule).name,
+            'subject_label', c.subject_label,
+            'missing_label', (rule).missing_label,
+            'due', (baseline).due,
+            'rate', (baseline).violations::double precision / (baseline).due,
+            'tolerance', ghostwatch._tolerance(ghostwatch._usual_rate(baseline, '')),
+            'choice', ghostwatch._auto_choice(baseline)
+        ),
+        (baseline).made_at
+    )
+    FROM ghostwatch.contract AS c
+    WHERE c.contract_id = (rule).contract_id
+$_announce_usual_rate$;
+
+COMMENT ON FUNCTION ghostwatch._announce_usual_rate(ghostwatch.invariant, ghostwatch.drift_baseline) IS
+'Sends word that the rule auto knows the usual rate of an invariant from now on, and which rule it follows.';
