@@ -77,7 +77,9 @@ SELECT pg_temp.ghost('8', 'warn', 'none', '12:30');
 SELECT pg_temp.run('12:32');
 SELECT pg_temp.ghost('9', 'warn', 'none', '12:30');
 UPDATE ghostwatch.invariant SET rule = 'drift' WHERE name = 'first_order';
-SELECT ghostwatch._keep_firing(pg_temp.alert(), pg_temp.threshold('12:33'), '2026-01-01 12:33+00');
+SELECT ghostwatch._keep_firing(
+    pg_temp.alert(), jsonb_populate_record(pg_temp.threshold('12:33'), '{"rule": "drift"}'), '2026-01-01 12:33+00'
+);
 SELECT is((pg_temp.alert()).rule, 'drift', 'an alert goes by the rule that its numbers come from');
 UPDATE ghostwatch.invariant SET rule = 'threshold' WHERE name = 'first_order';
 SELECT ghostwatch._open_alert('no_signups', pg_temp.invariant_id(), ROW(true, 'error', 0, 0, '{}', '[]', '{}', '0', NULL)::ghostwatch._rule_result, '2026-01-01 12:34+00');

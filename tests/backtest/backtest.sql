@@ -20,7 +20,7 @@ SELECT set_config('ghostwatch.clock', '2026-01-31 00:00+00', true);
 SELECT ghostwatch.declare_contract('shop', 'bot.customer', branch_expression => 's.link', exempt_predicate => 's.banned');
 SELECT ghostwatch.declare_branch_family('shop', 'kitchen', 'kitchen');
 SELECT ghostwatch.declare_branch_family('shop', 's\_%', 'share');
-SELECT ghostwatch.declare_invariant('shop', 'first_order', 'first_order', 'customer_id', related_at_column => 'at', warn_after => '1 minute');
+SELECT ghostwatch.declare_invariant('shop', 'first_order', 'first_order', 'customer_id', related_at_column => 'at', warn_after => '1 minute', rule => 'threshold');
 
 -- A ghost every 33 minutes, seen for 24 of them and five more until calm is believed, is an alert each.
 SELECT results_eq(
@@ -91,7 +91,7 @@ SELECT lives_ok(
 );
 
 -- From what was counted.
-SELECT ghostwatch.declare_invariant('shop', 'first_order', reset => '{related_at_column,rule}');
+SELECT ghostwatch.declare_invariant('shop', 'first_order', rule => 'threshold', reset => '{related_at_column}');
 INSERT INTO ghostwatch.branch_minute
 SELECT i.invariant_id, date_trunc('minute', c.created_at), coalesce(c.link, 'none'), 1,
     (NOT EXISTS (SELECT FROM bot.first_order AS o WHERE o.customer_id = c.id))::integer
@@ -110,7 +110,7 @@ SELECT lives_ok(
     $$SELECT ghostwatch.declare_invariant('shop', 'first_order', warn_after => '2 minutes')$$,
     'which can be declared all the same'
 );
-SELECT ghostwatch.declare_invariant('shop', 'first_order', 'first_order', 'customer_id', related_at_column => 'at', warn_after => '1 minute');
+SELECT ghostwatch.declare_invariant('shop', 'first_order', 'first_order', 'customer_id', related_at_column => 'at', warn_after => '1 minute', rule => 'threshold');
 
 -- What is refused.
 SELECT throws_ok($$SELECT * FROM ghostwatch.backtest('bar', 'first_order')$$, 'GW001', NULL, 'an unknown contract');

@@ -159,6 +159,7 @@ INVARIANT: dict[str, Any] = {
     "error_after": ERROR_AFTER,
     "watch_for": WATCH_FOR,
     "missing_label": "a first meme",
+    "rule": "threshold",
 }
 
 

@@ -7,7 +7,7 @@ CREATE TABLE public.account (id bigint PRIMARY KEY, created_at timestamptz NOT N
 CREATE TABLE public.greeting (account_id bigint NOT NULL);
 SELECT ghostwatch.declare_contract('welcome', 'public.account');
 SELECT ghostwatch.declare_invariant(
-    'welcome', 'greeting', 'public.greeting', 'account_id', warn_after => '1 minute', expected_rate => 0.125
+    'welcome', 'greeting', 'public.greeting', 'account_id', warn_after => '1 minute', rule => 'threshold', expected_rate => 0.125
 );
 
 CREATE FUNCTION pg_temp.state() RETURNS text LANGUAGE sql AS $$ SELECT state FROM ghostwatch.status $$;

@@ -174,3 +174,17 @@ def test_fresh_counts_leave_what_was_declared_unusual_out(shop: Database) -> Non
     shop.execute("SELECT ghostwatch.declare_invariant('shop', 'first_order', expected_rate => 0.05)")
     run_until(shop, BEGIN + minutes(30))
     assert shop.value("SELECT due FROM ghostwatch.drift_baseline ORDER BY version DESC LIMIT 1") < 20
+
+
+def test_a_past_that_cannot_be_read_costs_no_check(shop: Database) -> None:
+    """One old row that the predicate cannot evaluate leaves the invariant without a history, and checked."""
+    shop.execute("ALTER TABLE first_order ADD COLUMN amount text DEFAULT '1'")
+    customers(shop, BEGIN - timedelta(days=2), BEGIN, one_lacks_in=11)
+    shop.execute("UPDATE first_order SET amount = 'none' WHERE at < %s", BEGIN - timedelta(days=1))
+    shop.execute(
+        "SELECT ghostwatch.declare_invariant('shop', 'first_order', 'first_order', 'customer_id',"
+        " related_at_column => 'at', predicate => 'r.amount::integer > 0')"
+    )
+    run_until(shop, BEGIN + minutes(1))
+    assert shop.rows("SELECT last_error FROM ghostwatch.check_progress") == [(None,)]
+    assert shop.value("SELECT is_complete FROM ghostwatch.drift_history")

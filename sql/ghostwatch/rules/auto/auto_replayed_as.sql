@@ -1,22 +1,19 @@
-CREATE FUNCTION ghostwatch._replay_auto(
+CREATE FUNCTION ghostwatch._auto_replayed_as(
     rule ghostwatch.invariant,
     trials ghostwatch._trials,
-    begin_at timestamptz,
-    end_at timestamptz
+    begin_at timestamptz
 )
-RETURNS SETOF ghostwatch._firing
+RETURNS text
 LANGUAGE plpgsql
 STABLE
 PARALLEL SAFE
-ROWS 10
 SET search_path = pg_catalog, pg_temp
-AS $_replay_auto$
+AS $_auto_replayed_as$
 -- The choice is made once, by the subjects born before begin_at; checks make it again with every baseline.
 DECLARE
     known constant integer := coalesce(width_bucket(begin_at, trials.born_at), 0);
-    baseline ghostwatch.drift_baseline;
 BEGIN
-    baseline := ghostwatch._baseline(
+    RETURN ghostwatch._auto_choice(ghostwatch._baseline(
         rule,
         ghostwatch._hour_counts(
             trials.born_at[1:known],
@@ -31,15 +28,9 @@ BEGIN
         ),
         coalesce(trials.born_at[1], begin_at),
         begin_at
-    );
-
-    IF ghostwatch._auto_choice(baseline) = 'drift' THEN
-        RETURN QUERY SELECT f.* FROM ghostwatch._replay_drift(rule, trials, begin_at, end_at) AS f;
-    ELSE
-        RETURN QUERY SELECT f.* FROM ghostwatch._replay_threshold(rule, trials, begin_at, end_at) AS f;
-    END IF;
+    ));
 END
-$_replay_auto$;
+$_auto_replayed_as$;
 
-COMMENT ON FUNCTION ghostwatch._replay_auto(ghostwatch.invariant, ghostwatch._trials, timestamptz, timestamptz) IS
-'When the rule "auto" would have found something wrong, by the rule that it would have followed at begin_at.';
+COMMENT ON FUNCTION ghostwatch._auto_replayed_as(ghostwatch.invariant, ghostwatch._trials, timestamptz) IS
+'The rule that auto would have followed at begin_at, given the subjects of the time before.';
