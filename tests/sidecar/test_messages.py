@@ -261,6 +261,31 @@ def test_many_events_are_counted() -> None:
     ]
 
 
+def test_the_usual_rate_says_what_follows_from_it() -> None:
+    """How many never get the row, and whether each of them remains an alert."""
+    facts = {
+        "contract": "onboarding",
+        "invariant": "first_meme",
+        "subject_label": "new users",
+        "missing_label": "a first meme",
+        "due": 480,
+        "rate": 0.09,
+        "tolerance": 0.155,
+        "choice": "drift",
+    }
+    assert told(row("usual_rate", facts)).splitlines() == [
+        "📈 onboarding · first_meme: the usual rate is known",
+        "480 new users seen: 9 % never get a first meme",
+        "from now on an alert is sent when that changes (not below 15.5 %)",
+        "for an alert whenever one is missing: "
+        "SELECT ghostwatch.declare_invariant('onboarding', 'first_meme', rule => 'threshold');",
+    ]
+    assert told(row("usual_rate", facts | {"rate": 0, "choice": "threshold"})).splitlines()[1:] == [
+        "480 new users seen: 0 % never get a first meme",
+        "that is so few that an alert is still sent for each",
+    ]
+
+
 def test_a_digest_names_every_alert_and_how_it_stands() -> None:
     """What was kept back in the quiet hours."""
     firing = dict(notification().alert or {})
