@@ -21,7 +21,7 @@ SELECT is(
 );
 SELECT pg_temp.ghost('1', 'error', 'none', '11:58');
 SELECT pg_temp.run('12:04');
-SELECT is(pg_temp.messages(), '{opened,escalated}', 'an escalation speaks all the same');
+SELECT is(pg_temp.messages(), '{opened,escalated}', 'an escalation is announced all the same');
 SELECT pg_temp.run('20:00');
 SELECT is(pg_temp.messages(), '{opened,escalated}', 'and is not repeated either');
 
@@ -29,7 +29,7 @@ SELECT pg_temp.heal('20:00');
 SELECT pg_temp.run('20:01');
 SELECT pg_temp.run('20:06');
 SELECT throws_ok(
-    $$SELECT ghostwatch.acknowledge((pg_temp.alert()).alert_id, 'anna')$$, 'GW031', NULL, 'what is resolved needs nobody any more'
+    $$SELECT ghostwatch.acknowledge((pg_temp.alert()).alert_id, 'anna')$$, 'GW031', NULL, 'a resolved alert cannot be acknowledged'
 );
 
 SELECT * FROM finish();

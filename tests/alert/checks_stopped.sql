@@ -23,8 +23,8 @@ SELECT is(
     ('checks_stopped'::text, 'error'::text, '{"check_period": "1 minute", "last_success_at": "2026-01-01T14:02:00+00:00"}'::jsonb)::text,
     'an error, which says since when'
 );
-SELECT is(pg_temp.messages(), '{opened}', 'told once');
-SELECT is(pg_temp.watch(), false, 'asking again tells nothing again');
+SELECT is(pg_temp.messages(), '{opened}', 'announced once');
+SELECT is(pg_temp.watch(), false, 'a second look announces nothing');
 SELECT pg_temp.deliver('14:06');
 
 -- They come back.
@@ -50,7 +50,7 @@ SELECT is(
 );
 UPDATE ghostwatch.check_progress SET catching_up_since = NULL;
 SELECT pg_temp.clock('16:41');
-SELECT is(pg_temp.watch(), true, 'then there is something to tell');
+SELECT is(pg_temp.watch(), true, 'then the sidecars are woken');
 SELECT is(pg_temp.messages(), '{opened,outage_summary}', 'in one outage summary');
 SELECT is(
     (SELECT n.payload FROM ghostwatch.notification AS n WHERE n.reason = 'outage_summary'),
@@ -72,7 +72,7 @@ SELECT is(
         WHERE n.reason = 'outage_summary'
     ),
     '["violations"]',
-    'and tells the alert that was kept for it'
+    'and reports the alert that was kept for it'
 );
 SELECT is(
     (SELECT n.state FROM ghostwatch.notification AS n WHERE n.next_attempt_at = 'infinity'),
@@ -91,7 +91,7 @@ SELECT pg_temp.clock('20:00');
 SELECT ghostwatch._decide_checks_stopped('2026-01-01 20:00+00');
 SELECT pg_temp.succeeded('20:00');
 SELECT ghostwatch._decide_checks_stopped('2026-01-01 20:00:10+00');
-SELECT is(pg_temp.messages(), '{opened,outage_summary,resolved,outage_summary}', 'is told as one message');
+SELECT is(pg_temp.messages(), '{opened,outage_summary,resolved,outage_summary}', 'is announced as one message');
 SELECT is(
     (SELECT n.payload FROM ghostwatch.notification AS n WHERE n.reason = 'outage_summary' AND n.state = 'pending'),
     '{"superseded": ["opened"]}',
@@ -121,7 +121,7 @@ SELECT pg_temp.succeeded('21:59:31');
 SELECT is(pg_temp.watch(), false, 'half a minute is allowed, however short the period');
 SELECT pg_temp.succeeded('21:00');
 UPDATE ghostwatch.check_progress SET failing_since = '2026-01-01 21:01+00', last_attempt_at = '2026-01-01 21:59:59+00';
-SELECT is(pg_temp.watch(), false, 'runs in which every check fails do run; their failures are told one by one');
+SELECT is(pg_temp.watch(), false, 'runs in which every check fails do run; each failure is announced by itself');
 UPDATE ghostwatch.check_progress SET last_attempt_at = '2026-01-01 21:59:29+00';
 SELECT is(pg_temp.watch(), true, 'unless the runs have stopped as well');
 SELECT is((pg_temp.alert()).reopened_count, 0, 'an outage long after another is one of its own');
@@ -165,7 +165,7 @@ SELECT pg_temp.run('23:40');
 SELECT is(
     (SELECT n.next_attempt_at FROM ghostwatch.notification AS n ORDER BY n.notification_id DESC LIMIT 1),
     '2026-01-01 23:40+00'::timestamptz,
-    'alerts of the other one are told at once'
+    'alerts of the other one are sent at once'
 );
 
 UPDATE ghostwatch.check_progress SET last_success_at = '2026-01-01 23:00+00';
@@ -187,7 +187,7 @@ SELECT is(
     '2026-01-01 23:55+00'::timestamptz,
     'while those of the other are not'
 );
-SELECT is((pg_temp.alert('checks_stopped')).state, 'firing', 'which is still told');
+SELECT is((pg_temp.alert('checks_stopped')).state, 'firing', 'which is still announced');
 
 SELECT * FROM finish();
 ROLLBACK;

@@ -1,4 +1,4 @@
-"""The bot whose alerts are watched, and the channel that hears of them."""
+"""The bot whose alerts are watched, and the channel that gets their messages."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tests.support.database import Database
 
 @pytest.fixture
 def bot(database: Database) -> Bot:
-    """The tables of a bot at noon, its contract declared, a channel to tell, and one run behind it."""
+    """The tables of a bot at noon, its contract declared, a channel, and one check run."""
     bot = Bot.create(database)
     bot.declare()
     database.execute("SELECT ghostwatch.add_channel('admins', -1001)")

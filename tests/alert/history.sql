@@ -86,7 +86,7 @@ SELECT results_eq(
     $$VALUES ('shop', 'first_order', 'resolved', 'true'::jsonb)$$,
     'dropping a contract resolves its alert, which keeps its names'
 );
-SELECT is(pg_temp.messages('{pending}'), '{resolved}', 'and tells it');
+SELECT is(pg_temp.messages('{pending}'), '{resolved}', 'and is announced');
 SELECT is(pg_temp.explained('query', '%'), NULL, 'there is nothing left to count');
 
 SELECT * FROM finish();

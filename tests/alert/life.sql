@@ -5,7 +5,7 @@ SELECT plan(39);
 SELECT ghostwatch.add_channel('admins', -1001);
 
 -- Nothing wrong.
-SELECT is(pg_temp.run('12:00'), false, 'with nothing wrong there is nothing to tell');
+SELECT is(pg_temp.run('12:00'), false, 'with nothing wrong no sidecar is woken');
 SELECT is_empty('SELECT FROM ghostwatch.alert', 'and no alert');
 
 -- Opened.
@@ -14,7 +14,7 @@ SELECT pg_temp.ghost('2', 'warn', 'none', '11:57');
 INSERT INTO ghostwatch.branch_minute VALUES
     (pg_temp.invariant_id(), '2026-01-01 11:58+00', 'kitchen', 1, 1),
     (pg_temp.invariant_id(), '2026-01-01 11:57+00', 'none', 9, 1);
-SELECT is(pg_temp.run('12:01'), true, 'the first violation is something to tell');
+SELECT is(pg_temp.run('12:01'), true, 'the first violation wakes the sidecars');
 SELECT is(
     to_jsonb(pg_temp.alert()) - '{alert_id,invariant_id,evidence}'::text[] - '{opened_at,changed_at,last_notified_at}'::text[],
     '{"kind": "violations", "contract": "shop", "invariant": "first_order", "rule": "threshold", "state": "firing",
@@ -29,13 +29,13 @@ SELECT is(
     '{"min_rate": 0, "min_count": 1, "warn_after": "00:01:00", "error_after": "00:05:00", "watch_for": "00:25:00"}',
     'and the thresholds it was decided by'
 );
-SELECT is(pg_temp.messages(), '{opened}', 'it is told once');
-SELECT is(pg_temp.run('12:02'), false, 'a minute that passed is nothing to tell');
+SELECT is(pg_temp.messages(), '{opened}', 'it is announced once');
+SELECT is(pg_temp.run('12:02'), false, 'a minute that passed is no news');
 
 -- Updated: an edit, not a message, and only once per update_interval.
 SELECT pg_temp.deliver('12:02');
 SELECT pg_temp.ghost('3', 'warn', 'none', '12:01');
-SELECT is(pg_temp.run('12:02:30'), true, 'a count that moved is something to tell');
+SELECT is(pg_temp.run('12:02:30'), true, 'a count that changed is news');
 SELECT results_eq(
     $$SELECT state, next_attempt_at FROM ghostwatch.notification WHERE reason = 'updated'$$,
     $$VALUES ('pending', timestamptz '2026-01-01 12:03+00')$$,
@@ -66,7 +66,7 @@ DELETE FROM ghostwatch.branch_minute WHERE minute = '2026-01-01 12:02+00';
 
 -- Escalated, once.
 SELECT pg_temp.ghost('2', 'error', 'none', '11:57');
-SELECT is(pg_temp.run('12:11'), true, 'an escalation is something to tell');
+SELECT is(pg_temp.run('12:11'), true, 'an escalation is news');
 SELECT is(pg_temp.messages(), '{opened,escalated}', 'as a new message');
 SELECT is((pg_temp.alert()).escalated_at, '2026-01-01 12:11+00', 'its time is kept');
 SELECT pg_temp.deliver('12:12');
@@ -101,23 +101,23 @@ SELECT pg_temp.run('21:02');
 SELECT is(
     ((pg_temp.alert()).clear_since, (pg_temp.alert()).warn_count, (pg_temp.alert()).sample_keys)::text,
     ('2026-01-01 21:02+00'::timestamptz, 0, '{1,3,4,5,6}'::text[])::text,
-    'calm is noted; the samples stay'
+    'that nothing is wrong is recorded; the samples stay'
 );
 SELECT pg_temp.ghost('1', 'error', 'kitchen', '11:58');
 SELECT pg_temp.run('21:03');
-SELECT is((pg_temp.alert()).clear_since, NULL, 'what comes back ends the calm');
+SELECT is((pg_temp.alert()).clear_since, NULL, 'a violation ends that');
 SELECT pg_temp.heal('21:04');
 SELECT pg_temp.run('21:04');
-SELECT is(pg_temp.run('21:08:59'), false, 'calm that has not lasted yet is nothing to tell');
+SELECT is(pg_temp.run('21:08:59'), false, 'before resolve_after is over there is no news');
 SELECT pg_temp.deliver('21:08:59');
-SELECT is(pg_temp.run('21:09'), true, 'calm that lasted for resolve_after is');
-SELECT is(pg_temp.messages(), '{opened,escalated,repeated,resolved}', 'it is told as resolved');
+SELECT is(pg_temp.run('21:09'), true, 'once it is over there is');
+SELECT is(pg_temp.messages(), '{opened,escalated,repeated,resolved}', 'the resolution is announced');
 SELECT is((pg_temp.alert()).evidence -> 'closure_counts', '{"row_came": 6}', 'with what became of the violations');
 SELECT pg_temp.deliver('21:10');
 
 -- Reopened, never silently.
 SELECT pg_temp.ghost('7', 'warn', 'none', '21:35');
-SELECT is(pg_temp.run('21:37'), true, 'what comes back within reopen_within is something to tell');
+SELECT is(pg_temp.run('21:37'), true, 'a violation within reopen_within is news');
 SELECT is(pg_temp.messages(), '{opened,escalated,repeated,resolved,reopened}', 'as the same incident');
 SELECT is(
     ((pg_temp.alert()).reopened_count, (pg_temp.alert()).severity, (pg_temp.alert()).acknowledged_by)::text,

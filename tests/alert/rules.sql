@@ -107,7 +107,7 @@ SELECT pg_temp.run('14:20');
 SELECT is(
     (SELECT a.state FROM ghostwatch.alert AS a WHERE a.kind = 'violations' AND a.opened_at = '2026-01-01 14:00+00'),
     'firing',
-    'what nobody can see does not count as calm'
+    'without counts nothing is known to be right'
 );
 UPDATE ghostwatch.check_progress SET failing_since = NULL, last_error = NULL, last_error_state = NULL;
 SELECT pg_temp.run('14:21');

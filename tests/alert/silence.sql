@@ -24,7 +24,7 @@ DELETE FROM ghostwatch.silence;
 SELECT set_config('ghostwatch.clock', '2026-01-01 12:00+00', true);
 SELECT ghostwatch.silence('shop', 'first_order', duration => '1 hour', by => 'anna', comment => 'deploying');
 SELECT pg_temp.ghost('1', 'warn', 'kitchen', '11:58');
-SELECT is(pg_temp.run('12:01'), false, 'a silent alert is nothing to tell');
+SELECT is(pg_temp.run('12:01'), false, 'an alert under silence wakes no sidecar');
 SELECT is(pg_temp.messages(), '{}', 'no message waits');
 SELECT results_eq(
     $$SELECT state, state_reason FROM ghostwatch.notification$$,
@@ -33,13 +33,13 @@ SELECT results_eq(
 );
 SELECT pg_temp.ghost('1', 'error', 'kitchen', '11:58');
 SELECT pg_temp.run('12:05');
-SELECT is(pg_temp.messages('{suppressed}'), '{opened,escalated}', 'an escalation is silent too');
+SELECT is(pg_temp.messages('{suppressed}'), '{opened,escalated}', 'an escalation is suppressed too');
 SELECT is(pg_temp.run('12:59'), false, 'until the end');
-SELECT is(pg_temp.run('13:00'), true, 'the end of a silence is something to tell');
+SELECT is(pg_temp.run('13:00'), true, 'the end of a silence wakes the sidecars');
 SELECT is(pg_temp.messages(), '{silence_ended}', 'if the alert is still firing');
 SELECT pg_temp.deliver('13:00');
 
--- A silence of an alert that was told already
+-- A silence of an alert that was announced before
 SELECT ghostwatch.silence('shop', duration => '30 minutes', by => 'boris');
 SELECT is(
     (SELECT s.comment FROM ghostwatch.silence AS s WHERE s.created_by = 'boris'),
@@ -55,8 +55,8 @@ SELECT pg_temp.deliver('13:05');
 SELECT pg_temp.heal('13:05');
 SELECT pg_temp.run('13:06');
 SELECT pg_temp.run('13:11');
-SELECT is(pg_temp.messages('{suppressed}'), '{opened,escalated,resolved}', 'a resolution is silent too');
-SELECT is(pg_temp.run('13:31'), false, 'and after the silence there is nothing left to tell');
+SELECT is(pg_temp.messages('{suppressed}'), '{opened,escalated,resolved}', 'a resolution is suppressed too');
+SELECT is(pg_temp.run('13:31'), false, 'and nothing is sent after the silence');
 
 -- Unsilenced
 SELECT pg_temp.ghost('2', 'error', 'kitchen', '14:00');
@@ -64,7 +64,7 @@ SELECT ghostwatch.silence('shop', duration => '1 day', by => 'anna', comment => 
 SELECT pg_temp.run('14:06');
 SELECT ghostwatch.unsilence((pg_temp.alert()).silence_id);
 SELECT pg_temp.run('14:07');
-SELECT is(pg_temp.messages(), '{silence_ended,silence_ended}', 'ending a silence early tells what is still firing');
+SELECT is(pg_temp.messages(), '{silence_ended,silence_ended}', 'when a silence is ended early, an alert that is still firing is announced');
 SELECT pg_temp.heal('14:08');
 SELECT pg_temp.run('14:08');
 SELECT pg_temp.run('14:13');
@@ -84,15 +84,15 @@ LANGUAGE sql AS $$
 $$;
 SELECT ok(
     pg_temp.silent('[{"family": "kitchen", "violations": 1}, {"family": "none", "violations": 0}]'),
-    'an alert is silent if all its ghosts came through a silent branch'
+    'an alert is silenced if all its violations are of a silenced branch'
 );
 SELECT ok(
     NOT pg_temp.silent('[{"family": "kitchen", "violations": 9}, {"family": "none", "violations": 1}]'),
-    'one that came another way makes it speak'
+    'a violation of another branch ends that'
 );
 SELECT ok(
     pg_temp.silent('[{"family": "kitchen", "violations": 9, "named": true}, {"family": "none", "violations": 1}]'),
-    'unless the rule named the silent branch'
+    'unless the rule named the silenced branch'
 );
 SELECT ok(
     NOT pg_temp.silent('[{"family": "kitchen", "violations": 9, "named": true}, {"family": "none", "violations": 8, "named": true}]'),
@@ -105,7 +105,7 @@ SELECT ok(
     'silences of several branches work together'
 );
 
--- An alert that nobody was told of
+-- An alert that was never announced
 SELECT pg_temp.deliver('18:59');
 SELECT set_config('ghostwatch.clock', '2026-01-01 19:00+00', true);
 SELECT ghostwatch.silence('shop', duration => '4 minutes', by => 'anna', comment => 'x');

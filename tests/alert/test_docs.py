@@ -1,4 +1,4 @@
-"""What docs/alerts.md tells people to type works as it stands there."""
+"""The statements in docs/alerts.md work as they are written."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whatever happens, in whatever order: what an incident tells stays true, and stays little."""
+"""Whatever happens, in whatever order: the messages about an incident stay true and few."""
 
 from __future__ import annotations
 
@@ -76,8 +76,8 @@ class Incidents:
         self.rows("SELECT set_config('ghostwatch.clock', %s, true)", str(self.now))
 
     def run(self, found: Run) -> bool:
-        """A check run; whether it has something to tell."""
-        ((told,),) = self.rows(
+        """A check run; whether it woke the sidecars."""
+        ((woken,),) = self.rows(
             """
             SELECT ghostwatch._advance_alert('violations', i.invariant_id, ROW(
                 %s, %s, %s, %s, '{}', '[]', '{}', '5 minutes', 'threshold'
@@ -89,7 +89,7 @@ class Incidents:
             found.warnings,
             found.errors,
         )
-        return bool(told)
+        return bool(woken)
 
     def acknowledge(self) -> None:
         """Somebody takes care of what is firing."""
@@ -122,7 +122,7 @@ class Incidents:
         return found[0] if found else None
 
     def messages(self, *states: str) -> list[tuple[int, str, datetime]]:
-        """What was told, or would have been: incident, reason, time."""
+        """The messages that were sent, or would have been: incident, reason, time."""
         return [
             (alert_id, reason, created_at)
             for alert_id, reason, created_at in self.rows(
@@ -161,11 +161,11 @@ def test_what_is_told_is_true_and_little(
             incidents.run(step)
             if step.firing or previous is None or previous.firing:
                 cleared_at = incidents.now
-            check_state(incidents, step, calm=incidents.now - cleared_at)
+            check_state(incidents, step, clear_for=incidents.now - cleared_at)
             if step == previous and step.firing and incidents.silent_until <= told_up_to:
                 news = [reason for _, reason, _ in incidents.messages(*ANY)[len(before) :]]
                 assert news in ([], ["repeated"]), "that time has passed is no news"
-            assert not incidents.run(step), "the same run a second time has nothing to tell"
+            assert not incidents.run(step), "the same run a second time wakes no sidecar"
             previous = step
             told_up_to = incidents.now
         elif isinstance(step, Silence):
@@ -184,8 +184,8 @@ def test_what_is_told_is_true_and_little(
     check_last_word(incidents, wrong=previous is not None and previous.firing)
 
 
-def check_state(incidents: Incidents, found: Run, *, calm: timedelta) -> None:
-    """The latest alert is as wrong as what was found, and resolved once calm has lasted."""
+def check_state(incidents: Incidents, found: Run, *, clear_for: timedelta) -> None:
+    """The latest alert is as wrong as what was found, and resolved once nothing has been wrong for long enough."""
     latest = incidents.latest
     if latest is None:
         assert not found.firing
@@ -195,7 +195,7 @@ def check_state(incidents: Incidents, found: Run, *, calm: timedelta) -> None:
         assert state == "firing"
         assert severity == "error" or not found.errors
     else:
-        assert (state == "resolved") == (calm >= RESOLVE_AFTER)
+        assert (state == "resolved") == (clear_for >= RESOLVE_AFTER)
     if state == "firing":
         assert (warnings, errors) == (found.warnings, found.errors)
     ((firing,),) = incidents.rows("SELECT count(*) FROM ghostwatch.alert WHERE state = 'firing'")
@@ -205,11 +205,11 @@ def check_state(incidents: Incidents, found: Run, *, calm: timedelta) -> None:
 def check_grammar(messages: list[tuple[int, str, datetime]]) -> None:
     """Each incident opens once, reopens only after it was resolved, escalates once each time, and repeats seldom."""
     for incident in {alert_id for alert_id, _, _ in messages}:
-        told = [(reason, at) for alert_id, reason, at in messages if alert_id == incident]
-        reasons = [reason for reason, _ in told]
+        announced = [(reason, at) for alert_id, reason, at in messages if alert_id == incident]
+        reasons = [reason for reason, _ in announced]
         assert reasons[0] == "opened"
         assert reasons.count("opened") == 1
-        for (earlier, earlier_at), (later, later_at) in pairwise(told):
+        for (earlier, earlier_at), (later, later_at) in pairwise(announced):
             assert (earlier == "resolved") == (later == "reopened")
             if later == "reopened":
                 assert later_at - earlier_at <= REOPEN_WITHIN

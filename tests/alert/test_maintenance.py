@@ -25,7 +25,7 @@ def open_window(bot: Bot, duration: str = "20 minutes", comment: str = "release 
 
 
 def test_decisions_wait_and_detection_goes_on(bot: Bot) -> None:
-    """No alert during the window; at its end one summary, which tells the alert that is still true."""
+    """No alert during the window; at its end one summary, which reports the alert that is still firing."""
     assert open_window(bot) == bot.now + minutes(20)
     bot.sign_up(1, branch="kitchen")
     bot.sign_up(2, branch="kitchen")

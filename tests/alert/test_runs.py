@@ -39,7 +39,7 @@ def run_checks(connection: psycopg.Connection[Any]) -> None:
 
 
 def test_twenty_runs_at_once(bot: Bot) -> None:
-    """However many runs overlap, every step of an incident is told once."""
+    """However many runs overlap, every step of an incident is announced once."""
     bot.database.execute("SELECT ghostwatch.set_setting('check_period', '5 minutes')")
     for key in range(1, 31):
         bot.sign_up(key, branch="kitchen")
@@ -131,7 +131,7 @@ def test_acknowledged_while_a_run_is_on(bot: Bot) -> None:
 
 
 def test_a_day_without_checks(bot: Bot) -> None:
-    """After an outage of everything, one outage summary tells what nobody could tell before."""
+    """After an outage of everything, one summary reports what was found."""
     bot.pass_time(minutes(24 * 60))
     for key in range(100):
         bot.sign_up(key, minutes(60 + 10 * key), branch="kitchen")
@@ -158,7 +158,7 @@ def test_a_day_without_checks(bot: Bot) -> None:
             "recovered": 0,
         }
     ]
-    assert [(told["kind"], told["state"], told["error_count"]) for told in payload["alerts"]] == [
+    assert [(alert["kind"], alert["state"], alert["error_count"]) for alert in payload["alerts"]] == [
         ("violations", "firing", 3)
     ]
 
@@ -239,7 +239,7 @@ def test_locks_of_the_application_are_its_own(bot: Bot) -> None:
 
 
 def test_a_dropped_invariant_wakes_the_sidecars(bot: Bot) -> None:
-    """Its alert is resolved by the drop, which no later run would tell."""
+    """Its alert is resolved by the drop; no later run would do that."""
     bot.sign_up(1)
     bot.pass_time(minutes(2))
     bot.run()

@@ -22,7 +22,7 @@ SELECT ghostwatch.declare_branch_family('shop', 'kitchen', 'kitchen');
 SELECT ghostwatch.declare_branch_family('shop', 's\_%', 'share');
 SELECT ghostwatch.declare_invariant('shop', 'first_order', 'first_order', 'customer_id', related_at_column => 'at', warn_after => '1 minute', rule => 'threshold');
 
--- A ghost every 33 minutes, seen for 24 of them and five more until calm is believed, is an alert each.
+-- A ghost every 33 minutes, open for 24 of them, with five more until it resolves, is an alert each.
 SELECT results_eq(
     $$SELECT kind, opened_at, resolved_at, lasted, severity, branch, messages
       FROM ghostwatch.backtest('shop', 'first_order', '2026-01-10 00:00+00', '2026-01-10 01:00+00')$$,
@@ -59,7 +59,7 @@ UPDATE bot.customer SET created_at = created_at + interval '5 hours' WHERE creat
 SELECT results_eq(
     $$SELECT kind, opened_at, resolved_at, severity FROM ghostwatch.backtest('shop', 'first_order', '2026-01-27 00:00+00', settings => '{"rule": "drift"}')$$,
     $$VALUES ('no_signups', timestamptz '2026-01-28 00:30+00', timestamptz '2026-01-28 05:01+00', 'error')$$,
-    'drift: five hours of silence are told after half of one'
+    'drift: five hours without signups are an alert after half an hour'
 );
 SELECT is(
     (SELECT count(*) FROM ghostwatch.backtest('shop', 'first_order', '2026-01-27 00:00+00', settings => '{"rule": "drift", "days_per_false_alarm": 1e60}')), 0::bigint,
@@ -83,7 +83,7 @@ SELECT matches(
         ghostwatch._replayed_rule((SELECT i.invariant_id FROM ghostwatch.invariant AS i), '{"rule": "drift"}')
     ),
     '^[0-9]+ alerts, [0-9]{4} messages, firing [5-9][0-9]\.[0-9] % of the time \| 2 alerts, 5 messages, firing [01]\.[0-9] % of the time$',
-    'old and new are told in a few words'
+    'old and new are described in a few words'
 );
 SELECT lives_ok(
     $$SELECT ghostwatch.declare_invariant('shop', 'first_order', rule => 'drift')$$,

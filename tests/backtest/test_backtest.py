@@ -1,4 +1,4 @@
-"""A backtest tells what would really have happened."""
+"""A backtest shows what would really have happened."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ HOURS = 4
 
 @pytest.mark.parametrize("signups_per_hour", [4, 12])
 def test_the_rule_threshold_is_replayed_as_it_was_lived(bot: Bot, signups_per_hour: int) -> None:
-    """The same alerts, at the same times, told in as many messages; edits are none."""
+    """The same alerts, at the same times, with as many messages; edits are none."""
     database = bot.database
     bot.declare_invariant(related_at_column="reacted_at")
     database.execute("SELECT ghostwatch.set_setting('repeat_interval', '10 minutes')")

@@ -106,7 +106,7 @@ SELECT is(
 SELECT is(
     ghostwatch._longest_gap(array_fill(1::double precision, '{6}') || array_fill(100::double precision, '{18}'), '2026-01-01 23:55+00', 10),
     interval '5 minutes' + (10 - 100 / 12.0)  * interval '1 hour',
-    'a quiet hour of the day may be longer without'
+    'an hour of the day with few signups allows a longer gap'
 );
 
 SELECT * FROM finish();

@@ -3,7 +3,7 @@ BEGIN;
 SELECT plan(42);
 
 -- A normal day.
-SELECT is(pg_temp.usual(600), false, 'ordinary drop-off is nothing to tell');
+SELECT is(pg_temp.usual(600), false, 'ordinary drop-off is no alert');
 SELECT is(pg_temp.usual(600, 'share'), false, 'nor is it through another branch');
 SELECT is((pg_temp.alert()).alert_id, NULL, 'and no alert');
 SELECT is((pg_temp.baseline()).version > 1, true, 'the baseline is made anew as trials come');
@@ -76,7 +76,7 @@ SELECT is(
 -- A change that came and went while nobody looked.
 SELECT pg_temp.run('1 day');
 SELECT pg_temp.judge(repeat('t', 40) || repeat('f', 200));
-SELECT is((pg_temp.alert()).state, 'firing', 'what was over before it could be seen is told');
+SELECT is((pg_temp.alert()).state, 'firing', 'what was over before a check saw it is an alert');
 SELECT pg_temp.run();
 SELECT is((pg_temp.alert()).state, 'resolved', 'and that it is over');
 

@@ -50,7 +50,7 @@ def run_until(database: Database, end: datetime, every: timedelta) -> None:
 
 
 def test_a_leak_is_found_named_and_its_end_seen(shop: Database) -> None:
-    """Three quiet days; on the fourth kitchen leaks for four hours."""
+    """Three ordinary days; on the fourth kitchen leaks for four hours."""
     leak, healed = BEGIN + timedelta(days=3), BEGIN + timedelta(days=3, hours=4)
     shop.execute(
         "DELETE FROM first_order WHERE customer_id IN"
