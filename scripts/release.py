@@ -58,6 +58,9 @@ def check(root: Path = ROOT) -> None:
     changelog = (root / "CHANGELOG.md").read_text(encoding="utf-8")
     if not re.search(rf"^## \[{re.escape(current)}\] - \d{{4}}-\d\d-\d\d$", changelog, re.M):
         problems.append(f"CHANGELOG.md has no section '## [{current}] - <date>'")
+    packaged = (root / "debian" / "changelog").read_text(encoding="utf-8").partition("\n")[0]
+    if not packaged.startswith(f"ghostwatch ({current}-"):
+        problems.append(f"debian/changelog begins with '{packaged}' where pyproject.toml says {current}")
     problems += [
         f"META.json says {found} where pyproject.toml says {current}"
         for found in sorted(_versions(json.loads((root / "META.json").read_text(encoding="utf-8"))) - {current})

@@ -38,6 +38,8 @@ def tree(tmp_path: Path) -> Path:
     for name in ("pyproject.toml", "META.json"):
         text = (tree / name).read_text(encoding="utf-8").replace(f'"{version()}"', f'"{NEXT}"')
         (tree / name).write_text(text, encoding="utf-8")
+    packaged = tree / "debian" / "changelog"
+    packaged.write_text(packaged.read_text(encoding="utf-8").replace(f"({version()}-", f"({NEXT}-"), encoding="utf-8")
     changelog = tree / "CHANGELOG.md"
     text = changelog.read_text(encoding="utf-8")
     changelog.write_text(text.replace("\n## [", f"\n## [{NEXT}] - 2030-01-01\n\n## [", 1), encoding="utf-8")
@@ -72,6 +74,12 @@ def with_another_version(tree: Path) -> None:
     commit(tree)
 
 
+def packaged_as_another(tree: Path) -> None:
+    text = (tree / "debian" / "changelog").read_text(encoding="utf-8")
+    (tree / "debian" / "changelog").write_text(text.replace(NEXT, "98.0.0"), encoding="utf-8")
+    commit(tree)
+
+
 def not_frozen(tree: Path) -> None:
     shutil.rmtree(tree / "migrations" / "released" / NEXT)
     commit(tree)
@@ -95,6 +103,7 @@ def rewritten(tree: Path) -> None:
         (dirty, "not committed"),
         (without_changelog, r"no section '## \[99\.0\.0\]"),
         (with_another_version, "META.json says 98.0.0 where pyproject.toml says 99.0.0"),
+        (packaged_as_another, r"debian/changelog begins with 'ghostwatch \(98"),
         (not_frozen, "version 99.0.0 is not frozen"),
         (changed_afterwards, "is not what the tree builds"),
         (rewritten, "was changed after its release"),
