@@ -117,7 +117,8 @@ def test_statements_of_the_doctor(declared: Database) -> None:
     declared.set_clock("2026-01-15 12:00+00")
     declared.execute(
         """
-        SELECT ghostwatch.declare_invariant('onboarding', 'languages', related_at_column => 'created_at', rule => 'threshold');
+        SELECT ghostwatch.declare_invariant('onboarding', 'languages',
+            related_at_column => 'created_at', rule => 'threshold');
         UPDATE ghostwatch.channel SET topic_lost_at = now(), topic_state = 'gone' WHERE name = 'admins';
         UPDATE ghostwatch.channel SET migrated_at = '2026-01-15 11:00+00', migrated_from = -77 WHERE name = 'growth';
         UPDATE ghostwatch.check_progress

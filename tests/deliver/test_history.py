@@ -91,7 +91,9 @@ class Model:
             SELECT ghostwatch._advance_alert(
                 'violations',
                 (SELECT i.invariant_id FROM ghostwatch.invariant AS i),
-                ROW(%s::boolean, %s::text, %s::integer, %s::integer, '{}', '[]', '{}', '0', 'threshold')::ghostwatch._rule_result,
+                ROW(
+                    %s::boolean, %s::text, %s::integer, %s::integer, '{}', '[]', '{}', '0', 'threshold'
+                )::ghostwatch._rule_result,
                 ghostwatch._clock()
             )
             """,

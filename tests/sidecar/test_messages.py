@@ -267,7 +267,7 @@ def test_the_usual_rate_says_what_follows_from_it() -> None:
         "contract": "onboarding",
         "invariant": "first_meme",
         "subject_label": "new users",
-        "missing_label": "a first meme",
+        "lack": "without a first meme",
         "due": 480,
         "rate": 0.09,
         "tolerance": 0.155,
@@ -275,13 +275,13 @@ def test_the_usual_rate_says_what_follows_from_it() -> None:
     }
     assert told(row("usual_rate", facts)).splitlines() == [
         "📈 onboarding · first_meme: the usual rate is known",
-        "480 new users seen: 9 % never get a first meme",
+        "480 new users seen: 9 % remain without a first meme",
         "from now on an alert is sent when that changes (not below 15.5 %)",
-        "for an alert whenever one is missing: "
+        "for an alert on each of them: "
         "SELECT ghostwatch.declare_invariant('onboarding', 'first_meme', rule => 'threshold');",
     ]
     assert told(row("usual_rate", facts | {"rate": 0, "choice": "threshold"})).splitlines()[1:] == [
-        "480 new users seen: 0 % never get a first meme",
+        "480 new users seen: 0 % remain without a first meme",
         "that is so few that an alert is still sent for each",
     ]
 

@@ -16,7 +16,7 @@ AS $_announce_usual_rate$
             'contract', c.name,
             'invariant', (rule).name,
             'subject_label', c.subject_label,
-            'missing_label', (rule).missing_label,
+            'lack', ghostwatch._lack(rule),
             'due', (baseline).due,
             'rate', (baseline).violations::double precision / (baseline).due,
             'tolerance', ghostwatch._tolerance(ghostwatch._usual_rate(baseline, '')),
