@@ -11,11 +11,7 @@ STABLE
 PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $explain_alert$
--- Everything that is known about one alert, for an admin who wants to check it.
--- Takes its number. Returns rows by topic: alert, counts, samples, branches, evidence (thresholds, baseline and
--- statistic of its rule), silences and notifications that were in force, channels with why each was or was not sent it, and
--- the query that shows the numbers again.
--- Raises GW030 if there is no such alert.
+-- For an admin who wants to check an alert.
 DECLARE
     its_alert ghostwatch.alert;
 BEGIN
@@ -84,5 +80,5 @@ END
 $explain_alert$;
 
 COMMENT ON FUNCTION ghostwatch.explain_alert(bigint) IS
-'Everything that is known about one alert: counts, samples, branches, evidence, silences, notifications, channels, and the
-query that shows its numbers again. Raises GW030 (no such alert).';
+'Everything that is known about one alert, by topic: alert, counts, samples, branches, evidence (thresholds, baseline and statistic of its rule), silences, notifications,
+channels (why each was sent the alert or not), and the query that reproduces its numbers. Raises GW030 (no such alert).';

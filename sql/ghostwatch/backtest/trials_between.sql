@@ -10,11 +10,7 @@ STABLE
 PARALLEL RESTRICTED
 SET search_path = pg_catalog, pg_temp
 AS $_trials_between$
--- The subjects of a stretch of time, and when each got its row.
--- Takes the invariant, with the settings to replay, the births to read (the first moment excluded), and how many at most.
--- Returns them from the application's own rows, exempt ones left out as they are exempt now; where no column says when
--- the related row came, from what checks have counted.
--- Raises GW038 (a deadline that was not counted by), GW039 (too many to replay).
+-- Where no column says when the related row came, from the recorded counts. Exempt subjects are those that are exempt now.
 -- Declared SQL runs here, with the rights of who declared it: @plpgsql_check_options: security_warnings = false
 -- and it gives a ghostwatch._trials, which no static check can know: @plpgsql_check_options: other_warnings = false
 DECLARE
