@@ -80,5 +80,6 @@ END
 $explain_alert$;
 
 COMMENT ON FUNCTION ghostwatch.explain_alert(bigint) IS
-'Everything that is known about one alert, by topic: alert, counts, samples, branches, evidence (thresholds, baseline and statistic of its rule), silences, notifications,
-channels (why each was sent the alert or not), and the query that reproduces its numbers. Raises GW030 (no such alert).';
+'Everything that is known about one alert, and why each channel was sent it or not.
+By topic: alert, counts, samples, branches, evidence (thresholds, baseline and statistic of its rule), silences, notifications, channels, and the query that reproduces its numbers.
+Raises GW030 (no such alert).';

@@ -7,6 +7,7 @@ STABLE
 PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $_history_to_fill$
+    -- A check that has read them says so in the same row.
     SELECT h.begins_at
     FROM ghostwatch.drift_history AS h
     WHERE h.invariant_id = _history_to_fill.invariant_id AND NOT h.is_complete
