@@ -1,6 +1,6 @@
 -- Declaring again changes what is given and keeps the rest; reset sets an argument back to its default.
 BEGIN;
-SELECT plan(21);
+SELECT plan(22);
 
 CREATE SCHEMA app;
 CREATE TABLE app.account (id bigint PRIMARY KEY, number bigint, created_at timestamptz NOT NULL, born timestamp, link text, type text);
@@ -54,6 +54,11 @@ SELECT throws_ok(
     $$ SELECT ghostwatch.declare_contract('welcome', lateness => '1 minute', reset => '{lateness}') $$,
     'GW018', 'an argument is both given and reset',
     'nothing is both given and reset'
+);
+SELECT throws_ok(
+    $$ SELECT ghostwatch.declare_contract('welcome', born_at_column => 'created_at', time_zone => 'Mars/Olympus') $$,
+    'GW011', NULL,
+    'a time zone that nobody knows is refused also where births carry their own'
 );
 SELECT throws_ok($$ SELECT ghostwatch.declare_contract('other') $$, 'GW002', 'no table is named', 'a new contract needs a table');
 SELECT lives_ok($$ SELECT ghostwatch.declare_contract('welcome', reset => NULL) $$, 'to reset NULL is to reset nothing');

@@ -58,7 +58,8 @@ BEGIN
             'subject_label', subject_label,
             'capture', capture
         ),
-        array_remove(reset, 'look_up_in')
+        reset,
+        others => '{look_up_in}'
     );
 
     SELECT string_agg(ghostwatch._column_type(after.subject, k.name), ', ' ORDER BY k.place)
@@ -124,6 +125,14 @@ BEGIN
                   HINT = statement || ', born_at_column => ''created_at'')';
     END IF;
 
+    BEGIN
+        PERFORM now() AT TIME ZONE after.time_zone;
+    EXCEPTION WHEN invalid_parameter_value THEN
+        RAISE EXCEPTION 'there is no time zone %', quote_literal(after.time_zone)
+            USING ERRCODE = 'GW011',
+                  HINT = 'SELECT name FROM pg_timezone_names lists those that this server knows.';
+    END;
+
     -- A timestamp without time zone means nothing until somebody says in which zone it was written.
     IF born_at_type = 'timestamp with time zone' THEN
         after.time_zone := NULL;
@@ -131,14 +140,6 @@ BEGIN
         after.time_zone := current_setting('TimeZone');
         RAISE NOTICE 'column % of % has no time zone; it is read as %', quote_ident(after.born_at_column), after.subject, after.time_zone
             USING HINT = format('If it is written in another zone: SELECT ghostwatch.declare_contract(%L, time_zone => %L)', declare_contract.name, 'Europe/Berlin');
-    ELSE
-        BEGIN
-            PERFORM now() AT TIME ZONE after.time_zone;
-        EXCEPTION WHEN invalid_parameter_value THEN
-            RAISE EXCEPTION 'there is no time zone %', quote_literal(after.time_zone)
-                USING ERRCODE = 'GW011',
-                      HINT = 'SELECT name FROM pg_timezone_names lists those that this server knows.';
-        END;
     END IF;
 
     IF (after.lateness >= '0' AND after.lateness <= '1000 years') IS NOT TRUE THEN

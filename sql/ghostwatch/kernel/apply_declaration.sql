@@ -1,7 +1,8 @@
 CREATE FUNCTION ghostwatch._apply_declaration(
     declared anyelement,
     given jsonb,
-    reset text[]
+    reset text[],
+    others text[] DEFAULT '{}'
 )
 RETURNS anyelement
 LANGUAGE plpgsql
@@ -13,6 +14,7 @@ AS $_apply_declaration$
 -- one place, the DEFAULT clauses of the table, and a column is set to its default only by its name in reset.
 -- declared: the row as it was declared before, or NULL for a new one. given: every argument with its value, null where it
 -- was left out; named as the columns. Columns without a default that must not be null cannot be reset.
+-- others: arguments without a column of their name, which the caller resets.
 -- Raises GW018.
 DECLARE
     relation constant regclass := (SELECT t.typrelid FROM pg_type AS t WHERE t.oid = pg_typeof(declared));
@@ -28,6 +30,7 @@ BEGIN
     LEFT JOIN pg_attrdef AS d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
     WHERE a.attrelid = relation AND given ? a.attname::text AND (d.oid IS NOT NULL OR NOT a.attnotnull);
 
+    names := names || others;
     IF NOT coalesce(reset, '{}') <@ names THEN
         RAISE EXCEPTION '% cannot be reset', (
                 SELECT string_agg(quote_nullable(r.name), ', ') FROM unnest(reset) AS r (name) WHERE (r.name = ANY (names)) IS NOT TRUE
@@ -57,5 +60,5 @@ BEGIN
 END
 $_apply_declaration$;
 
-COMMENT ON FUNCTION ghostwatch._apply_declaration(anyelement, jsonb, text[]) IS
+COMMENT ON FUNCTION ghostwatch._apply_declaration(anyelement, jsonb, text[], text[]) IS
 'A declared row with what is given changed, what is reset set to the default of its column, and the rest kept. Raises GW018 (reset names no such argument, or one that is given).';

@@ -31,8 +31,8 @@ BEGIN
                 ELSE format('%s is not a table', relation)
             END
             USING ERRCODE = 'GW002',
-                  DETAIL = CASE WHEN relation_kind IS NULL
-                                THEN 'There is no such relation in this database.'
+                  DETAIL = CASE WHEN relation IS NULL THEN 'What is declared for the first time needs a table.'
+                                WHEN relation_kind IS NULL THEN 'There is no such relation in this database.'
                                 ELSE 'Only tables, partitioned tables, foreign tables and views have rows.' END,
                   HINT = 'Name an existing table; SELECT oid::regclass FROM pg_class WHERE relkind IN (''r'', ''p'') lists them.';
     END IF;
