@@ -139,7 +139,7 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
 
 
 def _line(values: Sequence[object]) -> str:
-    escaped = (str(value).replace("|", r"\|") for value in values)
+    escaped = (str(value).replace("|", r"\|").replace("\n", " ") for value in values)
     return f"| {' | '.join(escaped)} |\n"
 
 
