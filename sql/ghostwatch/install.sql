@@ -11,6 +11,7 @@
 \ir tables/contract.sql
 \ir tables/invariant.sql
 \ir tables/branch_family.sql
+\ir tables/branch_value.sql
 \ir tables/check_progress.sql
 \ir tables/checked_ahead.sql
 \ir tables/arrival.sql
@@ -146,6 +147,8 @@
 \ir detect/record_progress.sql
 \ir detect/record_history.sql
 \ir detect/fill_history.sql
+\ir detect/add_branch_values.sql
+\ir detect/name_branches.sql
 \ir detect/judge_arrivals.sql
 \ir detect/record_moved_keys.sql
 \ir detect/follow_moved_keys.sql

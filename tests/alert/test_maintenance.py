@@ -171,7 +171,8 @@ def test_a_partition_that_is_locked(database: Database) -> None:
     """Neither the check nor the doctor waits for it while they find out who holds it."""
     database.execute(
         """
-        CREATE TABLE person (id bigint, created_at timestamptz NOT NULL DEFAULT now()) PARTITION BY LIST (id);
+        CREATE TABLE person (id bigint PRIMARY KEY, created_at timestamptz NOT NULL DEFAULT now())
+        PARTITION BY LIST (id);
         CREATE TABLE person_1 PARTITION OF person FOR VALUES IN (1);
         CREATE TABLE greeting (person_id bigint);
         SELECT ghostwatch.declare_contract('people', 'person', capture => true);

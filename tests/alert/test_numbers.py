@@ -10,7 +10,7 @@ import pytest
 from tests.detect.bot import WARN_AFTER, WATCH_FOR, Bot, minutes
 from tests.support.database import Database
 
-BRANCHES = {"kitchen": "kitchen", "s_7": "other", None: "none"}
+BRANCHES = {"kitchen": "kitchen", "s_7": "s_7", None: "none"}
 
 
 @pytest.fixture

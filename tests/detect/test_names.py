@@ -101,4 +101,4 @@ def test_columns_named_like_ours(database: Database) -> None:
     assert database.rows(
         "SELECT v.subject_key, v.branch_family, p.last_error"
         " FROM ghostwatch.check_progress AS p LEFT JOIN ghostwatch.violation AS v USING (invariant_id)"
-    ) == [("1", "other", None)]
+    ) == [("1", "shop", None)]

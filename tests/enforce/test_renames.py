@@ -26,7 +26,7 @@ def test_a_related_table_is_renamed(enforced: Shop) -> None:
     assert enforced.sign_up(3, "locker") == "GW079"
     assert enforced.sign_up(4, "hello", "locker") is None
     ((finding, advice),) = enforced.findings("triggers", "warning")
-    assert "names of the day" in finding
+    assert "uses old names" in finding
     enforced.database.connect(enforced.owner).execute(advice.encode())
     assert enforced.findings("triggers", "warning") == []
     assert enforced.sign_up(5, "locker") == "GW079"
@@ -41,7 +41,7 @@ def test_the_subject_is_renamed_or_swapped(enforced: Shop) -> None:
     with pytest.raises(psycopg.Error, match=r"shop\.customer 2 cannot be committed without greeting, locker"):
         enforced.database.execute("INSERT INTO shop.customer VALUES (2)")
     ((finding, _),) = enforced.findings("triggers", "warning")
-    assert "names of the day" in finding
+    assert "uses old names" in finding
 
 
 def test_a_related_column_is_renamed(enforced: Shop) -> None:

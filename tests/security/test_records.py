@@ -57,6 +57,7 @@ OF_CONTRACTS = (
     "arrival",
     "branch_family",
     "branch_minute",
+    "branch_value",
     "button_press",
     "capture_failure",
     "check_progress",
@@ -181,6 +182,7 @@ def test_no_table_can_be_locked(watched: Database, operator: str) -> None:
 def test_what_concerns_contracts_of_others_is_hidden(watched: Database, operator: str, table: str) -> None:
     watched.execute("""SELECT ghostwatch.declare_contract('captured', '"user"', capture => true)""")
     watched.execute("SELECT ghostwatch.declare_branch_family('captured', 'a', 'b')")
+    watched.execute("INSERT INTO ghostwatch.branch_value SELECT c.contract_id, 'a' FROM ghostwatch.contract AS c")
     watched.execute("""INSERT INTO "user" VALUES (2, now())""")
     watched.execute("SELECT ghostwatch.silence('mine')")
     watched.execute("SELECT ghostwatch.maintenance('1 hour', 'mine')")

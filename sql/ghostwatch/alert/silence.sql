@@ -35,6 +35,8 @@ BEGIN
         VALUES ('none'), ('other')
         UNION ALL
         SELECT b.family FROM ghostwatch.branch_family AS b WHERE b.contract_id = its_contract_id
+        UNION ALL
+        SELECT v.branch FROM ghostwatch.branch_value AS v WHERE v.contract_id = its_contract_id
     ) AS f (family);
 
     IF branch <> ALL (families) THEN

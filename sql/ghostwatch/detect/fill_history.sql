@@ -25,7 +25,7 @@ BEGIN
         RETURN;
     END IF;
 
-    IF clause.related_at_column IS NOT NULL AND NOT clause.capture THEN
+    IF clause.related_at_column IS NOT NULL AND NOT clause.capture AND NOT clause.breaks_later THEN
         BEGIN
             PERFORM ghostwatch._enter_search_path(clause.search_path);
             FOREACH stretch IN ARRAY '{28 days,4 days,12 hours,2 hours}'::interval[] LOOP

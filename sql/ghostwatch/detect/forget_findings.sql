@@ -34,6 +34,10 @@ BEGIN
     DELETE FROM ghostwatch.branch_minute AS b
     WHERE b.invariant_id = _forget_findings.invariant_id
       AND b.minute >= date_trunc('minute', start_at);
+    DELETE FROM ghostwatch.branch_value AS b
+    USING ghostwatch.invariant AS i
+    WHERE i.invariant_id = _forget_findings.invariant_id
+        AND b.contract_id = i.contract_id;
     PERFORM ghostwatch._restart_drift(invariant_id, start_at);
 
     RETURN start_at;

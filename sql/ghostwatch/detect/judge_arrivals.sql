@@ -39,7 +39,9 @@ BEGIN
     CROSS JOIN LATERAL unnest(j.subject_keys, j.births) AS k (subject_key, born_at)
     WHERE j.invariant_id = clause.invariant_id;
 
-    judgements := ghostwatch._judge_born(clause, progress.watermark, due_up_to, batch_size, seen_keys, seen_births);
+    judgements := ghostwatch._name_branches(
+        clause, ghostwatch._judge_born(clause, progress.watermark, due_up_to, batch_size, seen_keys, seen_births)
+    );
     IF judgements <> '{}' AND ghostwatch._needs_trials(clause.rule) THEN
         PERFORM ghostwatch._fill_history(clause, as_of);
     END IF;

@@ -43,7 +43,7 @@ BEGIN
         END IF;
         -- A key that was deleted and used again has arrived twice.
         RETURN ARRAY(
-            SELECT ROW(j.subject_key, a.born_at, j.branch_family, j.exempt_by_branch, j.exempt_by_predicate, j.satisfied, j.violated, j.error_state)::ghostwatch._judgement
+            SELECT ROW(j.subject_key, a.born_at, j.branch_family, j.exempt_by_branch, j.exempt_by_predicate, j.satisfied, j.violated, j.branch, j.error_state)::ghostwatch._judgement
             FROM unnest(ghostwatch._judge_all(clause, 'keys', keys => arrival_keys)) AS j
             INNER JOIN unnest(arrival_keys, arrival_births) AS a (subject_key, born_at)
                 ON a.subject_key = j.subject_key

@@ -6,6 +6,7 @@ CREATE TYPE ghostwatch._judgement AS (
     exempt_by_predicate boolean,
     satisfied boolean,
     violated boolean,             -- neither satisfied nor exempt
+    branch text,
     error_state text              -- SQLSTATE of the error that kept it from being judged
 );
 

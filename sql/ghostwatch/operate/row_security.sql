@@ -20,6 +20,7 @@ BEGIN
                 ('contract', 'pg_has_role(owner, ''USAGE'')', NULL),
                 ('invariant', 'contract_id IN ' || own_contracts, NULL),
                 ('branch_family', 'contract_id IN ' || own_contracts, NULL),
+                ('branch_value', 'contract_id IN ' || own_contracts, NULL),
                 ('arrival', 'contract_id IN ' || own_contracts, 'contract_id IN ' || own_contracts),
                 ('capture_failure', 'contract_id IN ' || own_contracts, 'contract_id IN ' || own_contracts),
                 ('checked_ahead', 'invariant_id IN ' || own_invariants, NULL),
