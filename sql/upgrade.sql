@@ -132,7 +132,11 @@ INTO _dependents
 FROM doomed AS d
 CROSS JOIN LATERAL pg_identify_object(d.classid, d.objid, 0) AS i
 LEFT JOIN pg_type AS t ON d.classid = 'pg_type'::regclass AND t.oid = d.objid
-WHERE d.classid NOT IN ('pg_rewrite'::regclass, 'pg_trigger'::regclass)
+LEFT JOIN pg_trigger AS g ON d.classid = 'pg_trigger'::regclass AND g.oid = d.objid
+LEFT JOIN pg_class AS r ON r.oid = g.tgrelid
+-- A view stands for its rule. Triggers on tables of our own are made again; on an application's table, none is touched.
+WHERE d.classid <> 'pg_rewrite'::regclass
+    AND (r.relnamespace IS NULL OR r.relnamespace <> quote_ident(_schema)::regnamespace)
     -- Types of rows and arrays go with what they are types of.
     AND coalesce(t.typrelid = 0 AND t.typelem = 0, true)
     AND NOT (

@@ -18,7 +18,8 @@ def acl(of: str, default: str = "NULL") -> str:
 
 
 # Each query takes the schemas and returns rows that are the same wherever the same thing is installed.
-# Columns are counted by their order among those that are left: dropped ones keep a number.
+# Columns are counted by their order among those that are left: dropped ones keep a number. pg_attver is a stamp of the
+# server's own, which differs in each database (PostgreSQL 15.20 and releases of its time).
 QUERIES = {
     "schemas": f"""
         SELECT n.nspname, {acl("n.nspacl", "acldefault('n', n.nspowner)")},
@@ -43,7 +44,8 @@ QUERIES = {
     "columns": f"""
         SELECT a.attrelid::regclass::text, row_number() OVER (PARTITION BY a.attrelid ORDER BY a.attnum), a.attname,
             format_type(a.atttypid, a.atttypmod), a.attnotnull, a.attidentity, a.attgenerated, a.attstorage,
-            a.attstattarget, a.attcollation::regcollation::text, a.attoptions::text,
+            a.attstattarget, a.attcollation::regcollation::text,
+            (SELECT string_agg(o, ' ') FROM unnest(a.attoptions) AS o WHERE o NOT LIKE 'pg_attver=%%'),
             pg_get_expr(d.adbin, d.adrelid), {acl("a.attacl")}, col_description(a.attrelid, a.attnum)
         FROM pg_attribute AS a
         JOIN pg_class AS c ON c.oid = a.attrelid

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import psycopg
 import pytest
 
 from scripts.build import version
@@ -76,16 +77,25 @@ def test_an_incident_goes_on(lived_in: Database, migrations: Migrations) -> None
 
 
 def test_triggers_on_the_application_go_on(lived_in: Database, migrations: Migrations) -> None:
-    """Arrivals are captured and contracts enforced by the same triggers."""
+    """Arrivals are captured and contracts enforced by the same triggers, whose functions the version before wrote."""
     lived_in.execute("SELECT ghostwatch.declare_contract('captured', 'public.user', capture => true)")
+    lived_in.execute("SELECT FROM ghostwatch.enforce('onboarding', 'reject', force => true)")
     triggers = "SELECT oid, tgname FROM pg_trigger WHERE NOT tgisinternal AND tgrelid = 'public.user'::regclass"
     before = lived_in.rows(triggers)
-    assert before
+    assert len(before) > 1
+
+    def assert_they_work(key: int) -> None:
+        with pytest.raises(psycopg.Error, match="cannot be committed without"):
+            lived_in.execute("INSERT INTO public.user (id, type) VALUES (%s, 'user')", key)
+        lived_in.execute("SELECT FROM onboarding.start(%s, 'Ben')", key)
+        assert lived_in.value("SELECT count(*) FROM ghostwatch.arrival WHERE subject_key = %s", str(key)) > 0
+
+    assert_they_work(77)
     migrations.upgrade(lived_in.connection, lived_in.kind)
     assert lived_in.rows(triggers) == before
-    arrivals = lived_in.value("SELECT count(*) FROM ghostwatch.arrival")
-    lived_in.execute("INSERT INTO public.user (id, type) VALUES (77, 'user')")
-    assert lived_in.value("SELECT count(*) FROM ghostwatch.arrival") == arrivals + 1
+    assert_they_work(78)
+    migrations.upgrade(lived_in.connection, lived_in.kind, undo=True)
+    assert_they_work(79)
 
 
 def test_a_failure_leaves_the_version_before(lived_in: Database, migrations: Migrations) -> None:

@@ -78,6 +78,10 @@ def test_an_object_of_somebody_else_depends_on_what_changes(earlier: Database, m
         CREATE VIEW public.report AS SELECT contract FROM ghostwatch.status;
         CREATE TABLE public.log (n ghostwatch._obsolete);
         CREATE FUNCTION public.wrapper() RETURNS integer LANGUAGE sql RETURN ghostwatch.obsolete(NULL);
+        CREATE TABLE public.signup (id bigint);
+        CREATE FUNCTION public.nothing() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';
+        CREATE TRIGGER noted AFTER INSERT ON public.signup
+        FOR EACH ROW WHEN (ghostwatch.obsolete(NULL) = 1) EXECUTE FUNCTION public.nothing();
         CREATE VIEW ghostwatch.report AS SELECT contract FROM ghostwatch.status;
         """
     )
@@ -87,10 +91,17 @@ def test_an_object_of_somebody_else_depends_on_what_changes(earlier: Database, m
     assert str(error.value.diag.message_detail).splitlines() == [
         "column n of table public.log",
         "function public.wrapper()",
+        "trigger noted on table public.signup",
         "view ghostwatch.report",
         "view public.report",
     ]
-    earlier.execute("DROP VIEW public.report, ghostwatch.report; DROP TABLE public.log; DROP FUNCTION public.wrapper()")
+    earlier.execute(
+        """
+        DROP VIEW public.report, ghostwatch.report;
+        DROP TABLE public.log, public.signup;
+        DROP FUNCTION public.wrapper();
+        """
+    )
     migrations.upgrade(earlier.connection, earlier.kind)
 
 
