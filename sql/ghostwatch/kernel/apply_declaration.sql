@@ -16,6 +16,7 @@ AS $_apply_declaration$
 -- was left out; named as the columns. Columns without a default that must not be null cannot be reset.
 -- others: arguments without a column of their name, which the caller resets.
 -- Raises GW018.
+-- Defaults of this schema's own tables are evaluated, and no other text: @plpgsql_check_options: security_warnings = false
 DECLARE
     relation constant regclass := (SELECT t.typrelid FROM pg_type AS t WHERE t.oid = pg_typeof(declared));
     names text[];
