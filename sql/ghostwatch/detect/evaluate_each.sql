@@ -17,8 +17,8 @@ DECLARE
     waiting int4range[] := ARRAY[int4range(1, cardinality(subjects), '[]')];
     low integer;
     high integer;
-    found ghostwatch._judgement[] := '{}';
-    failing ghostwatch._judgement[] := '{}';
+    found ghostwatch._judgement[] := '{}'::ghostwatch._judgement[];
+    failing ghostwatch._judgement[] := '{}'::ghostwatch._judgement[];
     failed ghostwatch._judgement;
 BEGIN
     WHILE waiting <> '{}' LOOP

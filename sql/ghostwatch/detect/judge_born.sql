@@ -39,7 +39,7 @@ BEGIN
         ) AS n;
 
         IF arrival_keys IS NULL THEN
-            RETURN '{}';
+            RETURN '{}'::ghostwatch._judgement[];
         END IF;
         -- A key that was deleted and used again has arrived twice.
         RETURN ARRAY(
@@ -62,7 +62,7 @@ BEGIN
     USING seen_keys, seen_births;
     PERFORM ghostwatch._leave_search_path();
     IF is_anybody_there IS NULL THEN
-        RETURN '{}';
+        RETURN '{}'::ghostwatch._judgement[];
     END IF;
 
     RETURN ghostwatch._judge_all(clause, source, after, up_to, at_most, seen_keys, seen_births, only_violated);

@@ -8,7 +8,7 @@ PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $_caller$
 -- The role that calls a definer, by what ghostwatch._credential() gave it. Volatile, so that it sees a credential that was
--- made for this very call. Raises GW061.
+-- made for this very call: @plpgsql_check_options: performance_warnings = false
 DECLARE
     its_role regrole := (SELECT s.role FROM ghostwatch.role_secret AS s WHERE s.secret = _caller.credential);
 BEGIN

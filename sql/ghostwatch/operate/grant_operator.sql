@@ -10,7 +10,7 @@ AS $grant_operator$
 -- Lets a role declare contracts of its own, run their checks, look after alerts and change settings.
 -- Takes the role. An upgrade calls it again for each role that was granted so.
 -- It reads what concerns its own contracts (row level security), and changes that through functions only.
--- Raises GW057 where there is no such role, GW058 where this session cannot grant.
+-- Privileges and names come from the catalog: @plpgsql_check_options: security_warnings = false
 DECLARE
     relation record;
     routine  regprocedure;
