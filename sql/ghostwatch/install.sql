@@ -113,6 +113,7 @@
 \ir detect/restart_checks.sql
 \ir detect/clock_changes.sql
 \ir detect/due_up_to.sql
+\ir detect/plain_birth.sql
 \ir detect/written_birth.sql
 \ir detect/birth_problem.sql
 \ir detect/born_between.sql

@@ -253,19 +253,19 @@ def test_a_look_for_the_missed_that_fails(bot: Bot) -> None:
     bot.declare_contract(exempt_predicate="(SELECT 1 / value FROM divisor) = 1")
     bot.sign_up(1)
     bot.run_every_minute(minutes(4))
-    bot.database.execute("UPDATE divisor SET value = 0")
+    bot.database.execute("DROP TABLE divisor")
     found = bot.database.value("SELECT finding FROM ghostwatch.doctor() WHERE check_name = 'missed'")
-    assert "onboarding.first_meme miss subjects could not be examined (22012: division by zero)" in found
+    assert "onboarding.first_meme miss subjects could not be examined (42P01: " in found
 
 
 def test_born_in_the_future(bot: Bot) -> None:
     """Judged when it comes, and the doctor reports it."""
-    bot.sign_up(1, -minutes(60))
+    bot.sign_up(1, -minutes(30))
     bot.run_every_minute(minutes(10))
     assert bot.states() == {}
-    assert "was born 00:50:00 from now" in (warning(bot, "clocks") or "")
+    assert "was born 00:20:00 from now" in (warning(bot, "clocks") or "")
 
-    bot.pass_time(minutes(51))
+    bot.pass_time(minutes(21))
     bot.run()
     assert bot.states() == {"1": "warn"}
 

@@ -6,7 +6,7 @@ CREATE FUNCTION ghostwatch._check_expression(
     statement text,
     expression_path text
 )
-RETURNS void
+RETURNS text
 LANGUAGE plpgsql
 VOLATILE
 PARALLEL UNSAFE
@@ -23,7 +23,7 @@ DECLARE
     problem text;
 BEGIN
     IF expression IS NULL THEN
-        RETURN;
+        RETURN NULL;
     END IF;
 
     PERFORM ghostwatch._enter_search_path(expression_path);
@@ -42,6 +42,8 @@ BEGIN
                   DETAIL = format('The expression is: %s', expression),
                   HINT = format('Make it a condition, for instance with IS NOT NULL, and declare again: %s', statement);
     END IF;
+
+    RETURN found_type;
 EXCEPTION
     WHEN undefined_column OR undefined_table OR undefined_function OR undefined_object OR undefined_parameter
       OR invalid_schema_name OR insufficient_privilege THEN

@@ -13,7 +13,8 @@ CREATE FUNCTION ghostwatch.declare_contract(
     capture boolean DEFAULT NULL,
     look_up_in name[] DEFAULT NULL::name || current_schemas(false),
     reset text[] DEFAULT '{}',
-    unique_key boolean DEFAULT NULL
+    unique_key boolean DEFAULT NULL,
+    born_at_expression text DEFAULT NULL
 )
 RETURNS void
 LANGUAGE plpgsql
@@ -49,6 +50,7 @@ BEGIN
             'key_column', ghostwatch._column_list(key_column),
             'unique_key', unique_key,
             'born_at_column', born_at_column,
+            'born_at_expression', born_at_expression,
             'branch_expression', branch_expression,
             'exempt_predicate', exempt_predicate,
             'exempt_branches', exempt_branches,
@@ -65,7 +67,6 @@ BEGIN
     SELECT string_agg(ghostwatch._column_type(after.subject, k.name), ', ' ORDER BY k.place)
     INTO key_type
     FROM unnest(after.key_column) WITH ORDINALITY AS k (name, place);
-    born_at_type := ghostwatch._column_type(after.subject, after.born_at_column);
     PERFORM ghostwatch._require_readable(after.subject);
     from_item := format('%s AS s', after.subject);
     statement := CASE
@@ -118,8 +119,16 @@ BEGIN
                   HINT = format('SELECT ghostwatch.drop_contract(%L); and declare it again with its invariants.', declare_contract.name);
     END IF;
 
+    IF after.born_at_expression IS NULL THEN
+        born_at_type := ghostwatch._column_type(after.subject, after.born_at_column);
+    ELSE
+        born_at_type := ghostwatch._check_expression(
+            'the birth', after.born_at_expression, from_item, NULL, statement || ', born_at_expression => ...)', after.search_path
+        );
+    END IF;
     IF born_at_type NOT IN ('timestamp with time zone', 'timestamp without time zone') THEN
-        RAISE EXCEPTION 'column % of % is no time of birth: it is of type %', quote_ident(after.born_at_column), after.subject, born_at_type
+        RAISE EXCEPTION '% of % is no time of birth: it is of type %',
+            coalesce(after.born_at_expression, 'column ' || quote_ident(after.born_at_column)), after.subject, born_at_type
             USING ERRCODE = 'GW010',
                   DETAIL = 'A birth time is a timestamp with or without time zone.',
                   HINT = statement || ', born_at_column => ''created_at'')';
@@ -138,7 +147,8 @@ BEGIN
         after.time_zone := NULL;
     ELSIF after.time_zone IS NULL THEN
         after.time_zone := current_setting('TimeZone');
-        RAISE NOTICE 'column % of % has no time zone; it is read as %', quote_ident(after.born_at_column), after.subject, after.time_zone
+        RAISE NOTICE '% of % has no time zone; it is read as %',
+            coalesce(after.born_at_expression, 'column ' || quote_ident(after.born_at_column)), after.subject, after.time_zone
             USING HINT = format('If it is written in another zone: SELECT ghostwatch.declare_contract(%L, time_zone => %L)', declare_contract.name, 'Europe/Berlin');
     END IF;
 
@@ -187,10 +197,10 @@ BEGIN
     END IF;
 
     -- Where other rows are read, or are read or judged otherwise, what was found before means nothing.
-    IF (before.subject, before.key_column, before.born_at_column, before.time_zone, before.capture, before.branch_expression,
+    IF (before.subject, before.key_column, before.born_at_column, before.born_at_expression, before.time_zone, before.capture, before.branch_expression,
         before.exempt_predicate, before.exempt_branches)
        IS DISTINCT FROM
-       (after.subject, after.key_column, after.born_at_column, after.time_zone, after.capture, after.branch_expression,
+       (after.subject, after.key_column, after.born_at_column, after.born_at_expression, after.time_zone, after.capture, after.branch_expression,
         after.exempt_predicate, after.exempt_branches) THEN
         PERFORM ghostwatch._restart_checks(i.invariant_id)
         FROM ghostwatch.invariant AS i
@@ -199,7 +209,7 @@ BEGIN
 END
 $declare_contract$;
 
-COMMENT ON FUNCTION ghostwatch.declare_contract(text, regclass, text, name, text, text, text[], text, interval, text, text, boolean, name[], text[], boolean) IS
+COMMENT ON FUNCTION ghostwatch.declare_contract(text, regclass, text, name, text, text, text[], text, interval, text, text, boolean, name[], text[], boolean, text) IS
 'Declares what every row of a subject table must come to have; declaring again changes what is given and keeps the rest.
 name: of the contract. subject: the table whose rows are watched. key_column: its key (default: id), several columns as an array: {tenant_id,id}. born_at_column: its time of birth, timestamptz or timestamp (default: created_at).
 branch_expression: SQL over the alias s giving the path the subject came by. exempt_predicate: boolean SQL over s; such subjects are not judged.
@@ -209,5 +219,6 @@ capture: a trigger notes arrivals by the database''s clock, so that neither an i
 look_up_in: the schemas in which names in the expressions are looked up (default: the search path of the session that first declares).
 reset: names of arguments to set back to their defaults.
 unique_key: the key is unique although no unique index makes it so (default: false).
+born_at_expression: SQL over s for the time of birth, instead of a column: coalesce(s.confirmed_at, s.created_at); or the moment from which deadlines count: s.due_at. Index the same expression.
 Warns where the newest births differ from the database''s clock as by a wrong time zone.
 Raises GW002 (not a table), GW003 (no such column), GW004 to GW006 (an expression is not valid, or the table not readable), GW008 (belongs to another role), GW009 (key cannot be compared, with the related keys either), GW010 (no time of birth), GW011 (no such time zone), GW012 (lateness), GW016 (no name, or an exempt branch that is no pattern), GW017 (capture on what is no table), GW018 (an argument that cannot be reset), GW019 (a key not known to be unique).';

@@ -21,11 +21,12 @@ BEGIN
     WHERE c.name = saved.name;
 
     INSERT INTO ghostwatch.contract AS c (
-        name, owner, subject, key_column, unique_key, born_at_column, branch_expression, exempt_predicate, exempt_branches,
+        name, owner, subject, key_column, unique_key, born_at_column, born_at_expression, branch_expression, exempt_predicate,
+        exempt_branches,
         time_zone, lateness, capture, search_path, subject_label, description
     )
     VALUES (
-        saved.name, its_owner, saved.subject, saved.key_column, saved.unique_key, saved.born_at_column,
+        saved.name, its_owner, saved.subject, saved.key_column, saved.unique_key, saved.born_at_column, saved.born_at_expression,
         saved.branch_expression, saved.exempt_predicate, saved.exempt_branches, saved.time_zone, saved.lateness, saved.capture,
         saved.search_path, saved.subject_label, saved.description
     )
@@ -34,6 +35,7 @@ BEGIN
         key_column = excluded.key_column,
         unique_key = excluded.unique_key,
         born_at_column = excluded.born_at_column,
+        born_at_expression = excluded.born_at_expression,
         branch_expression = excluded.branch_expression,
         exempt_predicate = excluded.exempt_predicate,
         exempt_branches = excluded.exempt_branches,

@@ -21,6 +21,7 @@ DECLARE
     time_behind interval;
 BEGIN
     IF contract.capture
+        OR contract.born_at_expression IS NOT NULL
         OR NOT EXISTS (SELECT FROM pg_class AS r WHERE r.oid = contract.subject AND r.relkind IN ('r', 'p'))
         OR ghostwatch._index_advice(contract.subject, ARRAY[contract.born_at_column], '{btree}', false) IS NOT NULL THEN
         RETURN NULL;

@@ -22,8 +22,8 @@ BEGIN
     END IF;
 
     RETURN format(
-        's.%1$I > %2$L AND s.%1$I <= %3$L AND %4$s',
-        clause.born_at_column,
+        '%1$s > %2$L AND %1$s <= %3$L AND %4$s',
+        ghostwatch._plain_birth(clause),
         (after AT TIME ZONE clause.time_zone)
         - CASE WHEN ghostwatch._clock_changes(after, margin, clause.time_zone) THEN margin ELSE '0'::interval END,
         (up_to AT TIME ZONE clause.time_zone)

@@ -46,7 +46,8 @@ BEGIN
                   DETAIL = format('The key is %s.', ghostwatch._column_names(its_contract.key_column)),
                   HINT = format(
                       'SELECT %s FROM %s AS s ORDER BY s.%I DESC LIMIT 5',
-                      ghostwatch._key_text(its_contract.subject, 's', its_contract.key_column), its_contract.subject, its_contract.born_at_column
+                      ghostwatch._key_text(its_contract.subject, 's', its_contract.key_column), its_contract.subject,
+                      CASE WHEN its_contract.born_at_expression IS NULL THEN its_contract.born_at_column ELSE its_contract.key_column[1] END
                   );
     END IF;
 

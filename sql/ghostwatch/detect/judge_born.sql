@@ -55,8 +55,8 @@ BEGIN
     -- On an idle bot nothing of what follows need be planned. Ordered, so that the index on the birth time is asked.
     PERFORM ghostwatch._enter_search_path(clause.search_path);
     EXECUTE format(
-        'SELECT true FROM %s AS s WHERE %s ORDER BY s.%I LIMIT 1',
-        clause.subject, ghostwatch._subject_condition(clause, source, after, up_to), clause.born_at_column
+        'SELECT true FROM %s AS s WHERE %s ORDER BY %s LIMIT 1',
+        clause.subject, ghostwatch._subject_condition(clause, source, after, up_to), ghostwatch._plain_birth(clause)
     )
     INTO is_anybody_there
     USING seen_keys, seen_births;

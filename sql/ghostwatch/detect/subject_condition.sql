@@ -14,8 +14,8 @@ AS $_subject_condition$
     SELECT CASE source
         WHEN 'keys' THEN ghostwatch._key_is_among((clause).subject, (clause).key_columns)
         WHEN 'births' THEN format(
-            's.%I = ANY (ARRAY(SELECT b%s FROM unnest($2) AS b)) AND %s',
-            (clause).born_at_column,
+            '%s = ANY (ARRAY(SELECT b%s FROM unnest($2) AS b)) AND %s',
+            ghostwatch._plain_birth(clause),
             ' AT TIME ZONE ' || quote_literal((clause).time_zone),
             ghostwatch._key_is_there('s', (clause).key_columns)
         )

@@ -55,7 +55,7 @@ SELECT format(
     -- All subjects with one birth time come together, so that a watermark is a moment and nothing else.
     CASE
         WHEN at_most IS NULL THEN 'OFFSET 0'
-        ELSE format('ORDER BY s.%I FETCH FIRST %s ROWS WITH TIES', (clause).born_at_column, at_most)
+        ELSE format('ORDER BY %s FETCH FIRST %s ROWS WITH TIES', ghostwatch._plain_birth(clause), at_most)
     END
 )
 $_subject_query$;

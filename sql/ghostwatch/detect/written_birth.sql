@@ -7,8 +7,8 @@ IMMUTABLE
 PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 RETURN CASE
-    WHEN (clause).time_zone IS NULL THEN format('s.%I', (clause).born_at_column)
-    ELSE format('(s.%I AT TIME ZONE %L)', (clause).born_at_column, (clause).time_zone)
+    WHEN (clause).time_zone IS NULL THEN ghostwatch._plain_birth(clause)
+    ELSE format('(%s AT TIME ZONE %L)', ghostwatch._plain_birth(clause), (clause).time_zone)
 END;
 
 COMMENT ON FUNCTION ghostwatch._written_birth(ghostwatch._clause) IS

@@ -28,6 +28,7 @@ AS $_written_together$
                     AND NOT a.attisdropped
                     AND b.attrelid = (clause).subject
                     AND b.attname = (clause).born_at_column
+                    AND (clause).born_at_expression IS NULL
                     AND (
                         a.attname = i.related_at_column
                         OR pg_get_expr(d.adbin, d.adrelid) ~ '(now|transaction_timestamp)\(\)|CURRENT_TIMESTAMP'

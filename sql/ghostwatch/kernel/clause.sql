@@ -9,6 +9,7 @@ SELECT
     c.subject,
     c.key_column AS key_columns,
     c.born_at_column,
+    c.born_at_expression,
     c.branch_expression,
     c.exempt_predicate,
     c.exempt_branches,

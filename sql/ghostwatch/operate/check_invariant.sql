@@ -35,7 +35,9 @@ BEGIN
         SELECT c.* INTO clause FROM ghostwatch._clause AS c WHERE c.invariant_id = _check_invariant.invariant_id;
 
         -- Says in plain words what a query on a dropped table would say with a number.
-        PERFORM ghostwatch._column_type(clause.subject, clause.born_at_column);
+        PERFORM ghostwatch._column_type(
+            clause.subject, CASE WHEN clause.born_at_expression IS NULL THEN clause.born_at_column ELSE clause.key_columns[1] END
+        );
         PERFORM ghostwatch._column_type(clause.related, k.name) FROM unnest(clause.related_key_columns) AS k (name);
 
         IF clause.capture THEN

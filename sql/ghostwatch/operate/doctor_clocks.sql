@@ -51,6 +51,7 @@ BEGIN
                     ORDER BY n.arrived_at DESC
                     LIMIT 1000
                 ) AS a;
+                PERFORM ghostwatch._enter_search_path(clause.search_path);
                 EXECUTE format(
                     'SELECT min(d.difference), max(d.difference)
                     FROM (
@@ -66,6 +67,7 @@ BEGIN
                 )
                 INTO earliest, latest
                 USING newest.subject_keys, newest.arrivals;
+                PERFORM ghostwatch._leave_search_path();
 
                 IF earliest < -tolerance OR latest > tolerance THEN
                     is_well := false;
@@ -91,7 +93,7 @@ BEGIN
             END IF;
 
             -- Clocks that are fast: the youngest row shows it, where an index leads to it.
-            IF ghostwatch._index_advice(clause.subject, ARRAY[clause.born_at_column], ARRAY['btree']::name[], false) IS NULL THEN
+            IF clause.born_at_expression IS NULL AND ghostwatch._index_advice(clause.subject, ARRAY[clause.born_at_column], ARRAY['btree']::name[], false) IS NULL THEN
                 EXECUTE format(
                     'SELECT %1$s FROM %2$s AS s WHERE s.%3$I < ''infinity'' ORDER BY s.%3$I DESC LIMIT 1',
                     ghostwatch._written_birth(clause),

@@ -36,6 +36,7 @@ BEGIN
             format('-- or let the database note arrivals: SELECT ghostwatch.declare_contract(%L, capture => true);', c.name)
         FROM ghostwatch.contract AS c
         WHERE NOT c.capture
+            AND c.born_at_expression IS NULL
     )
 
     SELECT

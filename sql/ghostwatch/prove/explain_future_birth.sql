@@ -13,7 +13,7 @@ AS $_explain_future_birth$
 SELECT format(
     'Born in the future: %s.%s is %s UTC%s, while the clock of the database says %s UTC. No check run judges it before then. %s',
     c.subject,
-    c.born_at_column,
+    coalesce(c.born_at_expression, c.born_at_column),
     date_trunc('second', born_at AT TIME ZONE 'UTC'),
     ', read in the time zone ' || c.time_zone,
     date_trunc('second', now_is AT TIME ZONE 'UTC'),

@@ -7,6 +7,7 @@ CREATE TABLE ghostwatch.contract (
     key_column name[] NOT NULL DEFAULT '{id}' CHECK (cardinality(key_column) >= 1),
     unique_key boolean NOT NULL DEFAULT false,
     born_at_column name NOT NULL DEFAULT 'created_at',
+    born_at_expression text,
     branch_expression text,
     exempt_predicate text,
     exempt_branches text[] NOT NULL DEFAULT '{}',
@@ -27,6 +28,8 @@ COMMENT ON COLUMN ghostwatch.contract.lateness IS
 'How far a birth time may lie before the moment its transaction began: clocks that differ, and, where other sessions cannot be seen, long transactions.';
 COMMENT ON COLUMN ghostwatch.contract.subject_name IS
 'The name of the subject table when a check run last saw it; by it a table that is created anew is found.';
+COMMENT ON COLUMN ghostwatch.contract.born_at_expression IS
+'The time of birth where no column holds it, or where deadlines count from another moment; born_at_column then says nothing.';
 COMMENT ON COLUMN ghostwatch.contract.unique_key IS
 'Its owner says that the key is unique although no index makes it so; the doctor looks for duplicates.';
 COMMENT ON COLUMN ghostwatch.contract.search_path IS

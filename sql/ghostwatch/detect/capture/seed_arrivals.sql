@@ -9,8 +9,9 @@ PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $_seed_arrivals$
 -- Notes those who came since a moment but before the trigger did: for them, what they carry as birth time must do.
--- Names of columns only are put into the query: @plpgsql_check_options: security_warnings = false
+-- Declared SQL runs here, with the rights of who declared it: @plpgsql_check_options: security_warnings = false
 BEGIN
+    PERFORM ghostwatch._enter_search_path(clause.search_path);
     EXECUTE format(
         'INSERT INTO ghostwatch.arrival (contract_id, arrived_at, subject_key) '
         'SELECT $1, least(%1$s, $3), %2$s FROM %3$s AS s '
@@ -23,6 +24,7 @@ BEGIN
         ghostwatch._key_is_there('s', clause.key_columns)
     )
     USING clause.contract_id, since, ghostwatch._clock();
+    PERFORM ghostwatch._leave_search_path();
 END
 $_seed_arrivals$;
 
