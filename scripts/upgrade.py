@@ -19,9 +19,9 @@ ROUTINE = re.compile(r"CREATE (?P<kind>FUNCTION|PROCEDURE) (?P<name>[\w.]+)")
 CREATED = re.compile(r"CREATE (?P<kind>TYPE|VIEW|TABLE) (?P<name>[\w.]+)")
 TRIGGER = re.compile(r"CREATE TRIGGER (?P<name>\w+)\b.*?\bON (?P<table>[\w.]+)", re.S)
 ROUTINE_COMMENT = re.compile(r"COMMENT ON (?:FUNCTION|PROCEDURE) (?P<name>[\w.]+)\s*(?P<arguments>\([^)]*\))")
-# Statements that only a new installation runs: the guard, the tables and their first rows.
+# Statements that only a new installation runs, or that an upgrade runs elsewhere.
 ONLY_FRESH = re.compile(
-    r"DO \$(guard|grants)\$|SET LOCAL|CREATE SCHEMA|CREATE TABLE|CREATE (UNIQUE )?INDEX|INSERT INTO"
+    r"DO \$(guard|grants|row_security)\$|SET LOCAL|CREATE SCHEMA|CREATE TABLE|CREATE (UNIQUE )?INDEX|INSERT INTO"
 )
 
 
@@ -147,7 +147,8 @@ def upgrade_script(
             + [f"DROP TYPE IF EXISTS {name} CASCADE;" for name in obsolete_types]
         ),
         "steps": "\n\n".join(f"-- {step.name}\n{step.undo if undo else step.change}" for step in ordered),
-        "redeployed": "\n\n".join(_redeployed(before, after, kind)),
+        "redeployed": "\n\n".join(_redeployed(after, kind)),
+        "policies": _policies(before, after),
     }
     return re.sub(r"@([a-z_]+)@", lambda found: parts[found[1]], frame)
 
@@ -173,7 +174,7 @@ def _names_any(statement: str, names: set[str]) -> bool:
     return any(re.search(rf"\b{re.escape(name)}\b", statement) for name in names)
 
 
-def _redeployed(before: Version, after: Version, kind: str) -> Iterator[str]:
+def _redeployed(after: Version, kind: str) -> Iterator[str]:
     """Every statement of a version that is not about the state of tables, so that it can be run over the one before."""
     for statement in after.statements:
         if ONLY_FRESH.match(statement):
@@ -188,10 +189,6 @@ def _redeployed(before: Version, after: Version, kind: str) -> Iterator[str]:
             yield statement.replace("CREATE ", "CREATE OR REPLACE ", 1)
         elif statement.startswith(("COMMENT ON ", "ALTER VIEW ")):
             yield statement
-        elif statement.startswith("DO $row_security$"):
-            if statement != before.block("row_security"):
-                yield DROP_POLICIES
-                yield statement
         elif statement.startswith("DO $configuration$"):
             if kind == "extension":
                 yield statement
@@ -199,7 +196,6 @@ def _redeployed(before: Version, after: Version, kind: str) -> Iterator[str]:
             raise StepError(f"it is not known how to repeat: {statement[:60]}")
 
 
-# Policies lock their tables, which may be written by signups: they are made anew only where they changed.
 DROP_POLICIES = """\
 FOR _item IN
     SELECT format('DROP POLICY %I ON %I.%I', p.policyname, p.schemaname, p.tablename) AS statement
@@ -212,6 +208,12 @@ FOR _item IN
 LOOP
     EXECUTE _item.statement;
 END LOOP;"""
+
+
+def _policies(before: Version, after: Version) -> str:
+    """Makes every policy anew where one of them changed."""
+    policies = after.block("row_security")
+    return "" if policies == before.block("row_security") else f"{DROP_POLICIES}\n{policies}"
 
 
 def _array(names: Iterable[str]) -> str:

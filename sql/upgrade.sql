@@ -221,6 +221,9 @@ LOOP
     END IF;
 END LOOP;
 
+-- Last, since making a policy locks its table until the end, and signups write some of these tables.
+@policies@
+
 UPDATE @schema@.installation SET version = '@to@';
 
 PERFORM set_config('lock_timeout', _lock_timeout, true);
