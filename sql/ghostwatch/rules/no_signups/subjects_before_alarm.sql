@@ -8,8 +8,8 @@ PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $_subjects_before_alarm$
     -- By chance, a signup is followed by a gap in which n were to be expected with a probability of e^-n.
-    SELECT greatest(ln((baseline).subjects_per_day * (baseline).days_per_false_alarm), 1)
-    WHERE (baseline).due >= 100
+    -- Within CASE: PostgreSQL 18 computes a constant beside a condition while it plans, also the logarithm of zero.
+    SELECT CASE WHEN (baseline).due >= 100 THEN greatest(ln((baseline).subjects_per_day * (baseline).days_per_false_alarm), 1) END
 $_subjects_before_alarm$;
 
 COMMENT ON FUNCTION ghostwatch._subjects_before_alarm(ghostwatch.drift_baseline) IS
