@@ -1,5 +1,5 @@
 BEGIN;
-SELECT plan(63);
+SELECT plan(67);
 
 CREATE TABLE public.account (id bigint PRIMARY KEY, created_at timestamptz NOT NULL, trial boolean NOT NULL DEFAULT false);
 CREATE TABLE public.greeting (account_id bigint NOT NULL);
@@ -11,6 +11,9 @@ SELECT ghostwatch.declare_contract('welcome', 'public.account', exempt_predicate
 SELECT ghostwatch.declare_contract('empty', 'public.account');
 SELECT ghostwatch.declare_invariant('welcome', 'greeting', 'public.greeting', 'account_id', error_after => '0', missing_label => 'a greeting');
 SELECT ghostwatch.declare_invariant('welcome', 'first_visit', 'public.visit', 'account_id', error_after => '5 minutes', missing_label => 'a visit');
+
+SELECT ghostwatch.declare_contract('due', 'public.account', born_at_expression => 's.created_at');
+SELECT ghostwatch.declare_invariant('due', 'greeting', 'public.greeting', 'account_id', error_after => '0', missing_label => 'a greeting');
 
 SET LOCAL ghostwatch.clock = '2026-01-01 12:00+00';
 INSERT INTO public.account VALUES
@@ -101,6 +104,14 @@ SELECT * FROM check_test(
 );
 SELECT * FROM check_test(
     ghostwatch.contract_holds('local', '2'), true, 'a clock that is fast by what clocks differ', NULL, ''
+);
+SELECT * FROM check_test(
+    ghostwatch.contract_holds('due', '8', as_of => '3 hours'), true, 'deadlines that count from a moment to come, as of that moment', NULL, ''
+);
+SELECT * FROM check_test(
+    ghostwatch.contract_holds('due', '8'), false, 'and before it', NULL,
+    'Born in the future: s.created_at is 2026-01-01 15:00:00 UTC, while the clock of the database says 2026-01-01 12:00:00 UTC. '
+    'No check run judges it before then. Where that is meant, as_of names a moment after it.'
 );
 SELECT * FROM check_test(
     ghostwatch.contract_holds('local', '3'), false, 'no birth at all', NULL, 'It has no time of birth, so no check run ever judges it.'

@@ -25,6 +25,8 @@ class Case:
     lost: str = "2"
     # What a test says of the second one.
     explanation: str = ""
+    # What moment the test means, where a clause does not simply count as if it were due.
+    as_of: str | None = None
     # When check runs come.
     later: str = "11 minutes"
 
@@ -119,6 +121,17 @@ CASES: Final = [
         lost="{8,42}",
     ),
     Case(
+        "A due date in the row",
+        """
+        INSERT INTO bill SELECT id, now() + '3 days', id = 3 FROM generate_series(1, 3) AS id;
+        INSERT INTO reminder VALUES (1);
+        """,
+        contract="due_bills",
+        clause="reminder",
+        as_of="4 days",
+        later="74 hours",
+    ),
+    Case(
         "Tenants in one table",
         """
         INSERT INTO member VALUES (1, 'acme'), (2, 'globex'), (3, 'test_globex');
@@ -177,9 +190,9 @@ def test_recipe(database: Database, case: Case) -> None:
         database.connection.execute(statements.encode())
     database.execute(case.rows)
 
-    query = "SELECT invariant, explanation FROM ghostwatch.prove(%s, %s) WHERE NOT holds"
-    assert database.rows(query, case.contract, case.whole) == []
-    ((clause, explanation),) = database.rows(query, case.contract, case.lost)
+    query = "SELECT invariant, explanation FROM ghostwatch.prove(%s, %s, %s) WHERE NOT holds"
+    assert database.rows(query, case.contract, case.whole, case.as_of) == []
+    ((clause, explanation),) = database.rows(query, case.contract, case.lost, case.as_of)
     assert clause == case.clause
     assert case.explanation in explanation
 

@@ -25,11 +25,17 @@ AS $prove$
 -- Raises GW001, GW007 for a clause that is not there, and GW020.
 DECLARE
     -- Less is what clocks differ by that are kept by NTP; the doctor allows the same.
-    tolerance constant interval := '5 seconds'::interval;
-    now_is    constant timestamptz := ghostwatch._clock();
-    is_judged boolean := false;
-    finding   record;
-    name      text;
+    tolerance   constant interval := '5 seconds'::interval;
+    now_is      constant timestamptz := ghostwatch._clock();
+    -- An expression may count deadlines from a moment to come: then as_of says which moment the test means.
+    as_of_birth constant timestamptz := (
+        SELECT CASE WHEN c.born_at_expression IS NULL THEN now_is ELSE now_is + coalesce(as_of, '0') END
+        FROM ghostwatch.contract AS c
+        WHERE c.contract_id = ghostwatch._contract_id(prove.contract)
+    );
+    is_judged   boolean := false;
+    finding     record;
+    name        text;
 BEGIN
     FOREACH name IN ARRAY coalesce(clauses, '{}') || coalesce(leave_out, '{}') LOOP
         PERFORM ghostwatch._invariant_id(contract, name);
@@ -45,7 +51,7 @@ BEGIN
         IF NOT is_judged AND finding.born_at IS NULL THEN
             is_judged := true;
             RETURN QUERY SELECT NULL, false, 'no birth', 'It has no time of birth, so no check run ever judges it.';
-        ELSIF NOT is_judged AND finding.born_at > now_is + tolerance THEN
+        ELSIF NOT is_judged AND finding.born_at > as_of_birth + tolerance THEN
             is_judged := true;
             RETURN QUERY SELECT NULL, false, 'born in the future', ghostwatch._explain_future_birth(contract, finding.born_at, now_is);
         END IF;
