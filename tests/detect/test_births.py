@@ -104,3 +104,30 @@ def test_what_is_no_birth(shop: Bot, birth: str, state: str) -> None:
     with pytest.raises(psycopg.Error) as refused:
         declare(shop, birth)
     assert refused.value.sqlstate == state
+
+
+def test_a_table_without_a_time_of_birth(shop: Bot) -> None:
+    """Under capture the arrival is the birth, so the row need not carry any."""
+    call(
+        shop.database.connection,
+        "declare_contract",
+        {"name": "orders", "subject": "shop.order", "born_at_expression": "NULL::timestamptz", "capture": True},
+    )
+    call(
+        shop.database.connection,
+        "declare_invariant",
+        {"contract": "orders", "name": "delivery", "related": "shop.delivery", "related_key_column": "order_id"},
+    )
+    shop.database.execute('INSERT INTO shop."order" (id) VALUES (1), (2)')
+    shop.database.execute("INSERT INTO shop.delivery VALUES (2, %s)", shop.now)
+    shop.run_every_minute(minutes(6))
+    assert shop.states() == {"1": "error"}
+    assert shop.database.rows("SELECT state, due_at FROM ghostwatch.check_subject('orders', 1)") == [
+        ("broken", shop.now - minutes(1))
+    ]
+    shop.run_every_minute(minutes(25))
+    assert shop.states() == {"1": "expired"}
+    assert shop.database.rows("SELECT verdict FROM ghostwatch.doctor() WHERE check_name IN ('clocks', 'keys')") == [
+        ("ok",),
+        ("ok",),
+    ]

@@ -219,6 +219,6 @@ capture: a trigger notes arrivals by the database''s clock, so that neither an i
 look_up_in: the schemas in which names in the expressions are looked up (default: the search path of the session that first declares).
 reset: names of arguments to set back to their defaults.
 unique_key: the key is unique although no unique index makes it so (default: false).
-born_at_expression: SQL over s for the time of birth, instead of a column: coalesce(s.confirmed_at, s.created_at); or the moment from which deadlines count: s.due_at. Index the same expression.
+born_at_expression: SQL over s for the time of birth, instead of a column: coalesce(s.confirmed_at, s.created_at); or the moment from which deadlines count: s.due_at; or, under capture, where the rows carry no time: NULL::timestamptz. Index the same expression.
 Warns where the newest births differ from the database''s clock as by a wrong time zone.
 Raises GW002 (not a table), GW003 (no such column), GW004 to GW006 (an expression is not valid, or the table not readable), GW008 (belongs to another role), GW009 (key cannot be compared, with the related keys either), GW010 (no time of birth), GW011 (no such time zone), GW012 (lateness), GW016 (no name, or an exempt branch that is no pattern), GW017 (capture on what is no table), GW018 (an argument that cannot be reset), GW019 (a key not known to be unique).';
