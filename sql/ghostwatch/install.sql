@@ -217,7 +217,7 @@
 \ir rules/no_signups/no_signups_result.sql
 \ir rules/drift/replay_drift.sql
 \ir rules/auto/auto_result.sql
-\ir rules/auto/auto_replayed_as.sql
+\ir rules/auto/replayed_as.sql
 \ir alert/silence_in_force.sql
 \ir alert/announce.sql
 \ir alert/open_alert.sql

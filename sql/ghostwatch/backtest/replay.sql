@@ -20,9 +20,7 @@ DECLARE
     firings   ghostwatch._firing[];
     incidents ghostwatch._incident[];
 BEGIN
-    IF rule.rule = 'auto' THEN
-        rule.rule := ghostwatch._auto_replayed_as(rule, trials, begin_at);
-    END IF;
+    rule.rule := ghostwatch._replayed_as(rule, trials, begin_at);
 
     -- Each rule has a replay of its own that calls what its check calls.
     EXECUTE format('SELECT array_agg(f) FROM ghostwatch.%I($1, $2, $3, $4) AS f', format('_replay_%s', rule.rule))

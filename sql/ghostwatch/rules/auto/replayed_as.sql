@@ -1,4 +1,4 @@
-CREATE FUNCTION ghostwatch._auto_replayed_as(
+CREATE FUNCTION ghostwatch._replayed_as(
     rule ghostwatch.invariant,
     trials ghostwatch._trials,
     begin_at timestamptz
@@ -8,11 +8,15 @@ LANGUAGE plpgsql
 STABLE
 PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
-AS $_auto_replayed_as$
+AS $_replayed_as$
 -- The choice is made once, by the subjects born before begin_at; checks make it again with every baseline.
 DECLARE
     known constant integer := coalesce(width_bucket(begin_at, trials.born_at), 0);
 BEGIN
+    IF rule.rule <> 'auto' THEN
+        RETURN rule.rule;
+    END IF;
+
     RETURN ghostwatch._auto_choice(ghostwatch._baseline(
         rule,
         ghostwatch._hour_counts(
@@ -30,7 +34,7 @@ BEGIN
         begin_at
     ));
 END
-$_auto_replayed_as$;
+$_replayed_as$;
 
-COMMENT ON FUNCTION ghostwatch._auto_replayed_as(ghostwatch.invariant, ghostwatch._trials, timestamptz) IS
-'The rule that auto would have followed at begin_at, given the subjects of the time before.';
+COMMENT ON FUNCTION ghostwatch._replayed_as(ghostwatch.invariant, ghostwatch._trials, timestamptz) IS
+'The rule that decides in a replay: of auto, the one that it would have followed at begin_at, given the subjects of the time before.';
