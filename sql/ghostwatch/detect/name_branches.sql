@@ -11,7 +11,15 @@ AS $_name_branches$
 -- An alert that names a branch says more than one about "other". But branches can be any number, and every family is
 -- counted by the minute and watched by itself: so only the first ones that come have a family of their own.
 DECLARE
-    fresh text[] := ARRAY(
+    fresh text[];
+    named text[];
+BEGIN
+    -- Asked first, since it is so in every run of a busy contract.
+    IF (SELECT count(*) >= 30 FROM ghostwatch.branch_value AS b WHERE b.contract_id = clause.contract_id) THEN
+        RETURN judgements;
+    END IF;
+
+    fresh := ARRAY(
         SELECT j.branch
         FROM unnest(judgements) AS j
         WHERE j.branch_family = 'other'
@@ -21,9 +29,7 @@ DECLARE
         ORDER BY min(j.born_at), j.branch
         LIMIT 30
     );
-    named text[];
-BEGIN
-    IF fresh = '{}' OR (SELECT count(*) >= 30 FROM ghostwatch.branch_value AS b WHERE b.contract_id = clause.contract_id) THEN
+    IF fresh = '{}' THEN
         RETURN judgements;
     END IF;
 
