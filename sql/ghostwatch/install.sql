@@ -231,6 +231,7 @@
 \ir alert/resolve_alert.sql
 \ir alert/alerts_follow_invariant.sql
 \ir alert/advance_alert.sql
+\ir rules/baseline_remark.sql
 \ir rules/decide_alerts.sql
 \ir rules/checks_stopped/stopped_checks.sql
 \ir rules/checks_stopped/checks_stopped_result.sql
@@ -322,7 +323,6 @@
 \ir sidecar/detect_stopped_checks.sql
 
 -- operate: schedule, look after and explain the system
-\ir operate/baseline_remark.sql
 \ir operate/status.sql
 \ir operate/prune.sql
 \ir operate/cron.sql

@@ -497,9 +497,9 @@ def print_lives() -> None:
 
 
 def print_leaks(server: Server) -> None:
-    """How soon leaks are found, and through which door they are said to come."""
+    """How soon leaks are found, and which branch is named."""
     print(f"\ninjected leaks ({REPETITIONS} runs each): median (90th percentile) until the alert")
-    print("trials from the leak to the alarm; minutes from the leak to the run that tells, deadline not counted")
+    print("trials from the leak to the alarm; minutes from the leak to the run that alerts, deadline not counted")
     print(
         f"{'signups':>12} {'drop-off':>9} {'leak':<34} {'found':>6} {'trials':>14} {'minutes':>14}"
         f" {'right branch':>13} {'a wrong one':>12}"
@@ -559,7 +559,7 @@ def print_silence(server: Server) -> None:
                ))::float8""",
             per_hour=per_hour, origin=ORIGIN,
         )  # fmt: skip
-        print(f"signups stop at {volume_name(per_hour)}: told {gap / 60:.1f} minutes and the deadline later")
+        print(f"signups stop at {volume_name(per_hour)}: alert {gap / 60:.1f} minutes and the deadline later")
 
 
 def timed(step: Callable[[], None]) -> None:

@@ -66,7 +66,7 @@ def prepare(connection: psycopg.Connection[Any]) -> None:
 
 
 def declare(connection: psycopg.Connection[Any], number: int) -> None:
-    """A contract that judges one person only, and a chat that hears of it."""
+    """A contract that judges one person only, and a chat that is alerted."""
     name = f"person {number}"
     connection.execute(
         "SELECT ghostwatch.declare_contract(%s, 'person', exempt_predicate => %s)", [name, f"s.id <> {number}"]

@@ -82,7 +82,7 @@ SELECT pg_temp.claim();
 SELECT ghostwatch.channel_migrated(-100, 1005);
 SELECT is((SELECT c.chat_id FROM ghostwatch.channel AS c), -100::bigint, 'nor does a group become a person');
 SELECT ghostwatch.channel_migrated(-100, -1005);
-SELECT is((SELECT c.migrated_from FROM ghostwatch.channel AS c), -100::bigint, 'where it came from is noted');
+SELECT is((SELECT c.migrated_from FROM ghostwatch.channel AS c), -100::bigint, 'where it came from is recorded');
 SELECT ghostwatch.notification_retry(n.notification_id, 'w', 'x') FROM ghostwatch.notification AS n WHERE n.state = 'claimed';
 SELECT is_empty($$ SELECT FROM ghostwatch.notification WHERE message_id IS NOT NULL $$, 'a supergroup has none of the messages of the group that it was');
 SELECT pg_temp.advance('1 hour');

@@ -27,7 +27,7 @@ def insert(bot: Bot, *keys: int) -> None:
 
 
 def arrivals(bot: Bot) -> list[str]:
-    """The keys of all arrivals that are noted."""
+    """The keys of all arrivals that are recorded."""
     return [key for (key,) in bot.database.rows("SELECT subject_key FROM ghostwatch.arrival ORDER BY 1")]
 
 
@@ -77,7 +77,7 @@ def test_every_way_to_insert(bot: Bot, statement: LiteralString) -> None:
 
 
 def test_copy(bot: Bot) -> None:
-    """COPY is noted too."""
+    """COPY is recorded too."""
     with bot.database.connection.cursor().copy('COPY "user" (id) FROM STDIN') as copy:
         for key in range(1, 4):
             copy.write_row((key,))
@@ -134,7 +134,7 @@ def test_a_backtest_reads_the_birth_times_that_the_rows_carry(bot: Bot) -> None:
 
 
 def test_late_commit(bot: Bot) -> None:
-    """Who was noted early and committed late is found."""
+    """Who was recorded early and committed late is found."""
     bot.now = bot.database.value("SELECT clock_timestamp()")
     bot.database.set_clock(bot.now)
     bot.declare(capture=True)
@@ -198,7 +198,7 @@ def test_another_table(bot: Bot) -> None:
 
 
 def test_partitions(database: Database) -> None:
-    """Rows are noted once, inserted through the parent or into a partition."""
+    """Rows are recorded once, inserted through the parent or into a partition."""
     bot = Bot.create(database)
     database.execute(
         """

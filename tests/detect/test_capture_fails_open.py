@@ -65,7 +65,7 @@ def test_a_lock_on_the_arrivals(database: Database, owner: str) -> None:
     assert database.value("SELECT count(*) FROM ghostwatch.arrival") == 0
 
     (told,) = alerts(database, owner)
-    assert "the arrival of 2 subjects in shop.account could not be noted at once: canceling statement due to" in told
+    assert "the arrival of 2 subjects in shop.account could not be recorded at once: canceling statement due to" in told
     assert violations(database) == ["1", "2"]
     ((finding, advice),) = findings(database)
     assert "the arrival of 2 subjects of contract welcome could not be recorded at once" in finding
@@ -74,7 +74,7 @@ def test_a_lock_on_the_arrivals(database: Database, owner: str) -> None:
 
 
 def test_the_alert_ends_by_itself(database: Database, owner: str) -> None:
-    """Five minutes after the last arrival that could not be noted; the record is kept for a day."""
+    """Five minutes after the last arrival that could not be recorded; the record is kept for a day."""
     now = database.value("SELECT now()")
     database.set_clock(now)
     locker = database.connect(autocommit=False)

@@ -81,11 +81,11 @@ def test_turning_it_on_lets_signups_pass_and_says_whom_it_waits_for(shop: Shop) 
     waited = threading.Event()
     session = shop.database.connect(shop.owner)
 
-    def noted(diagnostic: psycopg.errors.Diagnostic) -> None:
+    def recorded(diagnostic: psycopg.errors.Diagnostic) -> None:
         notices.append(diagnostic.message_primary or "")
         waited.set()
 
-    session.add_notice_handler(noted)
+    session.add_notice_handler(recorded)
     turning_on = threading.Thread(
         target=session.execute, args=["SELECT * FROM ghostwatch.enforce('welcome', 'reject')"]
     )

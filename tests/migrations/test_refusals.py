@@ -80,7 +80,7 @@ def test_an_object_of_somebody_else_depends_on_what_changes(earlier: Database, m
         CREATE FUNCTION public.wrapper() RETURNS integer LANGUAGE sql RETURN ghostwatch.obsolete(NULL);
         CREATE TABLE public.signup (id bigint);
         CREATE FUNCTION public.nothing() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';
-        CREATE TRIGGER noted AFTER INSERT ON public.signup
+        CREATE TRIGGER recorded AFTER INSERT ON public.signup
         FOR EACH ROW WHEN (ghostwatch.obsolete(NULL) = 1) EXECUTE FUNCTION public.nothing();
         CREATE VIEW ghostwatch.report AS SELECT contract FROM ghostwatch.status;
         """
@@ -91,7 +91,7 @@ def test_an_object_of_somebody_else_depends_on_what_changes(earlier: Database, m
     assert str(error.value.diag.message_detail).splitlines() == [
         "column n of table public.log",
         "function public.wrapper()",
-        "trigger noted on table public.signup",
+        "trigger recorded on table public.signup",
         "view ghostwatch.report",
         "view public.report",
     ]

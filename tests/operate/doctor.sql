@@ -177,13 +177,13 @@ ALTER TABLE app.member_1 DISABLE TRIGGER USER;
 SELECT bag_eq(
     $$ SELECT regexp_replace(pg_temp.said('triggers'), '_\d+(?=\M|_key)', '_N', 'g') $$,
     $$ VALUES
-        ('error | app.member_N has a disabled trigger ghostwatch_capture_N, which contract members needs: no arrival is noted there. | '
+        ('error | app.member_N has a disabled trigger ghostwatch_capture_N, which contract members needs: no arrival is recorded there. | '
          'ALTER TABLE app.member_N ENABLE TRIGGER ghostwatch_capture_N;'),
         ('error | app.member_N has a disabled trigger ghostwatch_enforce_N, which contract members needs: not every commit is checked there. | '
          'ALTER TABLE app.member_N ENABLE TRIGGER ghostwatch_enforce_N;'),
         ('error | app.member_N has a disabled trigger ghostwatch_enforce_N_key, which contract members needs: not every commit is checked there. | '
          'ALTER TABLE app.member_N ENABLE TRIGGER ghostwatch_enforce_N_key;'),
-        ('error | app.member_N has no trigger ghostwatch_capture_N, which contract members needs: no arrival is noted there. | '
+        ('error | app.member_N has no trigger ghostwatch_capture_N, which contract members needs: no arrival is recorded there. | '
          'SELECT ghostwatch.declare_contract(''members'', capture => true);') $$,
     'a partition that came later, and one whose triggers were switched off'
 );

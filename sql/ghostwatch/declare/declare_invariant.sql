@@ -152,7 +152,7 @@ BEGIN
     IF (after.at_least >= 1 AND coalesce(after.exactly, 1) >= 1) IS NOT TRUE THEN
         problem := format('at_least is %s and exactly %s; both must be at least 1.', after.at_least, coalesce(after.exactly::text, 'not given'));
     ELSIF (after.at_least > 1)::integer + (after.exactly IS NOT NULL)::integer + after.no_row::integer > 1 THEN
-        problem := 'Only one of at_least, exactly and no_row can be said.';
+        problem := 'Only one of at_least, exactly and no_row can be given.';
     END IF;
     IF problem IS NOT NULL THEN
         RAISE EXCEPTION 'a setting of invariant % is out of its range', quote_literal(declare_invariant.name)

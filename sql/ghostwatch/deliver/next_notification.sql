@@ -26,7 +26,7 @@ AS $_next_notification$
             WHERE earlier.alert_id = candidate.alert_id
                 AND earlier.channel_id = candidate.channel_id
                 AND earlier.state IN ('pending', 'claimed')
-                -- An edit is silent and shows the present whenever it comes: it waits for the rest, nothing for it.
+                -- An edit is silent and shows the present whenever it comes: it waits for the rest, and nothing waits for it.
                 AND earlier.reason <> 'updated'
                 AND (earlier.notification_id < candidate.notification_id OR candidate.reason = 'updated')
         )

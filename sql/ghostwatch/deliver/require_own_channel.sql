@@ -10,7 +10,7 @@ STABLE
 PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $_require_own_channel$
--- A channel copies what it is told to somewhere else. The owner of ghostwatch may set up every channel.
+-- A channel forwards alerts to a chat. The owner of ghostwatch may set up every channel.
 -- Raises GW044.
 DECLARE
     own       constant text[] := ARRAY(

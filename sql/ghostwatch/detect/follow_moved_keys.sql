@@ -14,7 +14,7 @@ AS $_follow_moved_keys$
 DECLARE
     judgements ghostwatch._judgement[];
 BEGIN
-    -- An arrival is noted under the key that it came with.
+    -- An arrival is recorded under the key that it came with.
     IF clause.capture THEN
         RETURN;
     END IF;

@@ -10,7 +10,7 @@ PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $_seen_skew$
     -- A subject was due in the last run already, but could not be seen then. If it was born before any transaction that
-    -- was running by that time, its birth was written by a clock that is slow: that is noted for the doctor.
+    -- was running by that time, its birth was written by a clock that is slow: that is recorded for the doctor.
     -- Takes how far the checks had come by then, and the birth. Only who sees when the transactions of others began
     -- can say so; see ghostwatch._settled_up_to() for what the watermark says of them.
     SELECT slow.skew

@@ -36,7 +36,7 @@ BEGIN
             missing := array_append(missing, clause.invariant);
 
             IF enforced.enforcement = 'warn' THEN
-                -- Under capture the arrival was noted in this very transaction.
+                -- Under capture the arrival was recorded in this very transaction.
                 IF clause.capture THEN
                     found.born_at := (
                         SELECT coalesce(max(a.arrived_at), as_of)

@@ -19,7 +19,7 @@ BEGIN
     WHERE d.name = _setting.name;
 
     IF NOT FOUND THEN
-        RAISE EXCEPTION 'there is no setting %', quote_literal(_setting.name)
+        RAISE EXCEPTION 'there is no setting %', quote_nullable(_setting.name)
         USING
             ERRCODE = 'GW050',
             DETAIL = 'No setting of ghostwatch has this name.',

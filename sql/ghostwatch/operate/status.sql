@@ -55,7 +55,7 @@ SELECT
     present.paused,
     concat_ws(
         '; ',
-        'failing since ' || date_trunc('second', p.failing_since) || ': ' || p.last_error,
+        'failing since ' || date_trunc('second', p.failing_since) || ': ' || rtrim(p.last_error, '.'),
         'catching up with what became due since ' || date_trunc('second', p.catching_up_since + c.deadline),
         CASE WHEN firing.kind = 'no_signups' THEN 'nobody has come for unusually long' END,
         ghostwatch._baseline_remark(c.invariant_id, present.as_of)

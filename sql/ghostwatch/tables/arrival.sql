@@ -8,6 +8,6 @@ CREATE TABLE ghostwatch.arrival (
 );
 
 COMMENT ON TABLE ghostwatch.arrival IS
-'Subjects of contracts with capture, noted by a trigger as they came, until nobody judges them any more.';
+'Subjects of contracts with capture, recorded by a trigger as they came, until nobody judges them any more.';
 COMMENT ON COLUMN ghostwatch.arrival.arrived_at IS
 'By the database''s own clock; it counts as the birth time.';

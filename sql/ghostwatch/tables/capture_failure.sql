@@ -15,4 +15,4 @@ WHERE taken_up_at IS NULL;
 COMMENT ON TABLE ghostwatch.capture_failure IS
 'Arrivals that capture could not note in ghostwatch.arrival; the next check run does. Kept for a day.';
 COMMENT ON COLUMN ghostwatch.capture_failure.taken_up_at IS
-'When a check run noted these arrivals.';
+'When a check run recorded these arrivals.';

@@ -29,7 +29,7 @@ COMMENT ON COLUMN ghostwatch.contract.lateness IS
 COMMENT ON COLUMN ghostwatch.contract.subject_name IS
 'The name of the subject table when a check run last saw it; by it a table that is created anew is found.';
 COMMENT ON COLUMN ghostwatch.contract.born_at_expression IS
-'The time of birth where no column holds it, or where deadlines count from another moment; born_at_column then says nothing.';
+'The time of birth where no column holds it, or where deadlines count from another moment; born_at_column is then ignored.';
 COMMENT ON COLUMN ghostwatch.contract.unique_key IS
 'Its owner says that the key is unique although no index makes it so; the doctor looks for duplicates.';
 COMMENT ON COLUMN ghostwatch.contract.search_path IS

@@ -75,7 +75,7 @@ class Delivery:
         self._in_doubt = False
         self._probe_at = 0.0
         # How often Telegram said that something was too fast.
-        self._told_to_wait = 0
+        self._waits_requested = 0
         self._in_flight: dict[asyncio.Task[None], int] = {}
         self._recent_causes = RecentCauses()
         self.outbox = HealthSignal("the database")
@@ -202,7 +202,7 @@ class Delivery:
 
     async def _deliver(self, notification: Notification, asked_at: float) -> None:
         """Sends one notification, unless its lease has ended by then, and reports what became of it."""
-        told_to_wait = self._told_to_wait
+        waits_requested = self._waits_requested
         # All sidecars together keep the bot's pace, each message in its turn.
         await asyncio.sleep(notification.wait)
         started = time.perf_counter()
@@ -211,7 +211,7 @@ class Delivery:
             log.warning("notification %s: its lease ended before it was sent", notification.notification_id)
             return
         try:
-            if self._told_to_wait != told_to_wait:
+            if self._waits_requested != waits_requested:
                 # What was asked of one chat may be meant for the whole bot, so the database is asked once more.
                 raise GivenBack
             outcome = Outcome("sent", message_id=await self._transmit(notification))
@@ -241,7 +241,7 @@ class Delivery:
         error = str(problem)
         match problem:
             case TooFast():
-                self._told_to_wait += 1
+                self._waits_requested += 1
                 return Outcome("wait", error, retry_after=problem.retry_after)
             case TokenRefused():
                 self.token.unwell(f"Telegram refuses it ({error}); all messages wait in the outbox")

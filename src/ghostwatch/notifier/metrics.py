@@ -30,10 +30,10 @@ class _OfTheDatabase(Collector):
 
     def __init__(self) -> None:
         self.values: dict[str, float | None] = {}
-        self.told_at = 0.0
+        self.reported_at = 0.0
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
-        if not self.values or time.monotonic() - self.told_at > FRESH_FOR:
+        if not self.values or time.monotonic() - self.reported_at > FRESH_FOR:
             return
         for name, description in OF_THE_DATABASE.items():
             if (value := self.values[name]) is not None:
@@ -81,7 +81,7 @@ class Metrics:
             "checks_fresh": row["checks_fresh"],
             "problems": len(row["problems"]),
         }
-        self._of_the_database.told_at = time.monotonic()
+        self._of_the_database.reported_at = time.monotonic()
 
     def database_gone(self) -> None:
         """What it said last is not true any more."""

@@ -92,11 +92,11 @@ async def _supervise(delivery: Delivery, parts: dict[str, Coroutine[Any, Any, No
     """Runs the drain loop and its side tasks; ends on a signal, or when any of them dies."""
     draining = asyncio.create_task(delivery.run(), name="delivery")
     side = [asyncio.create_task(part, name=name) for name, part in parts.items()]
-    told_to_stop = asyncio.Event()
+    stop_requested = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, told_to_stop.set)
-    waiting = asyncio.create_task(told_to_stop.wait())
+        loop.add_signal_handler(number, stop_requested.set)
+    waiting = asyncio.create_task(stop_requested.wait())
     log.info("delivering; with %s", ", ".join(parts))
     systemd.notify("READY=1")
 

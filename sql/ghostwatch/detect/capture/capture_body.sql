@@ -48,7 +48,7 @@ EXCEPTION
                 AND k.subject_keys IS NOT NULL;
         EXCEPTION
             WHEN OTHERS THEN
-                RAISE WARNING 'an arrival for contract %% could not be noted: %%', %4$L, problem USING ERRCODE = problem_state;
+                RAISE WARNING 'an arrival for contract %% could not be recorded: %%', %4$L, problem USING ERRCODE = problem_state;
         END;
         RETURN NULL;
 END

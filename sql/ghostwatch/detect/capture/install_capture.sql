@@ -9,7 +9,7 @@ SET search_path = pg_catalog, pg_temp
 AS $_install_capture$
 -- Puts the trigger that notes arrivals on the table of the subjects and on each of its partitions that has none yet;
 -- its function, which belongs to the contract's owner, stands beside the table.
--- Waits for running transactions that write the table: whoever is not noted is visible afterwards.
+-- Waits for running transactions that write the table: whoever is not recorded is visible afterwards.
 DECLARE
     captured ghostwatch.contract;
     trigger_name constant name := ghostwatch._capture_name(contract_id);

@@ -22,7 +22,7 @@ BEGIN
     IF NOT FOUND AND watched.capture THEN
         SELECT
             format(
-                'In the last 5 minutes, the arrival of %s in %s could not be noted at once: %s. The check run noted it.',
+                'In the last 5 minutes, the arrival of %s in %s could not be recorded at once: %s. The check run recorded it.',
                 ghostwatch._pluralize(sum(cardinality(f.subject_keys))::bigint, 'subject'), watched.subject, min(f.error_message)
             ) AS finding,
             'SELECT * FROM ghostwatch.capture_failure;' AS advice
@@ -44,4 +44,4 @@ END
 $_require_triggers$;
 
 COMMENT ON FUNCTION ghostwatch._require_triggers(integer, timestamptz) IS
-'Raises GW077 where capture or enforcement of a contract does not work, or arrivals could not be noted lately.';
+'Raises GW077 where capture or enforcement of a contract does not work, or arrivals could not be recorded lately.';

@@ -29,4 +29,4 @@ END
 $_seed_arrivals$;
 
 COMMENT ON FUNCTION ghostwatch._seed_arrivals(ghostwatch._clause, timestamptz) IS
-'Notes the arrival of subjects that came since a moment, but before their arrival was noted by itself.';
+'Notes the arrival of subjects that came since a moment, but before their arrival was recorded by itself.';

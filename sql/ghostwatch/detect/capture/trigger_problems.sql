@@ -32,7 +32,7 @@ BEGIN
             SELECT
                 ghostwatch._capture_name(watched.contract_id) AS function_name,
                 ghostwatch._capture_name(watched.contract_id)::text AS trigger_name,
-                'no arrival is noted there' AS consequence,
+                'no arrival is recorded there' AS consequence,
                 as_owner || format('SELECT ghostwatch.declare_contract(%L, capture => true);', watched.name) AS advice
             WHERE watched.capture
             UNION ALL

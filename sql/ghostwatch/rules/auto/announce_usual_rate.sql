@@ -1,5 +1,6 @@
 CREATE FUNCTION ghostwatch._announce_usual_rate(
     rule ghostwatch.invariant,
+    latest ghostwatch.drift_baseline,
     baseline ghostwatch.drift_baseline
 )
 RETURNS void
@@ -26,7 +27,13 @@ AS $_announce_usual_rate$
     )
     FROM ghostwatch.contract AS c
     WHERE c.contract_id = (rule).contract_id
+        AND (rule).rule = 'auto'
+        -- Where it is known from the first check on, nothing changes.
+        AND (latest).version IS NOT NULL
+        AND NOT ghostwatch._usual_rate_is_known(latest)
+        AND ghostwatch._usual_rate_is_known(baseline)
 $_announce_usual_rate$;
 
-COMMENT ON FUNCTION ghostwatch._announce_usual_rate(ghostwatch.invariant, ghostwatch.drift_baseline) IS
-'Sends word that the rule auto knows the usual rate of an invariant from now on, and which rule it follows.';
+COMMENT ON FUNCTION ghostwatch._announce_usual_rate(ghostwatch.invariant, ghostwatch.drift_baseline, ghostwatch.drift_baseline) IS
+'Announces that the rule auto knows the usual rate of an invariant from now on, and which rule it follows.
+latest: the baseline before this one.';

@@ -49,13 +49,7 @@ BEGIN
     baseline.trials_seen := (SELECT coalesce(max(a.trials_seen), 0) FROM unnest(detectors) AS a);
 
     INSERT INTO ghostwatch.drift_baseline VALUES (baseline.*);
-    IF rule.rule = 'auto'
-        AND latest.version IS NOT NULL
-        AND ghostwatch._usual_rate_is_known(baseline)
-        AND NOT ghostwatch._usual_rate_is_known(latest)
-    THEN
-        PERFORM ghostwatch._announce_usual_rate(rule, baseline);
-    END IF;
+    PERFORM ghostwatch._announce_usual_rate(rule, latest, baseline);
     DELETE FROM ghostwatch.drift_baseline AS b
     WHERE b.invariant_id = rule.invariant_id
         AND b.made_at < as_of - kept_for;
