@@ -116,7 +116,7 @@ def test_notes_that_pg_cron_never_removes(cron_home: Database) -> None:
     cron_home.execute("SELECT ghostwatch.schedule()")
     cron_home.execute("UPDATE pg_class SET reltuples = 2e6 WHERE oid = 'cron.job_run_details'::regclass")
     [(verdict, finding, advice)] = said(cron_home, "schedule")
-    assert (verdict, finding) == ("warning", "pg_cron keeps notes of about 2000000 runs and removes none.")
+    assert (verdict, finding) == ("warning", "cron.job_run_details holds about 2000000 rows and is never pruned.")
 
     assert advice is not None
     cron_home.connection.execute(advice.encode())
@@ -130,7 +130,7 @@ def test_advised_statements_run(database: Database, make_role: Callable[[], str]
     database.execute("SELECT ghostwatch.grant_operator(%s)", role)
     database.execute("SELECT ghostwatch.add_channel('admins', -1)")
     database.execute('CREATE SCHEMA "My App"')
-    database.execute('CREATE TABLE "My App"."user" (id bigint, "born At" timestamptz)')
+    database.execute('CREATE TABLE "My App"."user" (id bigint PRIMARY KEY, "born At" timestamptz)')
     database.execute('CREATE TABLE "My App"."Meme" ("user Id" bigint)')
     database.connection.execute(
         sql.SQL(

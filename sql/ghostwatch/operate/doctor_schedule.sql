@@ -100,7 +100,7 @@ BEGIN
         SELECT
             'schedule',
             'warning',
-            format('pg_cron keeps notes of about %s runs and removes none.', c.reltuples::bigint),
+            format('cron.job_run_details holds about %s rows and is never pruned.', c.reltuples::bigint),
             'SELECT cron.schedule(''forget old runs'', ''0 4 * * *'', $$DELETE FROM cron.job_run_details WHERE end_time < now() - interval ''7 days''$$);'
         FROM pg_class AS c
         WHERE c.oid = 'cron.job_run_details'::regclass
