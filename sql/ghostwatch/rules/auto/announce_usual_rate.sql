@@ -19,7 +19,8 @@ AS $_announce_usual_rate$
             'subject_label', c.subject_label,
             'lack', ghostwatch._lack(rule),
             'due', (baseline).due,
-            'rate', (baseline).violations::double precision / (baseline).due,
+            -- Planning may fold it before the condition below is looked at.
+            'rate', (baseline).violations::double precision / nullif((baseline).due, 0),
             'tolerance', ghostwatch._tolerance(ghostwatch._usual_rate(baseline, '')),
             'choice', ghostwatch._auto_choice(baseline)
         ),
