@@ -50,7 +50,7 @@ TABLES: Final[dict[str, dict[str, LiteralString]]] = {
             CROSS JOIN LATERAL obj_description(p.oid, 'pg_proc') AS d (description)
             WHERE p.pronamespace IN ('ghostwatch'::regnamespace, 'onboarding'::regnamespace)
                 AND p.proname NOT LIKE '\_%'
-            ORDER BY p.pronamespace, p.proname
+            ORDER BY p.pronamespace, p.proname, p.oid::regprocedure::text
         """,
         "relations": r"""
             SELECT

@@ -103,7 +103,7 @@ class Outbox:
                 warn_count, error_count, sample_keys, branches
             )
             SELECT
-                'violations', i.invariant_id, 'onboarding', i.name, i.rule, %s,
+                'violations', i.invariant_id, 'onboarding', i.name, 'threshold', %s,
                 ghostwatch._clock(), ghostwatch._clock(), 3, 14, '{6001480,6002980}',
                 '[{"family": "kitchen", "violations": 12, "due": 12}, {"family": "none", "violations": 2, "due": 96}]'
             FROM ghostwatch.invariant AS i
