@@ -115,6 +115,7 @@
 \ir detect/due_up_to.sql
 \ir detect/plain_birth.sql
 \ir detect/written_birth.sql
+\ir detect/birth_is_indexed.sql
 \ir detect/birth_problem.sql
 \ir detect/born_between.sql
 \ir detect/capture/capture_body.sql
@@ -139,6 +140,8 @@
 \ir detect/judge_all.sql
 \ir detect/judge_keys.sql
 \ir detect/judge_born.sql
+\ir detect/missed_keys.sql
+\ir detect/capture/report_uncaptured.sql
 \ir detect/life_state.sql
 \ir detect/record_violation.sql
 \ir detect/settled_up_to.sql
@@ -274,6 +277,7 @@
 \ir deliver/channel_id.sql
 \ir deliver/check_channel.sql
 \ir deliver/require_own_channel.sql
+\ir deliver/own_channel_id.sql
 \ir deliver/add_channel.sql
 \ir deliver/remove_channel.sql
 \ir deliver/enable_channel.sql

@@ -96,6 +96,28 @@ def test_a_deadline_taken_from_the_row(shop: Bot) -> None:
     assert shop.states() == {"1": "expired", "2": "warn"}
 
 
+def test_the_doctor_knows_the_index_on_an_expression(shop: Bot) -> None:
+    """As the planner does; without it, it says so, and that nobody looked for who was missed."""
+    sections = """
+        SELECT check_name, verdict, finding FROM ghostwatch.doctor()
+        WHERE check_name IN ('indexes', 'missed') ORDER BY 1, finding
+    """
+    declare(shop, "shop.known(coalesce(s.confirmed_at, s.placed_at))")
+    assert shop.database.rows(sections) == [
+        ("indexes", "ok", "Every check finds its rows by index."),
+        ("missed", "ok", "No subject was missed lately."),
+    ]
+    declare(shop, "s.due_at")
+    shop.run()
+    ((_, index, no_index), (_, missed, not_examined)) = shop.database.rows(sections)
+    assert (index, no_index) == ("warning", 'shop."order" has no index on s.due_at. Every check reads all of it.')
+    assert (missed, not_examined) == (
+        "warning",
+        "Whether the checks of orders.delivery miss subjects was not examined: "
+        'no index leads to the births in shop."order".',
+    )
+
+
 @pytest.mark.parametrize(
     ("birth", "state"), [("s.id", "GW010"), ("s.no_such", "GW005"), ("s.due_at +", "GW004"), ("count(*)", "GW004")]
 )

@@ -11,6 +11,7 @@ import psycopg
 import pytest
 from psycopg import sql
 
+from tests.support.attacks import roles_that_ran_a_hostile_cast
 from tests.support.database import Database
 
 
@@ -71,6 +72,49 @@ def test_a_lock_on_the_arrivals(database: Database, owner: str) -> None:
     assert "the arrival of 2 subjects of contract welcome could not be recorded at once" in finding
     assert database.connection.execute(advice.encode()).rowcount == 1
     assert database.value("SELECT remark FROM ghostwatch.status") != ""
+
+
+@pytest.mark.parametrize("locked", ["ghostwatch.contract", "ghostwatch.arrival, ghostwatch.capture_failure"])
+def test_a_lock_on_everything_that_the_trigger_needs(database: Database, owner: str, locked: LiteralString) -> None:
+    """The doctor finds who came at once, the next check raises an alert, and the one after that judges them."""
+    database.connect(owner).execute("CREATE INDEX ON shop.account (created_at)")
+    alerts(database, owner)
+    locker = database.connect(autocommit=False)
+    locker.execute("LOCK TABLE " + locked + " IN ACCESS EXCLUSIVE MODE")
+    database.execute("INSERT INTO shop.account VALUES (1), (2)")
+    locker.rollback()
+    database.execute("INSERT INTO shop.account VALUES (3)")
+    assert database.rows("SELECT subject_key FROM ghostwatch.arrival") == [("3",)]
+    assert database.rows("SELECT FROM ghostwatch.capture_failure") == []
+
+    database.set_clock(database.value("SELECT now() + '4 minutes'::interval"))
+    (told,) = alerts(database, owner)
+    assert "the arrival of 2 subjects in shop.account could not be noted at once: nothing was recorded" in told
+    assert violations(database) == ["3"]
+    database.set_clock(database.value("SELECT ghostwatch._clock() + '1 minute'::interval"))
+    assert len(alerts(database, owner)) == 1
+    assert violations(database) == ["1", "2", "3"]
+
+
+def test_the_doctor_finds_who_never_arrived(database: Database, owner: str) -> None:
+    """Also where no check found them: the record of it may be gone."""
+    session = database.connect(owner)
+    session.execute("CREATE INDEX ON shop.account (created_at)")
+    missed = "SELECT verdict, finding FROM ghostwatch.doctor() WHERE check_name = 'missed'"
+    database.execute("INSERT INTO shop.account VALUES (1)")
+    alerts(database, owner)
+    assert session.execute(missed).fetchall() == [("ok", "No subject was missed lately.")]
+    database.execute("DELETE FROM ghostwatch.arrival")
+    database.execute("DELETE FROM ghostwatch.violation")
+    database.execute("UPDATE ghostwatch.check_progress SET watermark = now()")
+    ((verdict, finding),) = session.execute(missed).fetchall()
+    assert verdict == "warning"
+    assert "welcome.greeting: 1 of shop.account without the row, whose arrival was not recorded" in finding
+
+    session.execute("DROP INDEX shop.account_created_at_idx")
+    ((verdict, finding),) = session.execute(missed).fetchall()
+    assert verdict == "ok"
+    assert "was not examined: no index leads to the births in shop.account" in finding
 
 
 def test_the_alert_ends_by_itself(database: Database, owner: str) -> None:
@@ -160,36 +204,9 @@ def test_a_dump_restored_by_another_role(
 
 def test_another_table_is_not_noted(database: Database, owner: str, make_role: Callable[[], str]) -> None:
     """Whoever may execute the function gets no cast of theirs run with the owner's rights, and notes nobody."""
-    stranger = make_role()
-    database.connection.execute(
-        sql.SQL(
-            "GRANT USAGE ON SCHEMA shop TO {0}; GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA shop TO {0}; "
-            "CREATE SCHEMA lair AUTHORIZATION {0}"
-        ).format(sql.Identifier(stranger))
-    )
     function = database.value("SELECT tgfoid::regproc::text FROM pg_trigger WHERE tgname LIKE 'ghost%%'")
-    session = database.connect(stranger)
-    session.execute(
-        sql.SQL(
-            """
-            CREATE TABLE lair.loot (who text);
-            CREATE TYPE lair.bait AS ENUM ('cheese');
-            CREATE FUNCTION lair.spring(lair.bait) RETURNS text LANGUAGE plpgsql AS $$
-            BEGIN
-                INSERT INTO lair.loot VALUES (current_user);
-                RETURN 'cheese';
-            END $$;
-            GRANT USAGE ON SCHEMA lair TO PUBLIC;
-            GRANT INSERT ON lair.loot TO PUBLIC;
-            CREATE CAST (lair.bait AS text) WITH FUNCTION lair.spring(lair.bait);
-            CREATE TEMPORARY TABLE account (id lair.bait);
-            CREATE TRIGGER trap AFTER INSERT ON account REFERENCING NEW TABLE AS newcomer
-            FOR EACH STATEMENT EXECUTE FUNCTION {}();
-            INSERT INTO account VALUES ('cheese');
-            """
-        ).format(sql.SQL(function))
-    )
-    assert session.execute("SELECT who FROM lair.loot").fetchall() == []
+    fires: LiteralString = "REFERENCING NEW TABLE AS newcomer FOR EACH STATEMENT"
+    assert roles_that_ran_a_hostile_cast(database, make_role(), function, fires) == []
     assert database.rows("SELECT FROM ghostwatch.arrival") == []
     assert database.rows("SELECT FROM ghostwatch.capture_failure") == []
 

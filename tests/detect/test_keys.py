@@ -107,13 +107,46 @@ def test_a_key_that_is_not_known_to_be_unique_is_refused(shop: Bot) -> None:
     )
     finding = "SELECT verdict, finding FROM ghostwatch.doctor() WHERE check_name = 'keys'"
     join_shop(shop, "a", 1)
-    assert shop.database.rows(finding) == [("ok", "No key is seen twice, and none is missing.")]
+    assert shop.database.rows(finding) == [
+        ("ok", "No key is seen twice among the rows that were examined, and none is missing.")
+    ]
     join_shop(shop, "b", 1)
     ((verdict, text),) = shop.database.rows(finding)
     assert verdict == "error"
     assert text.startswith(
         "The key id of public.member is not unique: 2 of the newest 2 rows share it with another row."
     )
+
+
+@pytest.mark.parametrize("birth", [{"born_at_column": "at"}, {"born_at_expression": "s.at"}])
+def test_a_key_is_examined_where_no_index_leads_to_the_newest_rows(shop: Bot, birth: dict[str, str]) -> None:
+    """Any rows show it then; a contract that cannot be examined is named, and costs the others nothing."""
+    shop.database.execute(
+        """
+        CREATE TABLE parcel (id bigint, at timestamptz DEFAULT now());
+        CREATE VIEW box AS SELECT id, at FROM parcel;
+        """
+    )
+    contract = {"key_column": "id", "unique_key": True, **birth}
+    call(shop.database.connection, "declare_contract", {"name": "parcels", "subject": "parcel", **contract})
+    call(shop.database.connection, "declare_contract", {"name": "boxes", "subject": "box", **contract})
+    findings = "SELECT verdict, finding FROM ghostwatch.doctor() WHERE check_name = 'keys'"
+    view = ("warning", "The keys of public.box were not examined: it is no table of this database.")
+    assert shop.database.rows(findings) == [view]
+
+    shop.database.execute("INSERT INTO parcel VALUES (1), (1), (2)")
+    assert shop.database.rows(findings) == [
+        (
+            "error",
+            "The key id of public.parcel is not unique: 2 of 3 rows share it with another row. "
+            "One row hides what another lacks.",
+        ),
+        view,
+    ]
+    locker = shop.database.connect(autocommit=False)
+    locker.execute("LOCK TABLE parcel")
+    (_, (_, finding)) = shop.database.rows(findings)
+    assert finding == "The keys of public.parcel were not examined: canceling statement due to lock timeout."
 
 
 @pytest.mark.parametrize("capture", [False, True])

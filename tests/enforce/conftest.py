@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, LiteralString
 
 import psycopg
@@ -19,6 +19,7 @@ class Shop:
 
     database: Database
     owner: str
+    warnings: list[str] = field(default_factory=list)
 
     def as_owner(self, statement: LiteralString, *values: Any) -> list[tuple[Any, ...]]:
         """Runs a statement as the contract's owner and returns its rows, if it has any."""
@@ -27,7 +28,9 @@ class Shop:
 
     def sign_up(self, key: int, *rows: LiteralString) -> str | None:
         """One transaction with an account and the rows named; returns the SQLSTATE if it is refused."""
+        self.warnings.clear()
         with self.database.connect(autocommit=False) as session:
+            session.add_notice_handler(lambda notice: self.warnings.append(str(notice.message_primary)))
             try:
                 session.execute("INSERT INTO shop.account VALUES (%s)", [key])
                 for table in rows:

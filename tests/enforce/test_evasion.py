@@ -9,6 +9,7 @@ import pytest
 from psycopg import sql
 
 from tests.enforce.conftest import Shop
+from tests.support.attacks import roles_that_ran_a_hostile_cast
 
 
 @pytest.fixture
@@ -87,42 +88,10 @@ def test_what_skips_triggers_is_found_by_the_check_run(enforced: Shop) -> None:
 @pytest.mark.both_kinds
 def test_a_function_on_the_table_of_another(enforced: Shop, make_role: Callable[[], str]) -> None:
     """Somebody who may execute it after all gets no code of theirs run with the owner's rights."""
-    stranger = make_role()
-    enforced.database.connection.execute(
-        sql.SQL(
-            "GRANT USAGE ON SCHEMA shop TO {0}; GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA shop TO {0}; "
-            "CREATE SCHEMA lair AUTHORIZATION {0}"
-        ).format(sql.Identifier(stranger))
-    )
     function = enforced.database.value(
         "SELECT oid::regproc::text FROM pg_proc WHERE proname LIKE 'ghostwatch\\_enforce%%'"
     )
-    session = enforced.database.connect(stranger)
-    session.execute(
-        sql.SQL(
-            """
-            CREATE TABLE lair.loot (who text);
-            CREATE TYPE lair.bait AS ENUM ('cheese');
-            CREATE FUNCTION lair.spring(lair.bait) RETURNS text LANGUAGE plpgsql AS $$
-            BEGIN
-                INSERT INTO lair.loot VALUES (current_user);
-                RETURN 'cheese';
-            END $$;
-            GRANT USAGE ON SCHEMA lair TO PUBLIC;
-            GRANT INSERT ON lair.loot TO PUBLIC;
-            CREATE CAST (lair.bait AS text) WITH FUNCTION lair.spring(lair.bait);
-            CREATE FUNCTION lair.same(bigint, lair.bait) RETURNS boolean LANGUAGE plpgsql AS $$
-            BEGIN
-                INSERT INTO lair.loot VALUES (current_user);
-                RETURN true;
-            END $$;
-            CREATE TEMPORARY TABLE account (id lair.bait);
-            CREATE TRIGGER trap AFTER INSERT ON account FOR EACH ROW EXECUTE FUNCTION {}();
-            INSERT INTO account VALUES ('cheese');
-            """
-        ).format(sql.SQL(function))
-    )
-    assert session.execute("SELECT who FROM lair.loot").fetchall() == []
+    assert roles_that_ran_a_hostile_cast(enforced.database, make_role(), function, "FOR EACH ROW") == []
 
 
 @pytest.mark.attack(

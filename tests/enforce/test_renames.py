@@ -1,4 +1,4 @@
-"""Renamed, swapped and re-created tables: enforcement goes on, or its end is told."""
+"""Renamed, swapped and re-created tables: enforcement goes on, or its end is reported."""
 
 from __future__ import annotations
 
@@ -49,6 +49,9 @@ def test_a_related_column_is_renamed(enforced: Shop) -> None:
     enforced.as_owner("ALTER TABLE shop.greeting RENAME account_id TO account")
     assert enforced.sign_up(1) == "GW079"
     assert enforced.sign_up(2, "locker") is None
+    assert enforced.warnings == [
+        "clause greeting of contract welcome could not be enforced: column account_id of shop.greeting does not exist"
+    ]
     enforced.as_owner("CALL ghostwatch.run_checks()")
     assert enforced.database.rows("SELECT invariant, state, enforcement FROM ghostwatch.status ORDER BY invariant") == [
         ("greeting", "failing", "reject"),
@@ -116,6 +119,10 @@ def test_a_renamed_table_is_found_by_its_last_name(enforced: Shop) -> None:
 def test_a_dropped_table_is_named(enforced: Shop, make_role: Callable[[], str]) -> None:
     """By its name in the error; one that a stranger put in its place is not taken up."""
     enforced.as_owner("DROP TABLE shop.greeting")
+    assert enforced.sign_up(2, "locker") is None
+    assert enforced.warnings == [
+        "clause greeting of contract welcome could not be enforced: table shop.greeting was dropped"
+    ]
     enforced.as_owner("CALL ghostwatch.run_checks()")
     ((error,),) = enforced.database.rows(
         "SELECT last_error FROM ghostwatch.check_progress WHERE last_error_state = 'GW002'"

@@ -1,5 +1,5 @@
 BEGIN;
-SELECT plan(39);
+SELECT plan(40);
 SET LOCAL timezone = 'UTC';
 SET LOCAL ghostwatch.clock = '2026-01-01 12:00+00';
 
@@ -139,6 +139,9 @@ SELECT matches(
     '\| CREATE INDEX CONCURRENTLY ON app.letter_1 \(account_id\); CREATE INDEX ON app.letter \(account_id\);$',
     'a partitioned table is indexed by way of its partitions'
 );
+ALTER TABLE app.letter RENAME account_id TO account;
+SELECT ok(pg_temp.is_well('indexes'), 'a column that was renamed away is not advised to be indexed');
+ALTER TABLE app.letter RENAME account TO account_id;
 CREATE VIEW app.any_letter AS SELECT account_id FROM app.letter;
 UPDATE ghostwatch.invariant SET related = 'app.any_letter';
 SELECT ok(pg_temp.is_well('indexes'), 'a view can have no index');

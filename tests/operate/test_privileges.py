@@ -13,6 +13,7 @@ from psycopg import sql
 
 from ghostwatch.notifier import queries
 from scripts.build import ROOT
+from tests.support.attacks import alert_of_the_superuser
 from tests.support.database import Database, install
 
 # The folder is the grant.
@@ -80,13 +81,7 @@ def denied(connection: psycopg.Connection[Any], statement: LiteralString) -> Non
 @pytest.fixture
 def watched(database: Database) -> Database:
     """A database with a contract of the superuser, an alert, and a notification about it."""
-    database.execute('CREATE TABLE "user" (id bigint PRIMARY KEY, created_at timestamptz)')
-    database.execute("CREATE TABLE meme (user_id bigint PRIMARY KEY)")
-    database.execute("SELECT ghostwatch.add_channel('admins', -1)")
-    database.execute("""SELECT ghostwatch.declare_contract('mine', '"user"')""")
-    database.execute("SELECT ghostwatch.declare_invariant('mine', 'meme', 'meme', 'user_id')")
-    database.execute("""INSERT INTO "user" VALUES (1, clock_timestamp() - interval '10 minutes')""")
-    database.execute("CALL ghostwatch.run_checks()")
+    alert_of_the_superuser(database)
     return database
 
 

@@ -55,13 +55,6 @@ CASES: Final = [
         explanation="has 2 of 1 invoices",
     ),
     Case(
-        "A deadline that each row carries",
-        "INSERT INTO task VALUES (1, now(), NULL), (2, '2020-01-01', now()); INSERT INTO result VALUES (1);",
-        contract="tasks",
-        clause="result",
-        explanation="does not have a result",
-    ),
-    Case(
         "A row that must not be",
         "INSERT INTO account VALUES (1), (2); INSERT INTO fraud_flag VALUES (2);",
         contract="accounts",

@@ -8,6 +8,7 @@ import psycopg
 import pytest
 from psycopg import sql
 
+from tests.support.attacks import alert_of_the_superuser
 from tests.support.database import Database
 
 
@@ -30,13 +31,7 @@ def operator(database: Database, make_role: Callable[[], str]) -> str:
 @pytest.fixture
 def watched(database: Database) -> Database:
     """A database with a contract of the superuser, a firing alert, a channel and an event with a user's name."""
-    database.execute('CREATE TABLE "user" (id bigint PRIMARY KEY, created_at timestamptz)')
-    database.execute("CREATE TABLE meme (user_id bigint PRIMARY KEY)")
-    database.execute("SELECT ghostwatch.add_channel('admins', -1)")
-    database.execute("""SELECT ghostwatch.declare_contract('mine', '"user"')""")
-    database.execute("SELECT ghostwatch.declare_invariant('mine', 'meme', 'meme', 'user_id', rule => 'threshold')")
-    database.execute("""INSERT INTO "user" VALUES (1, clock_timestamp() - interval '10 minutes')""")
-    database.execute("CALL ghostwatch.run_checks()")
+    alert_of_the_superuser(database)
     database.execute("SELECT ghostwatch.post_event('user_started', '1', '{\"first_name\": \"Anna\"}')")
     return database
 

@@ -12,14 +12,10 @@ SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $disable_channel$
 -- Sends nothing to a channel until it is enabled again; what is meant for it waits.
--- Takes its name and the reason, which the doctor shows. Raises GW049 if there is none of that name.
+-- Takes its name and the reason, which the doctor shows. Raises GW049 if there is none of that name, GW044 if it is not the caller's.
 DECLARE
-    its_channel_id constant integer := ghostwatch._channel_id(disable_channel.name);
+    its_channel_id constant integer := ghostwatch._own_channel_id(disable_channel.name, ghostwatch._caller(credential));
 BEGIN
-    PERFORM ghostwatch._require_own_channel(c.name, c.contracts, c.events, role => ghostwatch._caller(credential))
-    FROM ghostwatch.channel AS c
-    WHERE c.name = disable_channel.name;
-
     UPDATE ghostwatch.channel AS c
     SET
         disabled_at = ghostwatch._clock(),
@@ -29,4 +25,4 @@ END
 $disable_channel$;
 
 COMMENT ON FUNCTION ghostwatch.disable_channel(text, text, uuid) IS
-'Sends nothing to a channel until ghostwatch.enable_channel(); what is meant for it waits. Raises GW049 (no such channel).';
+'Sends nothing to a channel until ghostwatch.enable_channel(); what is meant for it waits. Raises GW049 (no such channel), GW044 (it is sent what is not the caller''s own).';

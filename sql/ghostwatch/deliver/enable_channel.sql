@@ -11,14 +11,10 @@ SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $enable_channel$
 -- Lets a channel be sent to again, first of all what waited for it.
--- Takes its name. Raises GW049 if there is none of that name.
+-- Takes its name. Raises GW049 if there is none of that name, GW044 if it is not the caller's.
 DECLARE
-    its_channel_id constant integer := ghostwatch._channel_id(enable_channel.name);
+    its_channel_id constant integer := ghostwatch._own_channel_id(enable_channel.name, ghostwatch._caller(credential));
 BEGIN
-    PERFORM ghostwatch._require_own_channel(c.name, c.contracts, c.events, role => ghostwatch._caller(credential))
-    FROM ghostwatch.channel AS c
-    WHERE c.name = enable_channel.name;
-
     UPDATE ghostwatch.channel AS c
     SET
         disabled_at = NULL,
@@ -52,4 +48,4 @@ END
 $enable_channel$;
 
 COMMENT ON FUNCTION ghostwatch.enable_channel(text, uuid) IS
-'Lets a channel be sent to again; what waited for it goes out. Raises GW049 (no such channel).';
+'Lets a channel be sent to again; what waited for it goes out. Raises GW049 (no such channel), GW044 (it is sent what is not the caller''s own).';

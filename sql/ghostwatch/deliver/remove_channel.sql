@@ -11,18 +11,14 @@ SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $remove_channel$
 -- Removes a channel, with what waits for it and the record of what was sent there.
--- Takes its name. Raises GW049 if there is none of that name.
+-- Takes its name. Raises GW049 if there is none of that name, GW044 if it is not the caller's.
 DECLARE
-    its_channel_id constant integer := ghostwatch._channel_id(remove_channel.name);
+    its_channel_id constant integer := ghostwatch._own_channel_id(remove_channel.name, ghostwatch._caller(credential));
 BEGIN
-    PERFORM ghostwatch._require_own_channel(c.name, c.contracts, c.events, role => ghostwatch._caller(credential))
-    FROM ghostwatch.channel AS c
-    WHERE c.name = remove_channel.name;
-
     DELETE FROM ghostwatch.channel AS c
     WHERE c.channel_id = its_channel_id;
 END
 $remove_channel$;
 
 COMMENT ON FUNCTION ghostwatch.remove_channel(text, uuid) IS
-'Removes a channel, with what waits for it and the record of what was sent there. Raises GW049 (no such channel).';
+'Removes a channel, with what waits for it and the record of what was sent there. Raises GW049 (no such channel), GW044 (it is sent what is not the caller''s own).';

@@ -62,6 +62,7 @@ BEGIN
     );
 
     IF clause.capture THEN
+        PERFORM ghostwatch._report_uncaptured(clause, as_of, progress.watermark, new_watermark);
         PERFORM ghostwatch._forget_arrivals(clause.contract_id, as_of);
     END IF;
 END

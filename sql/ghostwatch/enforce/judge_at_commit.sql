@@ -24,9 +24,16 @@ BEGIN
     END IF;
 
     FOR clause IN
-        SELECT c.* FROM ghostwatch._enforced_clauses(_judge_at_commit.contract_id) AS c
+        SELECT c.*
+        FROM ghostwatch._clause AS c
+        WHERE c.contract_id = _judge_at_commit.contract_id
+            AND c.error_after = '0'
+        ORDER BY c.invariant_id
     LOOP
         BEGIN
+            -- Says in plain words what a query on a dropped table would say with a number.
+            PERFORM ghostwatch._column_type(clause.related, k.name) FROM unnest(clause.related_key_columns) AS k (name);
+
             SELECT j.*
             INTO found
             FROM unnest(ghostwatch._judge_keys(clause, ARRAY[_judge_at_commit.subject_key])) AS j

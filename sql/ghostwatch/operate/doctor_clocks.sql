@@ -4,7 +4,6 @@ LANGUAGE plpgsql
 STABLE
 PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
-SET lock_timeout = '100ms'
 AS $_doctor_clocks$
 -- Clocks of application servers differ, or a time zone was declared wrongly. Examines only contracts of this role, and no view, which
 -- runs its owner's code.

@@ -5,7 +5,11 @@ STABLE
 PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $_doctor_indexes$
--- Subjects are read by birth and by key, related rows by key.
+-- Subjects are read by birth and by key, related rows by key. A column that is not there any more fails its check, which says so.
+DECLARE
+    clause  ghostwatch._clause;
+    problem text;
+    is_well boolean := true;
 BEGIN
     RETURN QUERY
     WITH looked_up AS (
@@ -47,9 +51,53 @@ BEGIN
     FROM looked_up AS l
     CROSS JOIN LATERAL ghostwatch._index_advice(l.relation, l.columns, l.methods, l.partial) AS advice (statement)
     WHERE advice.statement IS NOT NULL
+        AND NOT EXISTS (
+            SELECT FROM unnest(l.columns) AS k (name)
+            WHERE NOT EXISTS (
+                SELECT FROM pg_attribute AS a
+                WHERE a.attrelid = l.relation
+                    AND a.attname = k.name
+                    AND NOT a.attisdropped
+            )
+        )
     ORDER BY l.relation::text, l.columns;
+    is_well := NOT FOUND;
 
-    IF NOT FOUND THEN
+    -- To plan an expression may run functions that it names: so only those of this role are planned.
+    FOR clause IN
+        SELECT DISTINCT ON (c.contract) c.*
+        FROM ghostwatch._clause AS c
+        INNER JOIN pg_class AS r
+            ON r.oid = c.subject
+            AND r.relkind IN ('r', 'p', 'm')
+        WHERE NOT c.capture
+            AND c.born_at_expression IS NOT NULL
+        ORDER BY c.contract
+    LOOP
+        problem := NULL;
+        BEGIN
+            IF clause.owner <> quote_ident(current_user)::regrole THEN
+                problem := format('Whether %s has an index on %s was not examined: contract %s belongs to %s.', clause.subject, clause.born_at_expression, clause.contract, clause.owner);
+            ELSIF NOT ghostwatch._birth_is_indexed(clause) THEN
+                problem := format('%s has no index on %s. Every check reads all of it.', clause.subject, clause.born_at_expression);
+            END IF;
+        EXCEPTION
+            WHEN OTHERS THEN
+                problem := format('Whether %s has an index on %s was not examined (%s: %s).', clause.subject, clause.born_at_expression, SQLSTATE, SQLERRM);
+        END;
+
+        IF problem IS NOT NULL THEN
+            is_well := false;
+            RETURN NEXT ROW(
+                'indexes',
+                'warning',
+                problem,
+                'Create an index on that expression, written without the "s." of the subject.'
+            )::ghostwatch._finding;
+        END IF;
+    END LOOP;
+
+    IF is_well THEN
         RETURN QUERY
         SELECT 'indexes', 'ok', 'Every check finds its rows by index.', NULL::text;
     END IF;

@@ -9,7 +9,7 @@ import time
 from ghostwatch.notifier import queries
 from ghostwatch.notifier.database import Database, DatabaseUnavailable
 from ghostwatch.notifier.health_signal import Backoff, HealthSignal
-from ghostwatch.notifier.messenger import MessengerProblem, OtherReader
+from ghostwatch.notifier.messenger import MessengerProblem, OtherReader, WebhookActive
 from ghostwatch.notifier.telegram import Press, Telegram, press_of
 
 LONGEST_ANSWER = 200
@@ -48,7 +48,7 @@ class Buttons:
             try:
                 updates = await self._telegram.updates(self._offset)
             except OtherReader as problem:
-                if "webhook" not in str(problem).lower() and time.monotonic() - (led_since or 0.0) < TAKEOVER:
+                if not isinstance(problem, WebhookActive) and time.monotonic() - (led_since or 0.0) < TAKEOVER:
                     await asyncio.sleep(backoff.next_pause())
                     continue
                 self._signal.unwell(f"switched off, since another program reads this bot's updates ({problem})")

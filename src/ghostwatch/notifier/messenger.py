@@ -116,6 +116,10 @@ class OtherReader(MessengerProblem):
     """Another process, or a webhook, reads the updates of this bot."""
 
 
+class WebhookActive(OtherReader):
+    """A webhook takes the updates of this bot, until somebody removes it."""
+
+
 class Refused(MessengerProblem):
     """The text itself is not accepted."""
 

@@ -21,6 +21,7 @@ from ghostwatch.notifier.messenger import (
     TopicClosed,
     TopicGone,
     Unreachable,
+    WebhookActive,
 )
 from ghostwatch.notifier.text import clean, redact
 
@@ -240,7 +241,7 @@ def _meaning_of(answer: dict[str, Any], said: str) -> MessengerProblem | None:
         case {"error_code": 401 | 404}:
             return TokenRefused(said)
         case {"error_code": 409}:
-            return OtherReader(said)
+            return WebhookActive(said) if "webhook" in said.lower() else OtherReader(said)
         case {"error_code": 403}:
             return ChatClosed(said)
         case {"error_code": 413}:
