@@ -89,7 +89,7 @@ def test_a_lock_on_everything_that_the_trigger_needs(database: Database, owner: 
 
     database.set_clock(database.value("SELECT now() + '4 minutes'::interval"))
     (told,) = alerts(database, owner)
-    assert "the arrival of 2 subjects in shop.account could not be noted at once: nothing was recorded" in told
+    assert "the arrival of 2 subjects in shop.account could not be recorded at once: nothing was recorded" in told
     assert violations(database) == ["3"]
     database.set_clock(database.value("SELECT ghostwatch._clock() + '1 minute'::interval"))
     assert len(alerts(database, owner)) == 1
