@@ -11,13 +11,16 @@ FINDINGS = """
     FROM pg_catalog.pg_proc AS p
     JOIN pg_catalog.pg_language AS l ON l.oid = p.prolang AND l.lanname = 'plpgsql'
     LEFT JOIN LATERAL (
-        SELECT t.tgrelid FROM pg_catalog.pg_trigger AS t WHERE t.tgfoid = p.oid LIMIT 1
+        SELECT min(t.tgrelid)::regclass AS tgrelid, min(t.tgoldtable) AS old_rows, min(t.tgnewtable) AS new_rows
+        FROM pg_catalog.pg_trigger AS t
+        WHERE t.tgfoid = p.oid
     ) AS used ON true
     CROSS JOIN LATERAL plpgsql_check_function_tb(
         p.oid,
         CASE WHEN p.prorettype = 'trigger'::regtype THEN coalesce(used.tgrelid, 'pg_class'::regclass)
              ELSE 0
         END,
+        oldtable := used.old_rows, newtable := used.new_rows,
         fatal_errors := false, security_warnings := true, extra_warnings := true, performance_warnings := true
     ) AS f
     WHERE p.pronamespace IN ('ghostwatch'::regnamespace, 'onboarding'::regnamespace)

@@ -41,6 +41,7 @@ TABLES: Final[dict[str, dict[str, LiteralString]]] = {
                 )) AS function,
                 CASE
                     WHEN p.oid IN (SELECT f FROM ghostwatch._sidecar_functions() AS f) THEN 'sidecar'
+                    WHEN p.oid IN (SELECT f FROM ghostwatch._viewer_functions() AS f) THEN 'viewer'
                     WHEN p.proname LIKE 'grant%' OR p.proname = 'adopt' THEN 'installer'
                     WHEN p.pronamespace = 'onboarding'::regnamespace THEN 'application'
                     ELSE 'operator'

@@ -1,4 +1,4 @@
--- A dump carries the rows of every table but of those that restoring fills anew.
+-- A dump carries the rows of every table but of those that restoring fills anew: branch_sum by its triggers.
 DO $configuration$
 DECLARE
     relation regclass;
@@ -8,7 +8,7 @@ BEGIN
         FROM pg_catalog.pg_class AS c
         WHERE c.relnamespace = 'ghostwatch'::regnamespace
             AND c.relkind IN ('r', 'S')
-            AND c.relname NOT IN ('installation', 'exclusive_task', 'role_secret')
+            AND c.relname NOT IN ('branch_sum', 'installation', 'exclusive_task', 'role_secret')
         ORDER BY c.oid
     LOOP
         PERFORM pg_catalog.pg_extension_config_dump(relation, '');

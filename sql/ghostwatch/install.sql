@@ -18,6 +18,7 @@
 \ir tables/capture_failure.sql
 \ir tables/violation.sql
 \ir tables/branch_minute.sql
+\ir tables/branch_sum.sql
 \ir tables/family_rate.sql
 \ir tables/drift_baseline.sql
 \ir tables/drift_detector.sql
@@ -366,7 +367,25 @@
 \ir operate/note_grant.sql
 \ir operate/grant_sidecar.sql
 \ir operate/grant_operator.sql
+\ir operate/viewer_functions.sql
+\ir operate/grant_viewer.sql
 \ir operate/row_security.sql
+
+-- page: what the web page shows; the public functions are what grant_viewer() grants
+\ir page/sum_branches.sql
+\ir page/branch_counts.sql
+\ir page/page_clauses.sql
+\ir page/page_days.sql
+\ir page/page_rates.sql
+\ir page/page_branches.sql
+\ir page/page_cohort.sql
+\ir page/page_alerts.sql
+\ir page/page_alert.sql
+\ir page/page_alert_timeline.sql
+\ir page/page_marks.sql
+\ir page/page_health.sql
+\ir page/page_findings.sql
+\ir page/page_changes.sql
 
 -- enforce: refuse what breaks a contract at COMMIT
 \ir enforce/enforced_clauses.sql

@@ -18,7 +18,8 @@ from tests.support.database import Database, install
 
 # The folder is the grant.
 SIDECAR = {path.stem for path in (ROOT / "sql" / "ghostwatch" / "sidecar").glob("*.sql")}
-INSTALLER = {"disable_test_clock", "enable_test_clock", "grant_operator", "grant_sidecar"}
+VIEWER = {path.stem for path in (ROOT / "sql" / "ghostwatch" / "page").glob("page_*.sql")}
+INSTALLER = {"disable_test_clock", "enable_test_clock", "grant_operator", "grant_sidecar", "grant_viewer"}
 
 OPEN_TO_EVERYBODY: LiteralString = """
     SELECT n.nspname, acl.privilege_type
@@ -164,7 +165,7 @@ def test_an_operator_has_contracts_of_its_own(watched: Database, make_role: Call
     every = {
         name for (name,) in watched.rows("SELECT proname FROM pg_proc WHERE pronamespace = 'ghostwatch'::regnamespace")
     }
-    assert functions(watched, role) == every - SIDECAR - INSTALLER
+    assert functions(watched, role) == every - SIDECAR - VIEWER - INSTALLER
     views = {
         name
         for (name,) in watched.rows(

@@ -58,7 +58,9 @@ AS $_setting_defaults$
         ('keep_alerts', 'interval', '1 year', '1 day', '1000 years',
             'How long alerts are kept after they were resolved, and silences after they ended.'),
         ('keep_sidecars', 'interval', '1 day', '5 minutes', '1000 years',
-            'How long a sidecar that reports no longer stays in the list.')
+            'How long a sidecar that reports no longer stays in the list.'),
+        ('page_sample_keys', 'boolean', 'false', NULL, NULL,
+            'While true, the page and the roles of grant_viewer() see sample keys of subjects, and errors of checks in full.')
 $_setting_defaults$;
 
 COMMENT ON FUNCTION ghostwatch._setting_defaults() IS

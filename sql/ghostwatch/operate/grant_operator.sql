@@ -46,13 +46,14 @@ BEGIN
         EXECUTE format('GRANT %s ON %s TO %I', relation.privileges, relation.name, grant_operator.role);
     END LOOP;
 
-    -- Delivering is the sidecar's, and granting is the installer's.
+    -- Delivering is the sidecar's, looking at every contract is a viewer's, and granting is the installer's.
     FOR routine IN
         SELECT p.oid::regprocedure
         FROM pg_proc AS p
         WHERE p.pronamespace = 'ghostwatch'::regnamespace
-            AND p.proname NOT IN ('grant_sidecar', 'grant_operator', 'enable_test_clock', 'disable_test_clock')
+            AND p.proname NOT IN ('grant_sidecar', 'grant_operator', 'grant_viewer', 'enable_test_clock', 'disable_test_clock')
             AND p.oid NOT IN (SELECT f FROM ghostwatch._sidecar_functions() AS f)
+            AND p.oid NOT IN (SELECT f FROM ghostwatch._viewer_functions() AS f)
     LOOP
         EXECUTE format('GRANT EXECUTE ON ROUTINE %s TO %I', routine, grant_operator.role);
     END LOOP;

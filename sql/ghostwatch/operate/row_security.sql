@@ -27,6 +27,7 @@ BEGIN
                 ('violation', 'invariant_id IN ' || own_invariants, NULL),
                 ('check_progress', 'invariant_id IN ' || own_invariants, NULL),
                 ('branch_minute', 'invariant_id IN ' || own_invariants, NULL),
+                ('branch_sum', 'invariant_id IN ' || own_invariants, NULL),
                 ('drift_baseline', 'invariant_id IN ' || own_invariants, NULL),
                 ('drift_history', 'invariant_id IN ' || own_invariants, NULL),
                 ('drift_detector', 'invariant_id IN ' || own_invariants, NULL),
