@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import os
 import random
+import secrets
 import signal
 import subprocess
 import sys
@@ -24,7 +25,7 @@ from typing import Any, LiteralString, NoReturn, Self
 import psycopg
 
 from scripts.build import build
-from tests.support.cluster import Cluster, ClusterError
+from tests.support.cluster import Cluster, ClusterError, free_port
 
 BOT = "bot"
 GHOSTWATCH = Path(sys.executable).with_name("ghostwatch")
@@ -60,10 +61,10 @@ def main() -> int:
     signal.signal(signal.SIGHUP, _terminated)
     try:
         with ExitStack() as stack:
-            cluster = _play(stack)
+            cluster, sidecar = _play(stack)
             if options.keep:
                 stack.pop_all()
-                _say_how_to_go_on(cluster)
+                _say_how_to_go_on(cluster, sidecar)
             else:
                 print("\nEverything is removed. To keep it and look around: make demo KEEP=1")
             return 0
@@ -87,7 +88,7 @@ def _terminated(number: int, _: FrameType | None) -> NoReturn:
     raise SystemExit(128 + number)
 
 
-def _play(stack: ExitStack) -> Cluster:
+def _play(stack: ExitStack) -> tuple[Cluster, Sidecar]:
     build()
     with step("start a throw-away PostgreSQL with pg_cron"):
         cluster = stack.enter_context(Cluster(cron_database=BOT))
@@ -101,6 +102,7 @@ def _play(stack: ExitStack) -> Cluster:
     with step("start the sidecar") as progress:
         sidecar = stack.enter_context(Sidecar(cluster))
         sidecar.wait_until(lambda: _exists(connection, "SELECT FROM ghostwatch.sidecar"), progress)
+    print(f"      the page: {sidecar.address}  (its token: {sidecar.page_token})")
 
     connection.execute("SET ROLE ghostwatch_owner")
     connection.execute("SELECT ghostwatch.schedule()")
@@ -115,7 +117,7 @@ def _play(stack: ExitStack) -> Cluster:
         sidecar.wait_until(lambda: _sent(connection, "resolved"), progress)
     sidecar.show_new_messages()
     _print_summary(connection)
-    return cluster
+    return cluster, sidecar
 
 
 def _install(cluster: Cluster) -> psycopg.Connection[Any]:
@@ -231,8 +233,9 @@ def _print_summary(connection: psycopg.Connection[Any]) -> None:
     print(f"  {row[1]} others left at the language picker, as some always do: less than {TOLERATED:.0%}, so no alert")
 
 
-def _say_how_to_go_on(cluster: Cluster) -> None:
+def _say_how_to_go_on(cluster: Cluster, sidecar: Sidecar) -> None:
     print("\nThe server and the sidecar go on running.")
+    print(f"  look:     {sidecar.address}  (the token of the page: {sidecar.page_token})")
     print(f"  connect:  psql '{cluster.dsn(BOT)}'")
     print("            SELECT * FROM ghostwatch.status;  SELECT * FROM ghostwatch.doctor();")
     print(f"  stop:     .venv/bin/python -m scripts.demo --stop {cluster.directory}")
@@ -255,7 +258,14 @@ class Sidecar:
         self._pid_file = cluster.directory / "sidecar.pid"
         # The chat is the demo's own variable: the sidecar refuses settings that it does not know.
         inherited = {name: value for name, value in os.environ.items() if name != CHAT_VARIABLE}
-        self._environment = inherited | {"GHOSTWATCH_DSN": cluster.dsn(BOT)}
+        port = free_port()
+        self.address = f"http://127.0.0.1:{port}/"
+        self.page_token = secrets.token_hex(8)
+        self._environment = inherited | {
+            "GHOSTWATCH_DSN": cluster.dsn(BOT),
+            "GHOSTWATCH_HTTP_PORT": str(port),
+            "GHOSTWATCH_PAGE_TOKEN": self.page_token,
+        }
         self._shown = 0
         self._process: subprocess.Popen[bytes]
 

@@ -204,7 +204,7 @@ FOR _item IN
     SELECT r.rolname AS role, array_agg(g.kind) AS kinds
     FROM ghostwatch.granted_role AS g
     INNER JOIN pg_roles AS r ON r.oid = g.role
-    WHERE g.kind = ANY (CASE _schema WHEN 'onboarding' THEN '{app}' ELSE '{operator,sidecar}' END::text[])
+    WHERE g.kind = ANY (CASE _schema WHEN 'onboarding' THEN '{app}' ELSE '{operator,sidecar,viewer}' END::text[])
         AND has_schema_privilege(r.oid, _schema, 'USAGE')
     GROUP BY r.rolname
 LOOP
@@ -215,6 +215,9 @@ LOOP
     END IF;
     IF 'sidecar' = ANY (_item.kinds) THEN
         PERFORM ghostwatch.grant_sidecar(_item.role);
+    END IF;
+    IF 'viewer' = ANY (_item.kinds) THEN
+        PERFORM ghostwatch.grant_viewer(_item.role);
     END IF;
     IF 'app' = ANY (_item.kinds) THEN
         PERFORM onboarding.grant_app(_item.role);

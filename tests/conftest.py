@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -44,6 +45,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         "pg_dump": not (in_container or ServerTree.find().can_dump())
         and "no pg_dump here that knows the server under test",
         "machine": in_container and "it runs on the machine's own server, never in the container under test",
+        "browser": not (shutil.which("chromium") and shutil.which("npm"))
+        and "no browser here; as root: apt-get install --no-install-recommends chromium npm",
         "container": not in_container and "make test-containers builds the images and runs it",
     }
     for item in items:

@@ -25,6 +25,8 @@ UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 SHORTEST_LEASE = 3.0
 LONGEST_LEASE = 600.0
 LONGEST_REQUEST = 15.0
+# Nobody guesses as many in a lifetime.
+SHORTEST_PAGE_TOKEN = 16
 
 
 def _duration(text: str) -> float:
@@ -75,6 +77,22 @@ def _name(text: str) -> str:
     return text
 
 
+def _header(text: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9-]{1,64}", text):
+        raise ValueError("write the name of a header, such as X-Forwarded-User")
+    return text
+
+
+def _time_zone(text: str) -> str:
+    from zoneinfo import ZoneInfo
+
+    try:
+        ZoneInfo(text)
+    except (KeyError, OSError, ValueError):
+        raise ValueError("write a time zone such as UTC or Europe/Berlin") from None
+    return text
+
+
 def _one_of(*choices: str) -> Callable[[str], str]:
     def parse(text: str) -> str:
         if text.lower() not in choices:
@@ -117,8 +135,18 @@ SETTINGS: Final = (
     Setting("RUN_CHECKS_EVERY", "run the checks too, where there is no pg_cron: 1m, 5s", _duration, default_text="off"),
     Setting("RUN_CHECKS_DSN", "database, as the role that owns the contracts", secret=True, default_text="as DSN"),
     Setting("TEMPLATES", "directory with message templates of your own", _directory),
-    Setting("HTTP_PORT", "serve /healthz, /readyz and /metrics on this port", _port, default_text="off"),
+    Setting("HTTP_PORT", "serve /healthz, /readyz, /metrics and the page on this port", _port, default_text="off"),
     Setting("HTTP_HOST", "address to serve them on", str, lambda: "127.0.0.1", "127.0.0.1"),
+    Setting("PAGE_TOKEN_FILE", "serve the page, to whoever knows the token in this file: 16 characters or more"),
+    Setting("PAGE_TOKEN", "the token itself, instead of a file", secret=True),
+    Setting(
+        "PAGE_PROXY_HEADER",
+        "serve the page to whoever comes with this header, which a proxy sets for those it lets through",
+        _header,
+    ),
+    Setting("PAGE_DSN", "database, as a role that was given to grant_viewer()", secret=True, default_text="as DSN"),
+    Setting("PAGE_TIME_ZONE", "time zone of the page", _time_zone, lambda: "UTC", "UTC"),
+    Setting("PUBLIC_URL", "where the page is found from outside, for links", _url),
     Setting("HEARTBEAT_URL", "URL to fetch every minute while all is well", _url, secret=True),
     Setting("POLL_EVERY", "look for work this often even without a wake-up", _duration, lambda: 3.0, "3s"),
     Setting(
@@ -190,6 +218,11 @@ class Settings:
     templates: Path | None
     http_host: str
     http_port: int | None
+    page_token: str | None
+    page_proxy_header: str | None
+    page_dsn: str
+    page_time_zone: str
+    public_url: str | None
     heartbeat_url: str | None
     buttons: bool
     log_level: str
@@ -197,8 +230,9 @@ class Settings:
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """What must appear in no output: the token, and its secret half alone (URLs may quote the colon)."""
-        return (self.token, self.token.partition(":")[2]) if self.token else ()
+        """What must appear in no output: both tokens, and the secret half of the bot's (URLs may quote the colon)."""
+        of_the_bot = (self.token, self.token.partition(":")[2]) if self.token else ()
+        return (*of_the_bot, self.page_token) if self.page_token else of_the_bot
 
     @classmethod
     def from_environment(
@@ -218,10 +252,15 @@ class Settings:
             lease=lease,
             send_timeout=min(lease / 2, LONGEST_REQUEST),
             run_checks_every=reader.read("RUN_CHECKS_EVERY"),
-            run_checks_dsn=reader.run_checks_dsn(outbox_dsn),
+            run_checks_dsn=reader.own_dsn("RUN_CHECKS_DSN", outbox_dsn),
             templates=reader.read("TEMPLATES"),
             http_host=reader.read("HTTP_HOST"),
             http_port=reader.read("HTTP_PORT"),
+            page_token=reader.page_token(),
+            page_proxy_header=reader.read("PAGE_PROXY_HEADER"),
+            page_dsn=reader.own_dsn("PAGE_DSN", outbox_dsn),
+            page_time_zone=reader.read("PAGE_TIME_ZONE"),
+            public_url=reader.read("PUBLIC_URL"),
             heartbeat_url=reader.read("HEARTBEAT_URL"),
             buttons=reader.read("TELEGRAM_BUTTONS"),
             log_level=reader.read("LOG_LEVEL"),
@@ -282,25 +321,16 @@ class _Reader:
         password = self._content_of("PASSWORD_FILE")
         return self._connection_string("--dsn" if given else "GHOSTWATCH_DSN", given or self._text("DSN"), password)
 
-    def run_checks_dsn(self, otherwise: str) -> str:
-        """The connection string for check runs: a role that owns contracts, which the sidecar's own need not be."""
-        text = self._text("RUN_CHECKS_DSN")
-        return self._connection_string("GHOSTWATCH_RUN_CHECKS_DSN", text, None) if text else otherwise
+    def own_dsn(self, name: str, otherwise: str) -> str:
+        """The connection string of a part that may have a role of its own."""
+        text = self._text(name)
+        return self._connection_string(PREFIX + name, text, None) if text else otherwise
 
     def token(self, *, needed: bool) -> str | None:
         """The bot's token, from the environment or from a file; never echoed."""
-        token = self._text("TELEGRAM_TOKEN")
-        if token and self._text("TELEGRAM_TOKEN_FILE"):
-            self.mistakes.append(
-                "GHOSTWATCH_TELEGRAM_TOKEN and GHOSTWATCH_TELEGRAM_TOKEN_FILE are both set: keep one of them"
-            )
-        if self._text("TELEGRAM_TOKEN_FILE"):
-            content = self._content_of("TELEGRAM_TOKEN_FILE")
-            if content is None:
-                return None
-            token = content
+        token = self._secret("TELEGRAM_TOKEN")
         if not token:
-            if needed:
+            if needed and not self._text("TELEGRAM_TOKEN_FILE"):
                 self.mistakes.append(
                     "no bot token: set GHOSTWATCH_TELEGRAM_TOKEN_FILE (or GHOSTWATCH_TELEGRAM_TOKEN) "
                     "to what @BotFather gave you, or use --dry-run"
@@ -310,6 +340,25 @@ class _Reader:
             self.mistakes.append("the bot token is malformed: it is a number, a colon, then letters, digits, _ and -")
             return None
         return token
+
+    def page_token(self) -> str | None:
+        """The token of the page, from the environment or from a file; never echoed."""
+        token = self._secret("PAGE_TOKEN")
+        if token and (len(token) < SHORTEST_PAGE_TOKEN or not token.isascii() or not token.isprintable()):
+            self.mistakes.append(
+                f"the token of the page needs {SHORTEST_PAGE_TOKEN} printable ASCII characters: openssl rand -hex 16"
+            )
+            return None
+        return token or None
+
+    def _secret(self, name: str) -> str | None:
+        """What a variable says, or the file that its neighbour names."""
+        secret = self._text(name)
+        if not self._text(f"{name}_FILE"):
+            return secret
+        if secret:
+            self.mistakes.append(f"{PREFIX}{name} and {PREFIX}{name}_FILE are both set: keep one of them")
+        return self._content_of(f"{name}_FILE")
 
     def _text(self, name: str) -> str:
         return self._environment.get(BY_NAME[name].variable, "").strip()

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 import subprocess
 import sys
 import tempfile
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -99,6 +101,22 @@ def test_an_interrupted_demo_leaves_nothing(directory: Path, number: signal.Sign
     assert demo.returncode == code
     assert list(directory.iterdir()) == []
     assert _processes_in(directory) == []
+
+
+def test_the_page_can_be_looked_at_meanwhile(directory: Path) -> None:
+    """Its address and token are printed while the demo waits for pg_cron."""
+    demo = _start(directory)
+    assert demo.stdout is not None
+    found = next(
+        match
+        for line in demo.stdout
+        if (match := re.search(r"the page: (http://127\.0\.0\.1:\d+/)  \(its token: (\w+)\)", line))
+    )
+    request = urllib.request.Request(found[1], headers={"Authorization": f"Bearer {found[2]}"})
+    with urllib.request.urlopen(request, timeout=20) as response:
+        assert "first_meme" in response.read().decode()
+    demo.send_signal(signal.SIGINT)
+    demo.communicate()
 
 
 def test_a_failing_step_is_named(directory: Path) -> None:

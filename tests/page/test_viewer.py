@@ -30,7 +30,7 @@ CALLS: Final[dict[str, LiteralString]] = {
 
 
 @pytest.fixture
-def incident(database: Database) -> Bot:
+def small_incident(database: Database) -> Bot:
     """A bot with an alert: ten users came, three of them without a meme."""
     bot = Bot.create(database)
     bot.declare(rule="threshold")
@@ -45,11 +45,11 @@ def incident(database: Database) -> Bot:
 
 
 @pytest.fixture
-def viewer(incident: Bot, make_role: Callable[[], str]) -> psycopg.Connection[Any]:
+def viewer(small_incident: Bot, make_role: Callable[[], str]) -> psycopg.Connection[Any]:
     """A session of a role that was given to grant_viewer()."""
     role = make_role()
-    incident.database.execute("SELECT ghostwatch.grant_viewer(%s)", role)
-    return incident.database.connect(role)
+    small_incident.database.execute("SELECT ghostwatch.grant_viewer(%s)", role)
+    return small_incident.database.connect(role)
 
 
 @pytest.mark.both_kinds
@@ -61,6 +61,11 @@ def test_a_viewer_can_call_what_the_page_asks_for(viewer: psycopg.Connection[Any
         assert "77000" not in str(rows), name
 
 
+@pytest.mark.attack(
+    "reading tables and views, and calling other functions of ghostwatch",
+    role="viewer",
+    result="refused",
+)
 @pytest.mark.both_kinds
 def test_a_viewer_can_do_nothing_else(viewer: psycopg.Connection[Any]) -> None:
     """No table, no view, and no other function of ghostwatch."""
@@ -89,24 +94,24 @@ def test_a_viewer_can_do_nothing_else(viewer: psycopg.Connection[Any]) -> None:
         viewer.execute('SELECT FROM "user"')
 
 
-def test_a_viewer_is_no_foreign_grantee(incident: Bot, viewer: psycopg.Connection[Any]) -> None:
+def test_a_viewer_is_no_foreign_grantee(small_incident: Bot, viewer: psycopg.Connection[Any]) -> None:
     """The doctor knows that ghostwatch granted it."""
     assert (
-        incident.database.rows(
+        small_incident.database.rows(
             "SELECT finding FROM ghostwatch.doctor() WHERE check_name = 'privileges' AND finding LIKE '%did not grant%'"
         )
         == []
     )
 
 
-def test_only_the_installer_grants(incident: Bot, make_role: Callable[[], str]) -> None:
+def test_only_the_installer_grants(small_incident: Bot, make_role: Callable[[], str]) -> None:
     """Errors say which role is missing."""
     with pytest.raises(psycopg.Error) as raised:
-        incident.database.execute("SELECT ghostwatch.grant_viewer('nobody here')")
+        small_incident.database.execute("SELECT ghostwatch.grant_viewer('nobody here')")
     assert raised.value.sqlstate == "GW057"
     role = make_role()
-    incident.database.execute("SELECT ghostwatch.grant_operator(%s)", role)
-    with incident.database.connect(role) as operator, pytest.raises(psycopg.errors.InsufficientPrivilege):
+    small_incident.database.execute("SELECT ghostwatch.grant_operator(%s)", role)
+    with small_incident.database.connect(role) as operator, pytest.raises(psycopg.errors.InsufficientPrivilege):
         operator.execute("SELECT ghostwatch.grant_viewer(%s)", [role])
 
 

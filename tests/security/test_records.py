@@ -58,6 +58,7 @@ OF_CONTRACTS = (
     "branch_family",
     "branch_minute",
     "branch_value",
+    "branch_sum",
     "button_press",
     "capture_failure",
     "check_progress",

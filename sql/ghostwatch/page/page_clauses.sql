@@ -37,8 +37,8 @@ SET search_path = pg_catalog, pg_temp
 AS $page_clauses$
     -- How every invariant stands, with what the page says beside it.
     -- since: of a firing alert, when it opened; of a check that fails, since when; else when the last alert was resolved
-    -- (NULL if there was none). usual_rate and tolerated_rate: of the rule drift, what it takes to be usual, and the rate
-    -- that it looks for; of the rule threshold, NULL and min_rate.
+    -- (NULL if there was none). usual_rate and tolerated_rate: of the rule drift, what it takes to be usual, and what
+    -- it tolerates; of the rule threshold, NULL and min_rate.
     SELECT
         s.contract,
         s.invariant,
@@ -109,7 +109,7 @@ AS $page_clauses$
     ) AS silence
         ON true
     LEFT JOIN LATERAL (
-        SELECT (b).baseline_rate AS usual, r.alternative_rate AS tolerance
+        SELECT (b).baseline_rate AS usual, ghostwatch._tolerance(ghostwatch._usual_rate(b, '')) AS tolerance
         FROM (
             SELECT baseline AS b
             FROM ghostwatch.drift_baseline AS baseline
@@ -117,7 +117,6 @@ AS $page_clauses$
             ORDER BY baseline.version DESC
             LIMIT 1
         ) AS latest_baseline
-        CROSS JOIN LATERAL ghostwatch._detector_rates(b, 'slow', '') AS r
         WHERE i.rule = 'drift'
     ) AS rates
         ON true

@@ -3,8 +3,6 @@ RETURNS trigger
 LANGUAGE plpgsql
 VOLATILE
 PARALLEL UNSAFE
--- A definer: whoever may write branch_minute needs no right on the sums.
-SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $_sum_branches$
 -- Ninety days of minutes are millions of rows, too many to sum up whenever somebody looks at a page.
@@ -79,17 +77,17 @@ $_sum_branches$;
 COMMENT ON FUNCTION ghostwatch._sum_branches() IS
 'Keeps ghostwatch.branch_sum as the hourly and daily sums of ghostwatch.branch_minute.';
 
-CREATE OR REPLACE TRIGGER sum_branches_insert
+CREATE TRIGGER sum_branches_insert
 AFTER INSERT ON ghostwatch.branch_minute
 REFERENCING NEW TABLE AS new_minutes
 FOR EACH STATEMENT EXECUTE FUNCTION ghostwatch._sum_branches();
 
-CREATE OR REPLACE TRIGGER sum_branches_update
+CREATE TRIGGER sum_branches_update
 AFTER UPDATE ON ghostwatch.branch_minute
 REFERENCING OLD TABLE AS old_minutes NEW TABLE AS new_minutes
 FOR EACH STATEMENT EXECUTE FUNCTION ghostwatch._sum_branches();
 
-CREATE OR REPLACE TRIGGER sum_branches_delete
+CREATE TRIGGER sum_branches_delete
 AFTER DELETE ON ghostwatch.branch_minute
 REFERENCING OLD TABLE AS old_minutes
 FOR EACH STATEMENT EXECUTE FUNCTION ghostwatch._sum_branches();

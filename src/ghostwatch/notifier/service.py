@@ -73,9 +73,16 @@ async def _notify(settings: Settings, *, dry_run: bool) -> int:
 
     async with contextlib.AsyncExitStack() as stack:
         if settings.http_port is not None:
-            from ghostwatch.notifier.health import serving
+            from ghostwatch.notifier.health import HealthPages
+            from ghostwatch.notifier.http import serving
 
-            await stack.enter_async_context(serving(settings.http_host, settings.http_port, watch, metrics))
+            site = None
+            if settings.page_token or settings.page_proxy_header:
+                from ghostwatch.page.service import page
+
+                site, parts["page"] = page(settings)
+            health = HealthPages(watch, metrics, site)
+            await stack.enter_async_context(serving(settings.http_host, settings.http_port, health.answer))
         try:
             return await _supervise(delivery, parts)
         finally:

@@ -1,0 +1,28 @@
+"""Puts the parts of the page together for the sidecar."""
+
+from __future__ import annotations
+
+from collections.abc import Coroutine
+from typing import Any
+
+from ghostwatch.notifier.database import Database
+from ghostwatch.notifier.http import Handler
+from ghostwatch.page import views
+from ghostwatch.page.access import Access
+from ghostwatch.page.site import Site
+from ghostwatch.page.source import Source
+from ghostwatch.settings import Settings
+
+
+def page(settings: Settings) -> tuple[Handler, Coroutine[Any, Any, None]]:
+    """What answers requests, and what looks for changes until it is cancelled."""
+    # A connection of its own: no message waits for a reader.
+    database = Database(settings.page_dsn, f"ghostwatch {settings.worker} (page)")
+    source = Source(database, views.overview(settings.page_time_zone))
+    access = Access(
+        settings.page_token,
+        settings.page_proxy_header,
+        https=(settings.public_url or "").startswith("https://"),
+    )
+    site = Site(source, access, settings.page_time_zone, settings.public_url)
+    return site.answer, source.run()
