@@ -37,7 +37,7 @@ SET search_path = pg_catalog, pg_temp
 AS $page_clauses$
     -- How every invariant stands, with what the page says beside it.
     -- since: of a firing alert, when it opened; of a check that fails, since when; else when the last alert was resolved
-    -- (NULL if there was none). usual_rate and tolerated_rate: of the rule drift, what it takes to be usual, and what
+    -- (NULL if there was none). usual_rate and tolerated_rate: of the rule drift (or auto), what it takes to be usual, and what
     -- it tolerates; of the rule threshold, NULL and min_rate.
     SELECT
         s.contract,
@@ -76,7 +76,7 @@ AS $page_clauses$
                 AND ghostwatch._in_maintenance(i.invariant_id, present.as_of)
         ),
         rates.usual,
-        CASE i.rule WHEN 'drift' THEN rates.tolerance ELSE nullif(i.min_rate, 0) END
+        CASE i.rule WHEN 'threshold' THEN nullif(i.min_rate, 0) ELSE rates.tolerance END
     FROM ghostwatch.status AS s
     INNER JOIN ghostwatch.contract AS c
         ON c.name = s.contract
@@ -117,7 +117,7 @@ AS $page_clauses$
             ORDER BY baseline.version DESC
             LIMIT 1
         ) AS latest_baseline
-        WHERE i.rule = 'drift'
+        WHERE i.rule <> 'threshold'
     ) AS rates
         ON true
     ORDER BY s.contract, i.invariant_id
