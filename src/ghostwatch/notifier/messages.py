@@ -19,6 +19,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import jinja2
 import jinja2.sandbox
+from markupsafe import Markup
 
 from ghostwatch.notifier.messenger import Notification
 from ghostwatch.notifier.text import LONGEST_VALUE, clean
@@ -49,9 +50,9 @@ class Text:
 class Renderer:
     """Renders notifications as they stand at this moment."""
 
-    def __init__(self, templates: Path | None = None) -> None:
+    def __init__(self, templates: Path | None = None, page_url: str | None = None) -> None:
         built_in = jinja2.PackageLoader("ghostwatch.notifier")
-        self._built_in = _environment(built_in)
+        self._built_in = _environment(built_in, page_url)
         self._own = (
             _environment(
                 jinja2.ChoiceLoader(
@@ -61,7 +62,8 @@ class Renderer:
                         # So that a template of one's own can extend the one that it replaces.
                         jinja2.PrefixLoader({"built-in": built_in}),
                     ]
-                )
+                ),
+                page_url,
             )
             if templates
             else self._built_in
@@ -155,7 +157,7 @@ def _zone_label(now: datetime) -> str:
     return label if label.isalpha() else f"UTC{label}"
 
 
-def _environment(loader: jinja2.BaseLoader) -> jinja2.Environment:
+def _environment(loader: jinja2.BaseLoader, page_url: str | None) -> jinja2.Environment:
     environment = jinja2.sandbox.ImmutableSandboxedEnvironment(
         loader=loader,
         autoescape=True,
@@ -174,6 +176,13 @@ def _environment(loader: jinja2.BaseLoader) -> jinja2.Environment:
         "over": over,
     }
     environment.globals |= {"through": through, "between": between}
+
+    def alert_link(alert_id: int) -> str:
+        """alert 42, which leads to its page where there is one."""
+        text = f"alert {alert_id}"
+        return Markup('<a href="{}/alert/{}">{}</a>').format(page_url, alert_id, text) if page_url else text
+
+    environment.filters["alert_link"] = alert_link
     return environment
 
 

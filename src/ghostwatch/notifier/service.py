@@ -48,7 +48,7 @@ async def _notify(settings: Settings, *, dry_run: bool) -> int:
     messenger: Messenger = telegram or Terminal()
     metrics = Metrics(version("ghostwatch"))
     database = Database(settings.dsn, f"ghostwatch {settings.worker}", on_notify=lambda: delivery.wake())
-    delivery = Delivery(settings, database, messenger, Renderer(settings.templates), metrics)
+    delivery = Delivery(settings, database, messenger, Renderer(settings.templates, settings.public_url), metrics)
     listener = Listener(settings.dsn, settings.worker, database, delivery.wake)
     watch = Watch(settings, database, delivery, listener, metrics)
 
