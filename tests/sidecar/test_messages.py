@@ -499,11 +499,11 @@ def test_one_of_several(plural: str, single: str) -> None:
 def test_an_alert_leads_to_its_page() -> None:
     """Where the sidecar knows how the page is reached; the text that people read stays the same."""
     with_page, without = Renderer(page_url="https://watch.example/a&b"), Renderer()
-    for reason in ("opened", "resolved", "details"):
-        message = notification(
-            reason,
-            **({"state": "resolved", "resolved_at": "2026-01-02T14:20:00+00:00"} if reason == "resolved" else {}),
-        )
+    for message in (
+        notification(),
+        notification("resolved", state="resolved", resolved_at="2026-01-02T14:20:00+00:00"),
+        notification("details"),
+    ):
         rendered = with_page.render(message)
         assert '<a href="https://watch.example/a&amp;b/alert/42">alert 42</a>' in rendered.html
         assert rendered.plain == without.render(message).plain
