@@ -80,7 +80,7 @@ async def _notify(settings: Settings, *, dry_run: bool) -> int:
             if settings.page_token or settings.page_proxy_header:
                 from ghostwatch.page.service import page
 
-                site, parts["page"] = page(settings)
+                site, parts["page"] = page(settings, metrics)
             health = HealthPages(watch, metrics, site)
             await stack.enter_async_context(serving(settings.http_host, settings.http_port, health.answer))
         try:

@@ -7,18 +7,21 @@ from typing import Any
 
 from ghostwatch.notifier.database import Database
 from ghostwatch.notifier.http import Handler
+from ghostwatch.notifier.metrics import Metrics
 from ghostwatch.page import views
 from ghostwatch.page.access import Access
+from ghostwatch.page.metrics import ClauseMetrics
 from ghostwatch.page.site import Site
 from ghostwatch.page.source import Source
 from ghostwatch.settings import Settings
 
 
-def page(settings: Settings) -> tuple[Handler, Coroutine[Any, Any, None]]:
+def page(settings: Settings, metrics: Metrics) -> tuple[Handler, Coroutine[Any, Any, None]]:
     """What answers requests, and what looks for changes until it is cancelled."""
     # A connection of its own: no message waits for a reader.
     database = Database(settings.page_dsn, f"ghostwatch {settings.worker} (page)")
     source = Source(database, views.overview(settings.page_time_zone))
+    metrics.registry.register(ClauseMetrics(source))
     access = Access(
         settings.page_token,
         settings.page_proxy_header,

@@ -66,6 +66,11 @@ class Source:
         """The view that is always remembered."""
         return await self.view("overview", self._overview)
 
+    def noted(self) -> Known:
+        """The overview as it was last noted, without asking anybody."""
+        facts, taken_at = self._kept["overview"][:2] if "overview" in self._kept else (None, None)
+        return Known(facts, taken_at, self._signal.problem, self._trouble_since)
+
     async def view(self, name: str, load: Loader) -> Known:
         """A view: fresh, or else what was known last. Raises NotFound where the database says so."""
         kept = self._kept.get(name)
