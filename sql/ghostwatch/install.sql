@@ -382,6 +382,7 @@
 \ir page/page_alerts.sql
 \ir page/page_alert.sql
 \ir page/page_alert_timeline.sql
+\ir page/page_alert_delivery.sql
 \ir page/page_marks.sql
 \ir page/page_health.sql
 \ir page/page_findings.sql

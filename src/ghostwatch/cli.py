@@ -47,6 +47,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_plan(commands)
     _add_status(commands)
     _add_doctor(commands)
+    _add_why(commands)
     _add_check(commands)
     _add_notify(commands)
     _add_send_test(commands)
@@ -222,6 +223,27 @@ def _report(options: argparse.Namespace) -> int:
 
     reports = {"status": report.status, "doctor": report.doctor}
     return reports[options.report](dsn(options.dsn), as_json=options.json)
+
+
+def _add_why(commands: Subcommands) -> None:
+    parser = commands.add_parser(
+        "why",
+        help="find out why a message came or did not come",
+        description="Says, from the check run to the chat, what keeps messages back: no run, a check that fails, a "
+        "filter or a silence, a closed channel, a refused token, no sidecar. With --alert, also what became of each of "
+        "its messages.",
+    )
+    _add_dsn(parser)
+    parser.add_argument("--alert", type=int, metavar="NUMBER", help="the number that a message names")
+    _add_json(parser)
+    parser.set_defaults(run=_why)
+
+
+def _why(options: argparse.Namespace) -> int:
+    from ghostwatch.report import why
+    from ghostwatch.settings import dsn
+
+    return why(dsn(options.dsn), options.alert, as_json=options.json)
 
 
 def _add_check(commands: Subcommands) -> None:

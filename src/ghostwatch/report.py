@@ -31,6 +31,24 @@ STATUS: Final[LiteralString] = """
 """
 DOCTOR: Final[LiteralString] = "SELECT to_jsonb(d) FROM ghostwatch.doctor() AS d"
 
+# Of an alert, what became of its messages; and what the doctor says of the way from a check run to a chat.
+MESSAGES: Final[LiteralString] = """
+    SELECT to_jsonb(e) FROM ghostwatch.explain_alert(%(alert_id)s) AS e
+    WHERE e.topic IN ('silences', 'notifications', 'channels')
+        OR (e.topic = 'alert' AND e.item IN ('contract', 'invariant', 'rule', 'state', 'severity', 'opened_at'))
+"""
+ON_THE_WAY: Final = (
+    "schedule",
+    "check runs",
+    "checks",
+    "rules",
+    "filters",
+    "channels",
+    "delivery",
+    "outbox",
+    "sidecar",
+)
+
 STYLES: Final = {
     "ok": "green",
     "warn": "yellow",
@@ -71,6 +89,30 @@ def doctor(dsn: str, *, as_json: bool) -> int:
     else:
         _print_findings(_console(), findings)
     return int(any(finding["verdict"] == "error" for finding in findings))
+
+
+def why(dsn: str, alert_id: int | None, *, as_json: bool) -> int:
+    """Prints why an alert reached each channel or not, and what keeps messages back now. Returns the exit code."""
+    facts: list[Row] = [row for (row,) in _read(dsn, MESSAGES, {"alert_id": alert_id})] if alert_id is not None else []
+    found: list[Row] = [row for (row,) in _read(dsn, DOCTOR) if row["check_name"] in ON_THE_WAY]
+    # What the operator set on purpose is well, and keeps messages back all the same.
+    findings = [one for one in found if one["verdict"] != "ok" or one["check_name"] == "filters"]
+    if as_json:
+        _print_json([*facts, *findings])
+        return 0
+    console = _console()
+    topic = ""
+    for fact in facts:
+        if fact["topic"] != topic:
+            topic = fact["topic"]
+            console.print(f"{topic} {alert_id}" if topic == "alert" else topic, style="bold")
+        _print_indented(console, f"{fact['item']}: {fact['value']}")
+    if findings:
+        console.print("what keeps messages back now", style="bold")
+        _print_findings(console, findings)
+    else:
+        console.print("Nothing keeps messages back now.")
+    return 0
 
 
 def check(dsn: str, asked: dict[str, str | None], *, as_json: bool) -> int:

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.sidecar.process import Outbox
 from tests.support.database import Database
 
 COMMAND = Path(sys.executable).with_name("ghostwatch")
@@ -133,3 +134,41 @@ def test_no_right_to_look_says_what_gives_it(database: Database, make_role: Call
     assert finished.returncode == 1
     assert finished.stderr.startswith("ghostwatch: permission denied for schema ghostwatch (42501)\n")
     assert "SELECT ghostwatch.grant_operator('role');" in finished.stderr
+
+
+def test_why_names_what_became_of_each_message(database: Database) -> None:
+    """Of an alert, channel by channel; then what keeps messages back now, in the order of the doctor."""
+    outbox = Outbox(database)
+    outbox.prepare()
+    outbox.add_channel("admins")
+    database.execute("SELECT ghostwatch.add_channel('errors', -1002, min_severity => 'error')")
+    alert_id = outbox.open_alert(severity="warn")
+    database.execute("SELECT ghostwatch.disable_channel('admins', 'Forbidden: bot was kicked')")
+    database.execute("SELECT ghostwatch.silence('onboarding', by => 'anna', comment => 'deploying')")
+    finished = ghostwatch("why", "--alert", str(alert_id), "--dsn", database.dsn)
+    assert (finished.returncode, finished.stderr) == (0, "")
+    for said in (
+        "invariant: first_meme",
+        "by anna, of onboarding/*: deploying",
+        "opened to admins",
+        "admins: opened pending; the channel is closed since",
+        "errors: not sent: the channel gets errors only, and this is a warning",
+        "what keeps messages back now",
+        "Forbidden: bot was kicked",
+        "No sidecar",
+        "Channel errors",
+    ):
+        assert said in finished.stdout, said
+    printed = json.loads(ghostwatch("why", "--json", "--alert", str(alert_id), "--dsn", database.dsn).stdout)
+    assert {"topic", "item", "value"} == set(printed[0])
+
+
+def test_why_without_an_alert(database: Database) -> None:
+    """Says what keeps messages back, or that nothing does; an alert that is unknown is an error."""
+    assert "what keeps messages back now" in ghostwatch("why", "--dsn", database.dsn).stdout
+    database.execute("SELECT ghostwatch.add_channel('admins', -1)")
+    database.execute("SELECT * FROM ghostwatch.sidecar_heartbeat('me', '1', true)")
+    assert "Nothing keeps messages back now." in ghostwatch("why", "--dsn", database.dsn).stdout
+    finished = ghostwatch("why", "--alert", "99", "--dsn", database.dsn)
+    assert finished.returncode == 1
+    assert "there is no alert 99" in finished.stderr

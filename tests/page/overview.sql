@@ -1,6 +1,6 @@
 BEGIN;
 \ir ../alert/fixture.psql
-SELECT plan(19);
+SELECT plan(21);
 SET LOCAL timezone = 'UTC';
 SET LOCAL ghostwatch.clock = '2026-01-01 12:00+00';
 
@@ -85,6 +85,12 @@ SELECT results_eq(
         ('message', 'opened, to admins: pending') $$,
     'a timeline has every step and every message'
 );
+SELECT results_eq(
+    $$ SELECT channel, outcome FROM ghostwatch.page_alert_delivery(pg_temp.alert_id()) $$,
+    $$ VALUES ('admins', 'opened pending') $$,
+    'and each channel its reason'
+);
+SELECT throws_ok('SELECT * FROM ghostwatch.page_alert_delivery(-1)', 'GW030', NULL, 'only an alert that exists was delivered');
 SELECT throws_ok('SELECT * FROM ghostwatch.page_alert(-1)', 'GW030', NULL, 'only an alert that exists has a page');
 SELECT throws_ok('SELECT * FROM ghostwatch.page_alert_timeline(-1)', 'GW030', NULL, 'and a timeline');
 

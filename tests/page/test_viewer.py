@@ -15,6 +15,7 @@ from tests.support.database import Database
 
 CALLS: Final[dict[str, LiteralString]] = {
     "page_alert": "(1)",
+    "page_alert_delivery": "(1)",
     "page_alert_timeline": "(1)",
     "page_alerts": "()",
     "page_branches": "('onboarding', 'first_meme', '2026-01-15 10:00+00')",

@@ -12,6 +12,7 @@ AS $_viewer_functions$
     WHERE p.pronamespace = 'ghostwatch'::regnamespace
         AND p.proname IN (
             'page_alert',
+            'page_alert_delivery',
             'page_alert_timeline',
             'page_alerts',
             'page_branches',

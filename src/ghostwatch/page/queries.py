@@ -24,5 +24,6 @@ COHORT: Final[Query] = (
 )
 ALERT: Final[Query] = "SELECT * FROM ghostwatch.page_alert(%(alert_id)s)"
 TIMELINE: Final[Query] = "SELECT * FROM ghostwatch.page_alert_timeline(%(alert_id)s)"
+DELIVERY: Final[Query] = "SELECT * FROM ghostwatch.page_alert_delivery(%(alert_id)s)"
 # Differs from the last answer when there is something to draw anew.
 CHANGES: Final[Query] = "SELECT ghostwatch.page_changes() AS state"

@@ -125,7 +125,14 @@ def alert(alert_id: int) -> Loader:
     async def load(database: Database) -> Facts:
         (found,) = await database.call(queries.ALERT, {"alert_id": alert_id})
         timeline = await database.call(queries.TIMELINE, {"alert_id": alert_id})
-        return {"as_of": datetime.now(UTC), "alert_id": alert_id, "alert": found, "timeline": timeline}
+        delivery = await database.call(queries.DELIVERY, {"alert_id": alert_id})
+        return {
+            "as_of": datetime.now(UTC),
+            "alert_id": alert_id,
+            "alert": found,
+            "timeline": timeline,
+            "delivery": delivery,
+        }
 
     return load
 
