@@ -8,10 +8,12 @@ chat; otherwise the sidecar prints them as they would appear.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import random
 import secrets
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -101,7 +103,7 @@ def _play(stack: ExitStack) -> tuple[Cluster, Sidecar]:
     _print_branches(connection)
     with step("start the sidecar") as progress:
         sidecar = stack.enter_context(Sidecar(cluster))
-        sidecar.wait_until(lambda: _exists(connection, "SELECT FROM ghostwatch.sidecar"), progress)
+        sidecar.wait_until(sidecar.serves, progress)
     print(f"      the page: {sidecar.address}  (its token: {sidecar.page_token})")
 
     connection.execute("SET ROLE ghostwatch_owner")
@@ -258,12 +260,12 @@ class Sidecar:
         self._pid_file = cluster.directory / "sidecar.pid"
         # The chat is the demo's own variable: the sidecar refuses settings that it does not know.
         inherited = {name: value for name, value in os.environ.items() if name != CHAT_VARIABLE}
-        port = free_port()
-        self.address = f"http://127.0.0.1:{port}/"
+        self._port = free_port()
+        self.address = f"http://127.0.0.1:{self._port}/"
         self.page_token = secrets.token_hex(8)
         self._environment = inherited | {
             "GHOSTWATCH_DSN": cluster.dsn(BOT),
-            "GHOSTWATCH_HTTP_PORT": str(port),
+            "GHOSTWATCH_HTTP_PORT": str(self._port),
             "GHOSTWATCH_PAGE_TOKEN": self.page_token,
         }
         self._shown = 0
@@ -290,6 +292,12 @@ class Sidecar:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+
+    def serves(self) -> bool:
+        """Whether its page can be asked for, which comes after its first heartbeat."""
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self._port), timeout=1):
+            return True
+        return False
 
     def wait_until(self, happened: Callable[[], bool], progress: Callable[[], None]) -> None:
         """Waits for something the sidecar does; fails when it ends, or when that takes too long."""

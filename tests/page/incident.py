@@ -51,13 +51,6 @@ class Incident:
         """Those who were lost get what they lack."""
         self.database.execute("INSERT INTO public.meme SELECT id FROM public.account ON CONFLICT DO NOTHING")
 
-    def lose(self, key: int) -> None:
-        """One more user who came a moment ago, and got nothing."""
-        self.database.execute(
-            "INSERT INTO public.account VALUES (%s, clock_timestamp() - interval '70 seconds', 'kitchen')", key
-        )
-        self.database.execute("INSERT INTO public.language VALUES (%s)", key)
-
     def run(self) -> None:
         """A check run."""
         self.database.execute("CALL ghostwatch.run_checks()")

@@ -117,19 +117,18 @@ def test_a_run_is_seen_at_once(incident: Incident, reader: Reader, browser: Brow
     """Without a reload, and within two seconds of the run."""
     with visiting(browser, reader, DESKTOP) as page:
         page.goto("/")
-        now = page.locator(".clause").first.locator(".now b")
-        expect(now).to_be_visible()
+        checked = page.locator(".clause").first.locator("[data-since]")
+        expect(checked).to_be_visible()
         page.wait_for_timeout(1500)
         took = []
-        for number in range(3):
-            before = now.text_content() or ""
-            incident.lose(7_000_000 + number)
+        for _ in range(3):
+            before = checked.get_attribute("data-since") or ""
             began = time.monotonic()
             incident.run()
-            expect(now).not_to_have_text(before, timeout=20_000)
+            expect(checked).not_to_have_attribute("data-since", before, timeout=20_000)
             took.append(time.monotonic() - began)
-        print("seen after", took)
-        assert min(took) < SOON
+        # The machine may be busy with something else for a while.
+        assert min(took) < SOON, took
 
 
 def test_the_reader_is_left_where_they_are(incident: Incident, reader: Reader, browser: Browser) -> None:

@@ -22,7 +22,7 @@ FILLED = 0.78
 LEVELS = (0.0, 0.05, 0.15, 0.35, 0.65, 1.0)
 # A share of fewer subjects is drawn small.
 ENOUGH = 5
-NICE_RATES = (0.01, 0.02, 0.05, 0.10, 0.20, 0.50, 1.0)
+NICE_RATES = (0.01, 0.02, 0.04, 0.06, 0.10, 0.20, 0.30, 0.40, 0.60, 0.80, 1.0)
 COHORT_PARTS = ("in_time", "by_error_after", "by_watch_for", "still_open", "excused", "never")
 
 

@@ -189,7 +189,9 @@ def evidence_rows(evidence: Facts) -> list[tuple[str, str]]:
 
 def _value(name: str, value: Any) -> str:
     if isinstance(value, float) or (isinstance(value, int) and name in RATES):
-        return share(round(value * 1000), 1000) if name in RATES else f"{value:.4g}"
+        return (
+            share(round(value * 1000), 1000) if name in RATES else f"{value:,.0f}" if value >= 1000 else f"{value:.4g}"
+        )
     if isinstance(value, dict):
         return ", ".join(f"{inner.replace('_', ' ')} {_value(inner, of)}" for inner, of in value.items())
     if isinstance(value, list):
