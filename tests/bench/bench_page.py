@@ -102,7 +102,7 @@ def fill(connection: psycopg.Connection[Any]) -> None:
             v.born_at + interval '3 min', 'row_came'
         FROM ghostwatch.invariant AS i
         CROSS JOIN generate_series(1, %(users)s / 10) AS g
-        CROSS JOIN LATERAL (SELECT now() - random() * interval '90 days' AS born_at) AS v
+        CROSS JOIN LATERAL (SELECT now() - random() * interval '90 days' - g * interval '0' AS born_at) AS v
         """,
         {"users": USERS},
     )
