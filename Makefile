@@ -44,8 +44,8 @@ test-all: ## run every test on every supported server: test, test-majors and tes
 	for suite in test test-upgraded test-majors test-containers; do $(MAKE) $$suite ARGS= || failed="$$failed $$suite"; done; \
 	test -z "$$failed" || { echo "test-all: failed:$$failed"; exit 1; }
 
-demo: setup dist ## show an incident from signup to message on a throw-away server (KEEP=1 leaves it running)
-	@$(PYTHON) -m scripts.demo $(if $(KEEP),--keep)
+demo: ## show an incident from signup to message on a throw-away server (KEEP=1 leaves it running)
+	@scripts/demo $(if $(KEEP),--keep)
 
 docs: setup ## renew the tables in docs/ that come from the database
 	@$(PYTHON) -m scripts.generate_docs

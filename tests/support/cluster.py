@@ -1,4 +1,4 @@
-"""A throw-away PostgreSQL server, for the demo, the tests, the lint and the benchmarks.
+"""A throw-away PostgreSQL server, for the tests, the lint and the benchmarks.
 
 The server is a private copy of the machine's own: PostgreSQL finds its share directory relative
 to where its binary really lies, so a copied binary beside a directory of links sees our extension
@@ -7,85 +7,43 @@ files without anything being installed on the machine. Several checkouts can run
 
 from __future__ import annotations
 
-import contextlib
 import os
-import pwd
 import shutil
-import socket
 import subprocess
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import psycopg
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
+import ghostwatch.demo.server as throw_away
+from ghostwatch.demo.server import SUPERUSER, ThrowAwayServer, free_port
+from ghostwatch.demo.server import ServerError as ClusterError
 from scripts.build import DIST
+
+__all__ = ["SUPERUSER", "Cluster", "ClusterError", "Server", "ServerTree", "free_port"]
 
 # What initdb and the server execute of their own directory; clients are used from where they are.
 SERVER_PROGRAMS = ("initdb", "pg_ctl", "postgres")
-SUPERUSER = "postgres"
 # pgTAP is plain SQL: a server that comes without it can use Debian's.
 PGTAP_SOURCE = next(iter(sorted(Path("/usr/share/postgresql").glob("*/extension"))), Path("/nonexistent"))
-THROW_AWAY_SETTINGS = {
-    "fsync": "off",
-    "full_page_writes": "off",
-    "synchronous_commit": "on",
-    "jit": "off",
-    "max_connections": "150",
-    "max_prepared_transactions": "10",
-    "shared_buffers": "128MB",
-    "log_min_messages": "warning",
-    "timezone": "UTC",
-}
-
-
-class ClusterError(RuntimeError):
-    """The throw-away server could not be made; the message says why and what to do."""
 
 
 @dataclass(frozen=True)
-class ServerTree:
-    """Where one PostgreSQL version lies."""
-
-    bin: Path
-    lib: Path
-    share: Path
+class ServerTree(throw_away.ServerTree):
+    """Where one PostgreSQL version lies, and the clients for it."""
 
     @classmethod
     def find(cls) -> ServerTree:
         """Finds the server to test: GHOSTWATCH_TEST_SERVER, else the newest of the distribution."""
         chosen = os.environ.get("GHOSTWATCH_TEST_SERVER")
-        if chosen:
-            return cls.of_prefix(Path(chosen))
-        debian = sorted(Path("/usr/lib/postgresql").glob("*/bin/postgres"), key=lambda p: int(p.parts[-3]))
-        if not debian:
+        tree = cls.of_prefix(Path(chosen)) if chosen else cls.of_distribution()
+        if tree is None:
             raise ClusterError("no PostgreSQL server found in /usr/lib/postgresql; run: make setup")
-        version = debian[-1].parts[-3]
-        prefix = debian[-1].parent.parent
-        return cls(prefix / "bin", prefix / "lib", Path("/usr/share/postgresql") / version)
-
-    @classmethod
-    def of_prefix(cls, prefix: Path) -> ServerTree:
-        """A self-contained tree with bin, lib and share, as embedded servers have it."""
-        if not (prefix / "bin" / "postgres").exists():
-            raise ClusterError(f"no PostgreSQL server in {prefix}: bin/postgres is missing")
-        share = prefix / "share" / "postgresql"
-        return cls(prefix / "bin", prefix / "lib", share if share.is_dir() else prefix / "share")
-
-    @property
-    def module_directory(self) -> Path:
-        """Where the server's loadable modules are."""
-        nested = self.lib / "postgresql"
-        return nested if nested.is_dir() else self.lib
-
-    def has_module(self, name: str) -> bool:
-        """Whether a loadable module, such as pg_cron, is there."""
-        return (self.module_directory / f"{name}.so").exists()
+        return tree
 
     def client(self, program: str) -> Path:
         """A client program, preferably of the same version, never Debian's wrapper."""
@@ -171,13 +129,15 @@ class Server:
         return self.run_client("psql", *options, database=database, check=False)
 
 
-class Cluster(Server):
-    """A throw-away server of our own; a context manager that leaves nothing behind.
+class Cluster(Server, ThrowAwayServer):
+    """A throw-away server of our own, on a port of loopback; a context manager that leaves nothing behind.
 
     cron_database: the database in which pg_cron lives, where the server has it.
     settings: parameters of postgresql.conf beside those of a throw-away server.
     dist: where the extension files are that it takes.
     """
+
+    tree: ServerTree
 
     def __init__(
         self,
@@ -188,75 +148,26 @@ class Cluster(Server):
         directory: Path | None = None,
         dist: Path = DIST,
     ) -> None:
-        tree = tree or ServerTree.find()
-        self.directory = directory or Path(tempfile.mkdtemp(prefix="ghostwatch-"))
-        self.data = self.directory / "data"
-        self.log = self.directory / "server.log"
-        self.port = free_port()
-        self._cron_database = cron_database
+        found = tree or ServerTree.find()
+        ThrowAwayServer.__init__(
+            self,
+            found,
+            cron_database=cron_database,
+            settings={"listen_addresses": "127.0.0.1", **(settings or {})},
+            directory=directory,
+            locale="C.UTF-8",
+        )
+        Server.__init__(self, make_conninfo(host="127.0.0.1", port=self.port, user=SUPERUSER), found)
         self._dist = dist
-        self._settings = dict(settings or {})
-        self._account = _server_account()
         # Laid out as the original is, for PostgreSQL's relative paths to lead here.
-        home = Path(os.path.commonpath([tree.bin, tree.lib, tree.share]))
+        home = Path(os.path.commonpath([found.bin, found.lib, found.share]))
         self._programs, self._libraries, self._share = (
-            self.directory / "server" / path.relative_to(home) for path in (tree.bin, tree.lib, tree.share)
+            self.directory / "server" / path.relative_to(home) for path in (found.bin, found.lib, found.share)
         )
-        super().__init__(make_conninfo(host="127.0.0.1", port=self.port, user=SUPERUSER), tree)
 
-    @property
-    def has_cron(self) -> bool:
-        """Whether pg_cron is loaded."""
-        return self.tree.has_module("pg_cron")
-
-    def __enter__(self) -> Self:
-        try:
-            self.create()
-            self.start()
-        except BaseException:
-            self.destroy()
-            raise
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.destroy()
-
-    def create(self) -> None:
-        """Copies the server and initialises its data directory."""
-        self.directory.mkdir(exist_ok=True)
+    def _place_programs(self) -> None:
+        # Tests connect as other accounts too, and let clients write beside the server.
         self.directory.chmod(0o755)
-        self._copy_tree()
-        self._give_to_server(self.directory)
-        self._run(
-            "initdb",
-            *("--pgdata", str(self.data), "--username", SUPERUSER, "--auth", "trust"),
-            *("--encoding", "UTF8", "--locale", "C.UTF-8", "--no-sync"),
-        )
-        self._configure()
-
-    def start(self) -> None:
-        """Starts the server and waits until it takes connections."""
-        self._run("pg_ctl", "start", "--pgdata", str(self.data), "--log", str(self.log), "--wait", "--silent")
-
-    def stop(self, mode: str = "fast") -> None:
-        """Stops the server: 'smart', 'fast', or 'immediate' for a crash."""
-        self._run("pg_ctl", "stop", "--pgdata", str(self.data), "--mode", mode, "--wait", "--silent")
-
-    def restart(self, mode: str = "fast") -> None:
-        """Stops and starts the server on the same port."""
-        self.stop(mode)
-        self.start()
-
-    def destroy(self) -> None:
-        """Stops the server if it runs and removes everything."""
-        if (self.data / "postmaster.pid").exists():
-            with contextlib.suppress(ClusterError):
-                self.stop("immediate")
-        shutil.rmtree(self.directory, ignore_errors=True)
-
-    def _copy_tree(self) -> None:
         tree = self.tree
         self._programs.mkdir(parents=True)
         for program in SERVER_PROGRAMS:
@@ -272,50 +183,6 @@ class Cluster(Server):
         _link_all(tree.share / "extension", extensions)
         _link_all(PGTAP_SOURCE, extensions, pattern="pgtap*")
 
-    def _configure(self) -> None:
-        settings = {
-            **THROW_AWAY_SETTINGS,
-            "listen_addresses": "127.0.0.1",
-            "port": str(self.port),
-            "unix_socket_directories": str(self.directory),
-        }
-        if self.has_cron:
-            settings |= {
-                "shared_preload_libraries": "pg_cron",
-                "cron.database_name": self._cron_database,
-                "cron.host": str(self.directory),
-            }
-        settings |= self._settings
-        lines = [f"{name} = '{value}'\n" for name, value in settings.items()]
-        with (self.data / "postgresql.conf").open("a", encoding="utf-8") as configuration:
-            configuration.writelines(lines)
-
-    def _give_to_server(self, path: Path) -> None:
-        if self._account is not None:
-            shutil.chown(path, self._account.pw_uid, self._account.pw_gid)
-
-    def _run(self, program: str, *arguments: str) -> None:
-        """Runs a program of the private copy as the server's account, never as root."""
-        account = self._account
-        # The server holds its standard output open for ever: a pipe would never come to its end.
-        with tempfile.TemporaryFile("w+", encoding="utf-8") as output:
-            finished = subprocess.run(
-                [str(self._programs / program), *arguments],
-                user=account.pw_uid if account else None,
-                group=account.pw_gid if account else None,
-                extra_groups=[] if account else None,
-                cwd=self.directory,
-                env={"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8"},
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                check=False,
-            )
-            if finished.returncode != 0:
-                output.seek(0)
-                log = self.log.read_text(encoding="utf-8")[-2000:] if self.log.exists() else ""
-                raise ClusterError(f"{program} failed:\n{output.read()}{log}")
-
 
 def _major_version(program: Path) -> int:
     """The 17 of "postgres (PostgreSQL) 17.10"."""
@@ -329,21 +196,3 @@ def _link_all(source: Path, target: Path, *, pattern: str = "*", leave_out: str 
     for path in source.glob(pattern):
         if path.name != leave_out and not (target / path.name).exists():
             (target / path.name).symlink_to(path)
-
-
-def free_port() -> int:
-    """A port of loopback that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
-def _server_account() -> pwd.struct_passwd | None:
-    """The account that the server runs as where we are root, which PostgreSQL refuses to be."""
-    if os.geteuid() != 0:
-        return None
-    try:
-        return pwd.getpwnam("postgres")
-    except KeyError:
-        return pwd.getpwnam("nobody")

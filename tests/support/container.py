@@ -11,7 +11,8 @@ import psycopg
 from psycopg.conninfo import make_conninfo
 from testcontainers.core.container import DockerContainer
 
-from tests.support.cluster import SUPERUSER, THROW_AWAY_SETTINGS, Server, free_port
+from ghostwatch.demo.server import SETTINGS, SUPERUSER, free_port
+from tests.support.cluster import Server
 
 START_SECONDS = 90
 STOP_SIGNALS = {"fast": "SIGINT", "immediate": "SIGQUIT"}
@@ -67,7 +68,7 @@ def container_server(
     """Runs the image on the host's network, on a free port of loopback."""
     port = free_port()
     parameters = {
-        **THROW_AWAY_SETTINGS,
+        **SETTINGS,
         "listen_addresses": "127.0.0.1",
         "cron.database_name": cron_database,
         **(settings or {}),
