@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parent.parent
 # Run as a file before anything is installed, as `make dist` and the wheel's build do.
 sys.path[:0] = [str(path) for path in (ROOT, ROOT / "src") if str(path) not in sys.path]
 
-from scripts.upgrade import Version, steps_between, upgrade_script  # noqa: E402
+from scripts.upgrade import Version, conversion_script, steps_between, upgrade_script  # noqa: E402
 
 DIST = ROOT / "dist"
 SOURCES = {"ghostwatch": "ghostwatch", "ghostwatch_onboarding": "onboarding"}
@@ -86,7 +86,7 @@ def _order(number: str) -> tuple[int, ...]:
 
 def upgrade_scripts(name: str, root: Path = ROOT) -> dict[str, str]:
     """What changes one extension from each released version into the next and back, by file name; and old versions."""
-    frame = (root / "sql" / "upgrade.sql").read_text(encoding="utf-8")
+    frame = flatten(root / "sql" / "upgrade.sql")
     current = version(root)
     installing = {
         number: (root / "migrations" / "released" / number / f"{name}--{number}.sql").read_text(encoding="utf-8")
@@ -120,6 +120,27 @@ def upgrade_scripts(name: str, root: Path = ROOT) -> dict[str, str]:
     return files
 
 
+def conversion_scripts(name: str, root: Path = ROOT) -> dict[str, str]:
+    """What makes a plain installation of the tree's version the extension, by file name.
+
+    The extension's version 'plain' has no object: it takes in those that are there, and then becomes this version.
+    """
+    current = version(root)
+    installed = Version.read(current, installation_scripts(name, root)[f"{name}--{current}.sql"])
+    script = conversion_script(
+        flatten(root / "sql" / "to_extension.sql"), extension=name, schema=SOURCES[name], version=installed
+    )
+    file = f"{name}_to_extension.sql"
+    header = EXTENSION_HEADER.format(use=f"{file}, as migrations/README.md says,")
+    return {
+        f"{name}--plain.sql": header,
+        f"{name}--plain--{current}.sql": header
+        + PROLOGUE
+        + flatten(root / "sql" / SOURCES[name] / "extension_only.sql"),
+        file: PLAIN_HEADER.format(title=f"{name} {current}, plain to extension", owner="owns it", file=file) + script,
+    }
+
+
 def build(root: Path = ROOT) -> list[Path]:
     """Writes dist/ and the package's copy of the plain scripts; returns what it wrote."""
     dist, package_data = root / "dist", root / "src" / "ghostwatch" / "sql"
@@ -134,7 +155,9 @@ def build(root: Path = ROOT) -> list[Path]:
         written.append(target)
 
     for name in SOURCES:
-        for file, text in (upgrade_scripts(name, root) | installation_scripts(name, root)).items():
+        for file, text in (
+            upgrade_scripts(name, root) | conversion_scripts(name, root) | installation_scripts(name, root)
+        ).items():
             write(dist / file, text)
             if file.endswith(".sql") and "--" not in file:
                 write(package_data / file, text)

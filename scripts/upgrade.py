@@ -153,6 +153,23 @@ def upgrade_script(
     return re.sub(r"@([a-z_]+)@", lambda found: parts[found[1]], frame)
 
 
+def conversion_script(frame: str, *, extension: str, schema: str, version: Version) -> str:
+    """The statement that makes a plain installation of a version the extension."""
+    members = [
+        f"SCHEMA {schema}",
+        *(f"{kind} {name}" for kind in ("TABLE", "TYPE", "VIEW") for name in version.created(kind)),
+        *(f"ROUTINE {signature}" for signature in version.routines),
+    ]
+    array = ",\n        ".join(f"'{member}'" for member in members)
+    parts = {
+        "extension": extension,
+        "schema": schema,
+        "to": version.number,
+        "members": f"ARRAY[\n        {array}\n    ]",
+    }
+    return re.sub(r"@([a-z_]+)@", lambda found: parts[found[1]], frame)
+
+
 def _obsolete_relations(before: Version, after: Version) -> tuple[list[str], list[str]]:
     """The views and types that are made anew, because they changed or because they name something that did."""
 

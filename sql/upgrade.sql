@@ -32,26 +32,7 @@ IF _lock_timeout = '0' THEN
     SET LOCAL lock_timeout = '5s';
 END IF;
 
--- Decided by the catalogs alone: until it is known whose table this is, reading it could run somebody else's code.
-SELECT pg_get_userbyid(c.relowner)
-INTO _owner
-FROM pg_class AS c
-INNER JOIN pg_namespace AS n ON n.oid = c.relnamespace
-WHERE n.nspname = _schema AND c.relname = 'installation' AND c.relkind = 'r' AND c.relowner = n.nspowner;
-
-IF _owner IS NULL THEN
-    RAISE EXCEPTION '@extension@ is not installed in database %', current_database()
-        USING ERRCODE = 'GW903',
-              DETAIL  = 'This script changes version @from@ into @to@.',
-              HINT    = 'Install it: CREATE EXTENSION @extension@; or psql -v ON_ERROR_STOP=1 -f @extension@.sql';
-END IF;
-
-IF _owner <> current_user THEN
-    RAISE EXCEPTION '@extension@ belongs to role %', quote_ident(_owner)
-        USING ERRCODE = 'GW905',
-              DETAIL  = format('What an upgrade creates belongs to the role that runs it, which is %I.', current_user),
-              HINT    = format('SET ROLE %I;', _owner);
-END IF;
+\ir owner_check.psql
 
 LOCK TABLE @schema@.installation IN ACCESS EXCLUSIVE MODE;
 SELECT i.version, i.kind INTO _installed FROM @schema@.installation AS i;
@@ -187,18 +168,6 @@ LOOP
     EXECUTE _item.revoke_statement;
 END LOOP;
 
-FOR _item IN
-    SELECT g.statement FROM unnest(_grants) AS g (statement)
-LOOP
-    BEGIN
-        EXECUTE _item.statement;
-    EXCEPTION
-        WHEN undefined_function OR undefined_table OR undefined_object THEN
-            -- The object is gone with this version, or the role.
-            NULL;
-    END;
-END LOOP;
-
 -- The roles that ghostwatch granted privileges to get what such a role has in this version, unless they were locked out.
 FOR _item IN
     SELECT r.rolname AS role, array_agg(g.kind) AS kinds
@@ -208,21 +177,56 @@ FOR _item IN
         AND has_schema_privilege(r.oid, _schema, 'USAGE')
     GROUP BY r.rolname
 LOOP
-    EXECUTE format('REVOKE ALL ON ALL TABLES IN SCHEMA %I FROM %I', _schema, _item.role);
-    EXECUTE format('REVOKE ALL ON ALL ROUTINES IN SCHEMA %I FROM %I', _schema, _item.role);
-    IF 'operator' = ANY (_item.kinds) THEN
-        PERFORM ghostwatch.grant_operator(_item.role);
-    END IF;
-    IF 'sidecar' = ANY (_item.kinds) THEN
-        PERFORM ghostwatch.grant_sidecar(_item.role);
-    END IF;
-    IF 'viewer' = ANY (_item.kinds) THEN
-        PERFORM ghostwatch.grant_viewer(_item.role);
-    END IF;
-    IF 'app' = ANY (_item.kinds) THEN
-        PERFORM onboarding.grant_app(_item.role);
-    END IF;
+    _grants := _grants
+        || format('REVOKE ALL ON ALL TABLES IN SCHEMA %I FROM %I', _schema, _item.role)
+        || format('REVOKE ALL ON ALL ROUTINES IN SCHEMA %I FROM %I', _schema, _item.role)
+        || CASE WHEN 'operator' = ANY (_item.kinds) THEN ARRAY[format('SELECT ghostwatch.grant_operator(%L)', _item.role)] END
+        || CASE WHEN 'sidecar' = ANY (_item.kinds) THEN ARRAY[format('SELECT ghostwatch.grant_sidecar(%L)', _item.role)] END
+        || CASE WHEN 'viewer' = ANY (_item.kinds) THEN ARRAY[format('SELECT ghostwatch.grant_viewer(%L)', _item.role)] END
+        || CASE WHEN 'app' = ANY (_item.kinds) THEN ARRAY[format('SELECT onboarding.grant_app(%L)', _item.role)] END;
 END LOOP;
+
+-- What a script of an extension grants counts as a part of the extension, and a dump leaves it out. So an extension's
+-- grants are given at the end of the transaction, after the script; without the right to a temporary table, here.
+IF _kind = 'extension' AND has_database_privilege(current_database(), 'TEMPORARY') THEN
+    IF to_regclass('pg_temp.@extension@_grant') IS NULL THEN
+        CREATE TEMPORARY TABLE @extension@_grant (statement text NOT NULL) ON COMMIT DROP;
+        ALTER EXTENSION @extension@ DROP TABLE pg_temp.@extension@_grant;
+        DROP FUNCTION IF EXISTS pg_temp.@extension@_grant();
+        CREATE FUNCTION pg_temp.@extension@_grant()
+        RETURNS trigger
+        LANGUAGE plpgsql
+        SET search_path = pg_catalog, pg_temp
+        SET client_min_messages = warning
+        AS $give_grant$
+        BEGIN
+            EXECUTE NEW.statement;
+            RETURN NULL;
+        EXCEPTION
+            WHEN undefined_function OR undefined_table OR undefined_object THEN
+                RETURN NULL;
+        END
+        $give_grant$;
+        ALTER EXTENSION @extension@ DROP FUNCTION pg_temp.@extension@_grant();
+        CREATE CONSTRAINT TRIGGER give AFTER INSERT ON pg_temp.@extension@_grant
+        DEFERRABLE INITIALLY DEFERRED
+        FOR EACH ROW EXECUTE FUNCTION pg_temp.@extension@_grant();
+    END IF;
+    INSERT INTO pg_temp.@extension@_grant (statement)
+    SELECT g.statement FROM unnest(_grants) AS g (statement);
+ELSE
+    FOR _item IN
+        SELECT g.statement FROM unnest(_grants) AS g (statement)
+    LOOP
+        BEGIN
+            EXECUTE _item.statement;
+        EXCEPTION
+            WHEN undefined_function OR undefined_table OR undefined_object THEN
+                -- The object is gone with this version, or the role.
+                NULL;
+        END;
+    END LOOP;
+END IF;
 
 -- Last, since making a policy locks its table until the end, and signups write some of these tables.
 @policies@

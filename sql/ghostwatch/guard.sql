@@ -57,7 +57,7 @@ BEGIN
               HINT    = pg_catalog.format('As its owner: SET ROLE %I; SELECT * FROM ghostwatch.installation; to remove it with all that it recorded: ', schema_owner)
                         || CASE
                                WHEN is_extension THEN 'DROP EXTENSION ghostwatch CASCADE;'
-                               ELSE 'DROP SCHEMA ghostwatch CASCADE;'
+                               ELSE 'DROP SCHEMA ghostwatch CASCADE; to make it an extension: ghostwatch migrate --to-extension'
                            END;
 END
 $guard$;

@@ -109,6 +109,9 @@ def _add_migrate(commands: Subcommands) -> None:
         "--onboarding", action="store_true", help="install the onboarding contract too, if it is missing"
     )
     parser.add_argument("--to", metavar="VERSION", help="another version than this package's, such as the one before")
+    parser.add_argument(
+        "--to-extension", action="store_true", help="make an extension of what is installed as plain SQL, as its owner"
+    )
     instead = parser.add_mutually_exclusive_group()
     instead.add_argument(
         "--dry-run",
@@ -130,11 +133,12 @@ def _migrate(options: argparse.Namespace) -> int:
         for change in due:
             print(f"due: {change}")
         return 1 if due else 0
+    what = {"onboarding": options.onboarding, "to": options.to, "to_extension": options.to_extension}
     if options.sql:
-        print(migrate.script(database, onboarding=options.onboarding, to=options.to), end="")
+        print(migrate.script(database, **what), end="")
         return 0
     run = migrate.dry_run if options.dry_run else migrate.migrate
-    for line in run(database, onboarding=options.onboarding, to=options.to):
+    for line in run(database, **what):
         print(line)
     return 0
 

@@ -80,12 +80,12 @@ class Change:
         return f"{self.part}: " + (f"install {self.after}" if self.before is None else f"{self.before} to {self.after}")
 
 
-def migrate(dsn: str, *, onboarding: bool = False, to: str | None = None) -> list[str]:
+def migrate(dsn: str, *, onboarding: bool = False, to: str | None = None, to_extension: bool = False) -> list[str]:
     """Installs or upgrades whatever is due in one transaction, and returns what it did, line by line."""
     for attempt in range(1, ATTEMPTS + 1):
         try:
             with _connect(dsn) as connection:
-                changes = due(connection, onboarding=onboarding, to=to)
+                changes = due(connection, onboarding=onboarding, to=to, to_extension=to_extension)
                 _run(connection, changes)
         except psycopg.errors.LockNotAvailable as error:
             if attempt == ATTEMPTS:
@@ -97,11 +97,11 @@ def migrate(dsn: str, *, onboarding: bool = False, to: str | None = None) -> lis
     return [str(change) for change in changes] or ["nothing to do"]
 
 
-def dry_run(dsn: str, *, onboarding: bool = False, to: str | None = None) -> list[str]:
+def dry_run(dsn: str, *, onboarding: bool = False, to: str | None = None, to_extension: bool = False) -> list[str]:
     """Does the same in a transaction that is rolled back, and returns what it changed, what it locked, for how long."""
     try:
         with _connect(dsn) as connection:
-            changes = due(connection, onboarding=onboarding, to=to)
+            changes = due(connection, onboarding=onboarding, to=to, to_extension=to_extension)
             if not changes:
                 return ["nothing to do"]
             before, names = _objects(connection), _names(connection)
@@ -123,11 +123,11 @@ def dry_run(dsn: str, *, onboarding: bool = False, to: str | None = None) -> lis
     ]
 
 
-def script(dsn: str, *, onboarding: bool = False, to: str | None = None) -> str:
+def script(dsn: str, *, onboarding: bool = False, to: str | None = None, to_extension: bool = False) -> str:
     """What migrate() would run, for review."""
     try:
         with _connect(dsn) as connection:
-            changes = due(connection, onboarding=onboarding, to=to)
+            changes = due(connection, onboarding=onboarding, to=to, to_extension=to_extension)
     except psycopg.Error as error:
         raise CommandError(explain(error)) from error
     return "\n".join(change.statement for change in changes) or "-- nothing to do\n"
@@ -143,17 +143,28 @@ def behind(dsn: str, *, onboarding: bool = False) -> list[str]:
 
 
 def due(
-    connection: psycopg.Connection[Any], *, onboarding: bool, to: str | None, for_any_role: bool = False
+    connection: psycopg.Connection[Any],
+    *,
+    onboarding: bool,
+    to: str | None,
+    to_extension: bool = False,
+    for_any_role: bool = False,
 ) -> list[Change]:
-    """The scripts that are due, in their order. Raises CommandError where there is no way to the version."""
+    """The scripts that are due, in their order. Raises CommandError where there is no way to the version.
+
+    to_extension: what is installed as plain SQL becomes an extension afterwards.
+    """
     target = to or packaged_version()
     changes: list[Change] = []
+    conversions: list[Change] = []
     for part in PARTS:
         owner, installed, kind = _installed(connection, part)
         if installed is None:
             if to is None and (part == "ghostwatch" or onboarding):
                 changes.append(Change(part, None, target, _packaged(f"{part}.sql")))
             continue
+        if to_extension and kind == "plain":
+            conversions.append(_conversion(connection, part))
         if installed == target or (to is None and _order(installed) > _order(target)):
             continue
         (user,) = connection.execute("SELECT current_user").fetchone() or (None,)
@@ -170,7 +181,7 @@ def due(
     # ghostwatch is upgraded before what needs it, and goes back after it.
     if changes and changes[0].before is not None and _order(changes[0].before) > _order(target):
         changes.sort(key=lambda change: list(PARTS).index(change.part), reverse=True)
-    return changes
+    return changes + conversions
 
 
 def packaged_version() -> str:
@@ -201,16 +212,26 @@ def _path(part: str, installed: str, target: str) -> list[tuple[str, str]]:
 
 
 def _update(connection: psycopg.Connection[Any], part: str, target: str) -> str:
+    _require_files(connection, part, target)
+    return f"ALTER EXTENSION {part} UPDATE TO '{target}';\n"
+
+
+def _conversion(connection: psycopg.Connection[Any], part: str) -> Change:
+    number = packaged_version()
+    _require_files(connection, part, number)
+    return Change(part, f"{number} as plain SQL", f"{number} as extension", _packaged(f"{part}_to_extension.sql"))
+
+
+def _require_files(connection: psycopg.Connection[Any], part: str, target: str) -> None:
     available = connection.execute(
         "SELECT FROM pg_catalog.pg_available_extension_versions AS a WHERE a.name = %s AND a.version = %s",
         [part, target],
     ).fetchone()
     if available is None:
         raise CommandError(
-            f"the server has no files of {part} {target}, and an extension is upgraded by its server's files\n"
+            f"the server has no files of {part} {target}, and an extension consists of its server's files\n"
             "  On the server: make install"
         )
-    return f"ALTER EXTENSION {part} UPDATE TO '{target}';\n"
 
 
 def _installed(connection: psycopg.Connection[Any], part: str) -> tuple[str | None, str | None, str | None]:

@@ -21,7 +21,7 @@ def codes_in(folder: Path, *suffixes: str, pattern: re.Pattern[str] = CODE) -> s
     }
 
 
-RAISED = codes_in(ROOT / "sql", ".sql", pattern=re.compile(r"ERRCODE\s*=\s*'GW\d{3}'"))
+RAISED = codes_in(ROOT / "sql", ".sql", ".psql", pattern=re.compile(r"ERRCODE\s*=\s*'GW\d{3}'"))
 
 
 def test_every_error_is_documented_and_none_else() -> None:
@@ -31,7 +31,7 @@ def test_every_error_is_documented_and_none_else() -> None:
 
 def test_every_error_that_is_mentioned_is_raised() -> None:
     """Headers and comments name no error that is gone."""
-    assert codes_in(ROOT / "sql", ".sql") == RAISED
+    assert codes_in(ROOT / "sql", ".sql", ".psql") == RAISED
 
 
 def test_every_error_is_reached_by_a_test() -> None:

@@ -85,3 +85,31 @@ def test_a_sidecar_of_either_version(earlier: Database, migrations: Migrations, 
         sidecar.execute(call)
     earlier.execute("DROP OWNED BY sidecar_of_any_version")
     migrations.server.execute("DROP ROLE sidecar_of_any_version")
+
+
+@pytest.mark.pg_dump
+@pytest.mark.both_kinds
+def test_a_dump_after_an_upgrade_carries_the_grants(
+    earlier: Database, empty: Database, migrations: Migrations, kind: str, tmp_path: Path
+) -> None:
+    """Also those on functions that the upgrade brought or made anew."""
+    migrations.server.execute("DROP ROLE IF EXISTS sidecar_of_a_dump")
+    migrations.server.execute("CREATE ROLE sidecar_of_a_dump LOGIN")
+    earlier.execute("SELECT FROM ghostwatch.grant_sidecar('sidecar_of_a_dump')")
+    migrations.upgrade(earlier.connection, kind)
+    rights = """
+        SELECT p.oid::regprocedure::text
+        FROM pg_proc AS p
+        WHERE p.pronamespace = 'ghostwatch'::regnamespace
+            AND has_function_privilege('sidecar_of_a_dump', p.oid, 'EXECUTE')
+        ORDER BY 1
+    """
+    assert earlier.rows(rights)
+
+    dump = tmp_path / "dump.sql"
+    dump.write_text(migrations.server.dump(earlier.name), encoding="utf-8")
+    assert migrations.server.psql_file(dump, empty.name).stderr == ""
+    assert empty.rows(rights) == earlier.rows(rights)
+    for database in (earlier, empty):
+        database.execute("DROP OWNED BY sidecar_of_a_dump")
+    migrations.server.execute("DROP ROLE sidecar_of_a_dump")

@@ -49,7 +49,7 @@ def demo(*, embedded: bool, keep: bool) -> None:
     try:
         telegram_chat()
         with ExitStack() as stack:
-            server = _play(stack, _tree(embedded=embedded))
+            server, sidecar = _play(stack, _tree(embedded=embedded))
             if keep:
                 stack.pop_all()
                 _say_how_to_go_on(server, sidecar)
