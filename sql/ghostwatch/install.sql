@@ -308,6 +308,8 @@
 \ir deliver/delivery_problems.sql
 \ir deliver/retry_failed.sql
 \ir deliver/explain_delivery.sql
+\ir deliver/explain_notification.sql
+\ir deliver/explain_messages.sql
 
 -- sidecar: what the sidecar may call; the folder is what grant_sidecar() grants
 \ir sidecar/claim_notifications.sql
@@ -316,6 +318,7 @@
 \ir sidecar/notification_sent.sql
 \ir sidecar/notification_retry.sql
 \ir sidecar/notification_failed.sql
+\ir sidecar/preview_notifications.sql
 \ir sidecar/messenger_back.sql
 \ir sidecar/hold_all_chats.sql
 \ir sidecar/channel_migrated.sql
@@ -362,6 +365,8 @@
 \ir operate/doctor_delivery.sql
 \ir operate/doctor_server.sql
 \ir operate/doctor.sql
+\ir operate/explain_run.sql
+\ir operate/why.sql
 \ir operate/sidecar_functions.sql
 \ir operate/require_grantable.sql
 \ir operate/note_grant.sql

@@ -233,22 +233,28 @@ def _report(options: argparse.Namespace) -> int:
 def _add_why(commands: Subcommands) -> None:
     parser = commands.add_parser(
         "why",
-        help="find out why a message came or did not come",
-        description="Says, from the check run to the chat, what keeps messages back: no run, a check that fails, a "
-        "filter or a silence, a closed channel, a refused token, no sidecar. With --alert, also what became of each of "
-        "its messages.",
+        help="say why a message about an alert arrived or not",
+        description="Follows an alert from the check run to each chat, and names what keeps its messages back, if "
+        "anything: no run, the rule, a silence, quiet hours, a filter, a closed channel, a wrong chat, the token, no "
+        "sidecar, the pace; or as which message it was sent (SELECT * FROM ghostwatch.why(42)).",
     )
     _add_dsn(parser)
-    parser.add_argument("--alert", type=int, metavar="NUMBER", help="the number that a message names")
+    parser.add_argument("--alert", type=int, metavar="NUMBER", help="the alert, as messages name it")
+    parser.add_argument("--contract", metavar="NAME", help="with --invariant: where there may be no alert")
+    parser.add_argument("--invariant", metavar="NAME", help="name of an invariant of the contract")
     _add_json(parser)
-    parser.set_defaults(run=_why)
+    parser.set_defaults(run=_why, usage_error=parser.error)
 
 
 def _why(options: argparse.Namespace) -> int:
     from ghostwatch.report import why
     from ghostwatch.settings import dsn
 
-    return why(dsn(options.dsn), options.alert, as_json=options.json)
+    named = (options.contract is not None, options.invariant is not None)
+    if (options.alert is None) != all(named) or any(named) != all(named):
+        options.usage_error("name one thing: --alert NUMBER, or --contract NAME --invariant NAME")
+    asked = {"alert": options.alert, "contract": options.contract, "invariant": options.invariant}
+    return why(dsn(options.dsn), asked, as_json=options.json)
 
 
 def _add_check(commands: Subcommands) -> None:
@@ -297,21 +303,31 @@ def _add_notify(commands: Subcommands) -> None:
         epilog=environment_help(),
     )
     _add_dsn(parser)
-    parser.add_argument(
-        "--dry-run",
+    instead = parser.add_mutually_exclusive_group()
+    instead.add_argument(
+        "--dry-run", action="store_true", help="print what would be sent now, change nothing, and stop; needs no token"
+    )
+    instead.add_argument(
+        "--terminal",
         action="store_true",
-        help="print the messages instead of sending them; they count as sent",
+        help="deliver to this terminal, for a demonstration: messages are printed and count as sent; needs no token",
     )
     parser.set_defaults(run=_notify)
 
 
 def _notify(options: argparse.Namespace) -> int:
     _require_sidecar_packages()
-    from ghostwatch.notifier.service import notify
     from ghostwatch.settings import Settings
 
-    settings = Settings.from_environment(os.environ, dsn=options.dsn, needs_token=not options.dry_run)
-    return notify(settings, dry_run=options.dry_run)
+    needs_token = not (options.dry_run or options.terminal)
+    settings = Settings.from_environment(os.environ, dsn=options.dsn, needs_token=needs_token)
+    if options.dry_run:
+        from ghostwatch.notifier.preview import preview
+
+        return preview(settings)
+    from ghostwatch.notifier.service import notify
+
+    return notify(settings, to_terminal=options.terminal)
 
 
 def _require_sidecar_packages() -> None:

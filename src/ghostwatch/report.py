@@ -1,4 +1,4 @@
-"""What `ghostwatch status`, `doctor` and `check` print. The database says it; this only lays it out."""
+"""What `ghostwatch status`, `doctor`, `why` and `check` print. The database says it; this only lays it out."""
 
 from __future__ import annotations
 
@@ -30,24 +30,8 @@ STATUS: Final[LiteralString] = """
     ORDER BY s.contract, s.invariant
 """
 DOCTOR: Final[LiteralString] = "SELECT to_jsonb(d) FROM ghostwatch.doctor() AS d"
-
-# Of an alert, what became of its messages; and what the doctor says of the way from a check run to a chat.
-MESSAGES: Final[LiteralString] = """
-    SELECT to_jsonb(e) FROM ghostwatch.explain_alert(%(alert_id)s) AS e
-    WHERE e.topic IN ('silences', 'notifications', 'channels')
-        OR (e.topic = 'alert' AND e.item IN ('contract', 'invariant', 'rule', 'state', 'severity', 'opened_at'))
-"""
-ON_THE_WAY: Final = (
-    "schedule",
-    "check runs",
-    "checks",
-    "rules",
-    "filters",
-    "channels",
-    "delivery",
-    "outbox",
-    "sidecar",
-)
+WHY_ALERT: Final[LiteralString] = "SELECT to_jsonb(w) FROM ghostwatch.why(%(alert)s) AS w"
+WHY_INVARIANT: Final[LiteralString] = "SELECT to_jsonb(w) FROM ghostwatch.why(%(contract)s, %(invariant)s) AS w"
 
 STYLES: Final = {
     "ok": "green",
@@ -58,6 +42,14 @@ STYLES: Final = {
     "never checked": "yellow",
     "holds": "green",
     "not due yet": "yellow",
+    "checked": "green",
+    "firing": "yellow",
+    "resolved": "green",
+    "sent": "green",
+    "filter": "yellow",
+    "due": "yellow",
+    "claimed": "yellow",
+    "pace": "yellow",
 }
 # Below this many columns a table of invariants would be mostly line breaks.
 NARROW: Final = 64
@@ -91,27 +83,19 @@ def doctor(dsn: str, *, as_json: bool) -> int:
     return int(any(finding["verdict"] == "error" for finding in findings))
 
 
-def why(dsn: str, alert_id: int | None, *, as_json: bool) -> int:
-    """Prints why an alert reached each channel or not, and what keeps messages back now. Returns the exit code."""
-    facts: list[Row] = [row for (row,) in _read(dsn, MESSAGES, {"alert_id": alert_id})] if alert_id is not None else []
-    found: list[Row] = [row for (row,) in _read(dsn, DOCTOR) if row["check_name"] in ON_THE_WAY]
-    # What the operator set on purpose is well, and keeps messages back all the same.
-    findings = [one for one in found if one["verdict"] != "ok" or one["check_name"] == "filters"]
+def why(dsn: str, asked: dict[str, Any], *, as_json: bool) -> int:
+    """Prints where messages about an alert, or about an invariant, are on their way. Returns the exit code."""
+    steps: list[Row] = [row for (row,) in _read(dsn, WHY_INVARIANT if asked["alert"] is None else WHY_ALERT, asked)]
     if as_json:
-        _print_json([*facts, *findings])
+        _print_json(steps)
         return 0
     console = _console()
-    topic = ""
-    for fact in facts:
-        if fact["topic"] != topic:
-            topic = fact["topic"]
-            console.print(f"{topic} {alert_id}" if topic == "alert" else topic, style="bold")
-        _print_indented(console, f"{fact['item']}: {fact['value']}")
-    if findings:
-        console.print("what keeps messages back now", style="bold")
-        _print_findings(console, findings)
-    else:
-        console.print("Nothing keeps messages back now.")
+    for step in steps:
+        where = f"channel {step['channel']}" if step["channel"] else step["step"]
+        console.print(_styled(step["cause"]), where)
+        _print_indented(console, step["finding"])
+        if step["advice"]:
+            _print_advice(console, step["advice"])
     return 0
 
 

@@ -333,7 +333,7 @@ class _Reader:
             if needed and not self._text("TELEGRAM_TOKEN_FILE"):
                 self.mistakes.append(
                     "no bot token: set GHOSTWATCH_TELEGRAM_TOKEN_FILE (or GHOSTWATCH_TELEGRAM_TOKEN) "
-                    "to what @BotFather gave you, or use --dry-run"
+                    "to what @BotFather gave you, or use --terminal"
                 )
             return None
         if not re.fullmatch(r"[0-9]+:[A-Za-z0-9_-]+", token):

@@ -1,4 +1,4 @@
-"""`ghostwatch status` and `ghostwatch doctor`, run as a person and as a script would."""
+"""`ghostwatch status`, `doctor` and `why`, run as a person and as a script would."""
 
 from __future__ import annotations
 
@@ -16,7 +16,6 @@ from pathlib import Path
 
 import pytest
 
-from tests.sidecar.process import Outbox
 from tests.support.database import Database
 
 COMMAND = Path(sys.executable).with_name("ghostwatch")
@@ -119,6 +118,38 @@ def test_doctor_leaves_statements_whole_on_a_narrow_terminal(watched: Database) 
     assert all(len(line) <= 40 for line in lines if "→" not in line)
 
 
+def test_why_follows_an_alert_to_each_chat(watched: Database) -> None:
+    watched.execute("SELECT ghostwatch.add_channel('admins', -1)")
+    watched.execute("CALL ghostwatch.run_checks()")
+    alert_id = watched.value("SELECT alert_id FROM ghostwatch.alert WHERE kind = 'violations'")
+    watched.execute("SELECT ghostwatch._enqueue(%s, 'opened', ghostwatch._clock())", alert_id)
+    finished = ghostwatch("why", "--alert", str(alert_id), "--dsn", watched.dsn)
+    assert (finished.returncode, finished.stderr) == (0, "")
+    assert "\nfiring rule\n" in finished.stdout
+    assert "\nsidecar_down channel admins\n" in finished.stdout
+    assert "\n  → ghostwatch notify\n" in finished.stdout
+
+    of_invariant = ("why", "--contract", "welcome", "--invariant", "greeting", "--dsn", watched.dsn)
+    assert ghostwatch(*of_invariant).stdout == finished.stdout
+    printed = json.loads(ghostwatch(*of_invariant, "--json").stdout)
+    assert [step["step"] for step in printed] == ["run", "rule", "message"]
+
+
+def test_why_of_an_alert_that_does_not_exist(watched: Database) -> None:
+    finished = ghostwatch("why", "--alert", "999", "--dsn", watched.dsn)
+    assert finished.returncode == 1
+    assert finished.stderr.startswith("ghostwatch: there is no alert 999")
+
+
+@pytest.mark.parametrize(
+    "arguments", [(), ("--contract", "welcome"), ("--alert", "1", "--contract", "a", "--invariant", "b")]
+)
+def test_why_asks_for_one_thing(arguments: tuple[str, ...]) -> None:
+    finished = ghostwatch("why", *arguments)
+    assert finished.returncode == 2
+    assert "name one thing" in finished.stderr
+
+
 @pytest.mark.parametrize("command", ["status", "doctor"])
 def test_a_database_without_ghostwatch_is_one_clear_line(empty_database: Database, command: str) -> None:
     finished = ghostwatch(command, "--dsn", empty_database.dsn)
@@ -134,41 +165,3 @@ def test_no_right_to_look_says_what_gives_it(database: Database, make_role: Call
     assert finished.returncode == 1
     assert finished.stderr.startswith("ghostwatch: permission denied for schema ghostwatch (42501)\n")
     assert "SELECT ghostwatch.grant_operator('role');" in finished.stderr
-
-
-def test_why_names_what_became_of_each_message(database: Database) -> None:
-    """Of an alert, channel by channel; then what keeps messages back now, in the order of the doctor."""
-    outbox = Outbox(database)
-    outbox.prepare()
-    outbox.add_channel("admins")
-    database.execute("SELECT ghostwatch.add_channel('errors', -1002, min_severity => 'error')")
-    alert_id = outbox.open_alert(severity="warn")
-    database.execute("SELECT ghostwatch.disable_channel('admins', 'Forbidden: bot was kicked')")
-    database.execute("SELECT ghostwatch.silence('onboarding', by => 'anna', comment => 'deploying')")
-    finished = ghostwatch("why", "--alert", str(alert_id), "--dsn", database.dsn)
-    assert (finished.returncode, finished.stderr) == (0, "")
-    for said in (
-        "invariant: first_meme",
-        "by anna, of onboarding/*: deploying",
-        "opened to admins",
-        "admins: opened pending; the channel is closed since",
-        "errors: not sent: the channel gets errors only, and this is a warning",
-        "what keeps messages back now",
-        "Forbidden: bot was kicked",
-        "No sidecar",
-        "Channel errors",
-    ):
-        assert said in finished.stdout, said
-    printed = json.loads(ghostwatch("why", "--json", "--alert", str(alert_id), "--dsn", database.dsn).stdout)
-    assert {"topic", "item", "value"} == set(printed[0])
-
-
-def test_why_without_an_alert(database: Database) -> None:
-    """Says what keeps messages back, or that nothing does; an alert that is unknown is an error."""
-    assert "what keeps messages back now" in ghostwatch("why", "--dsn", database.dsn).stdout
-    database.execute("SELECT ghostwatch.add_channel('admins', -1)")
-    database.execute("SELECT * FROM ghostwatch.sidecar_heartbeat('me', '1', true)")
-    assert "Nothing keeps messages back now." in ghostwatch("why", "--dsn", database.dsn).stdout
-    finished = ghostwatch("why", "--alert", "99", "--dsn", database.dsn)
-    assert finished.returncode == 1
-    assert "there is no alert 99" in finished.stderr

@@ -333,6 +333,7 @@ def test_every_definer_asks_who_calls(database: Database, operator: str) -> None
         ("SELECT ghostwatch.unsilence(1)", "GW008"),
         ("SELECT ghostwatch.acknowledge(1, 'me')", "GW008"),
         ("SELECT ghostwatch.explain_alert(1)", "GW030"),
+        ("SELECT ghostwatch.why(1)", "GW030"),
         ("SELECT ghostwatch.drop_contract('mine')", "GW008"),
         ("SELECT ghostwatch.drop_invariant('mine', 'meme')", "GW008"),
         ("SELECT ghostwatch.declare_branch_family('mine', 'a', 'b')", "GW008"),

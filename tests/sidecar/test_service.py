@@ -10,6 +10,7 @@ import subprocess
 import threading
 import urllib.error
 import urllib.request
+from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
@@ -37,6 +38,9 @@ def get(port: int, path: str) -> tuple[int, str]:
             return response.status, response.read().decode()
     except urllib.error.HTTPError as error:
         return error.code, error.read().decode()
+
+
+MakeRole = Callable[[], str]
 
 
 def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -236,10 +240,61 @@ def test_checks_that_stopped_are_an_alert(outbox: Outbox, telegram: FakeTelegram
     assert "CHECKS STOPPED" in message.text
 
 
-def test_a_dry_run_prints_the_messages(outbox: Outbox, telegram: FakeTelegram, start_sidecar: StartSidecar) -> None:
+def test_a_dry_run_prints_and_changes_nothing(outbox: Outbox, telegram: FakeTelegram, make_role: MakeRole) -> None:
+    """Every message of each chat in order, events too, whatever the pace; as the sidecar's role, without a token."""
+    outbox.set_pace("1 hour", 1, 1)
+    outbox.add_channel()
+    outbox.add_channel("closed", -1002)
+    outbox.database.execute("SELECT ghostwatch.disable_channel('closed', 'for now')")
+    first, second = outbox.open_alert(), outbox.open_alert("greeting")
+    outbox.database.execute("SELECT ghostwatch.post_event('user_started', '1', '{}')")
+    role = make_role()
+    outbox.database.execute("SELECT ghostwatch.grant_sidecar(%s)", role)
+    before = everything(outbox.database)
+
+    finished = run("notify", "--dry-run", "--dsn", outbox.database.server.dsn(outbox.database.name, role))
+    assert finished.returncode == 0, finished.stderr
+    headings = [line for line in finished.stdout.splitlines() if line.startswith("──")]
+    assert len(headings) == 3
+    assert all("to admins (chat -1001)" in heading for heading in headings)
+    assert f"alert {first}" in finished.stdout.split("──")[1]
+    assert f"alert {second}" in finished.stdout.split("──")[2]
+    assert everything(outbox.database) == before
+    assert telegram.requests == []
+
+
+def test_a_dry_run_shows_what_follows_from_what_it_shows(outbox: Outbox) -> None:
+    """A message replies to the one before it, though that was never sent."""
+    outbox.add_channel()
+    alert_id = outbox.open_alert()
+    outbox.database.execute(
+        "SELECT ghostwatch._queue_details(c.channel_id, %s, '[]', ghostwatch._clock()) FROM ghostwatch.channel AS c",
+        alert_id,
+    )
+    finished = run("notify", "--dry-run", "--dsn", outbox.database.dsn)
+    opened, details = re.findall("── notification (.*)", finished.stdout)
+    assert opened == "1 to admins (chat -1001)"
+    assert details == "2 to admins (chat -1001), in reply to notification 1"
+
+
+def test_a_dry_run_with_nothing_to_send_says_so(outbox: Outbox) -> None:
+    finished = run("notify", "--dry-run", "--dsn", outbox.database.dsn)
+    assert (finished.returncode, finished.stdout) == (0, "nothing would be sent now\n")
+
+
+def everything(database: Database) -> list[tuple[object, ...]]:
+    """All that a sidecar may change."""
+    return [
+        row
+        for table in ("notification", "event", "chat", "dispatch", "channel", "sidecar")
+        for row in database.rows(f"SELECT '{table}', to_jsonb(t) FROM ghostwatch.{table} AS t ORDER BY t::text")
+    ]
+
+
+def test_a_terminal_gets_the_messages(outbox: Outbox, telegram: FakeTelegram, start_sidecar: StartSidecar) -> None:
     """As they would appear; they count as sent."""
     outbox.add_channel()
-    sidecar = start_sidecar(None, "--dry-run")
+    sidecar = start_sidecar(None, "--terminal")
     alert_id = outbox.open_alert()
     sidecar.wait_until_it_says(f"alert {alert_id}")
     assert "── message 1 to chat -1001" in sidecar.output
@@ -248,7 +303,7 @@ def test_a_dry_run_prints_the_messages(outbox: Outbox, telegram: FakeTelegram, s
     assert telegram.requests == []
 
 
-async def test_a_dry_run_lets_no_name_command_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+async def test_a_terminal_lets_no_name_command_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
     """Whatever a user is called; emoji of several characters stay whole."""
     await Terminal().send(CHAT, None, Text("Anna \x1b[2J 👨\u200d👩\u200d👧"), None, html=True)
     printed = capsys.readouterr().out

@@ -24,6 +24,7 @@ AS $_sidecar_functions$
             'notification_retry',
             'notification_sent',
             'press_button',
+            'preview_notifications',
             'renew_claims',
             'sidecar_heartbeat',
             'sidecar_stopped'

@@ -59,7 +59,7 @@ class Sidecar:
     def __enter__(self) -> Self:
         with self._output.open("wb") as output, self._log.open("wb") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "ghostwatch", "notify", *([] if telegram_chat() else ["--dry-run"])],
+                [sys.executable, "-m", "ghostwatch", "notify", *([] if telegram_chat() else ["--terminal"])],
                 env=self._environment,
                 stdin=subprocess.DEVNULL,
                 stdout=output,

@@ -37,14 +37,14 @@ SQLSTATES_NOT_INSTALLED = ("3F000", "42883", "42P01")
 log = logging.getLogger(__name__)
 
 
-def notify(settings: Settings, *, dry_run: bool) -> int:
+def notify(settings: Settings, *, to_terminal: bool) -> int:
     """Runs the sidecar until SIGTERM or SIGINT; returns the exit code."""
     set_up(settings)
-    return asyncio.run(_notify(settings, dry_run=dry_run))
+    return asyncio.run(_notify(settings, to_terminal=to_terminal))
 
 
-async def _notify(settings: Settings, *, dry_run: bool) -> int:
-    telegram = None if dry_run else Telegram(settings)
+async def _notify(settings: Settings, *, to_terminal: bool) -> int:
+    telegram = None if to_terminal else Telegram(settings)
     messenger: Messenger = telegram or Terminal()
     metrics = Metrics(version("ghostwatch"))
     database = Database(settings.dsn, f"ghostwatch {settings.worker}", on_notify=lambda: delivery.wake())
@@ -55,7 +55,7 @@ async def _notify(settings: Settings, *, dry_run: bool) -> int:
     try:
         await watch.beat()
     except DatabaseUnavailable as error:
-        raise CommandError(f"the outbox cannot be reached: {error}{_advice(error.sqlstate)}") from None
+        raise CommandError(f"the outbox cannot be reached: {error}{advice(error.sqlstate)}") from None
 
     parts: dict[str, Coroutine[Any, Any, None]] = {
         "listener": listener.run(),
@@ -146,7 +146,8 @@ async def _run_checks(settings: Settings, every: float) -> None:
         await database.close()
 
 
-def _advice(sqlstate: str | None) -> str:
+def advice(sqlstate: str | None) -> str:
+    """What to type where the database refuses what the sidecar asks it."""
     if sqlstate in SQLSTATES_NOT_INSTALLED:
         return "\n            Is ghostwatch in this database? If not: ghostwatch install (or CREATE EXTENSION)"
     if sqlstate == SQLSTATE_INSUFFICIENT_PRIVILEGE:

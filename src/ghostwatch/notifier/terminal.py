@@ -9,14 +9,14 @@ from ghostwatch.notifier.text import clean
 
 
 class Terminal:
-    """Stands in for Telegram with --dry-run."""
+    """Stands in for Telegram with --terminal."""
 
     def __init__(self) -> None:
         self._numbers = itertools.count(1)
 
     async def who_am_i(self) -> str:
         """No bot at all."""
-        return "dry-run"
+        return "terminal"
 
     async def send(
         self,
@@ -33,20 +33,21 @@ class Terminal:
         number = next(self._numbers)
         topic = f", topic {thread_id}" if thread_id else ""
         reply = f", in reply to {reply_to}" if reply_to else ""
-        self._print(f"message {number} to chat {chat_id}{topic}{reply}", text)
+        show(f"message {number} to chat {chat_id}{topic}{reply}", text)
         return number
 
     async def edit(
         self, chat_id: int, message_id: int, text: Text, *, html: bool, buttons_for: int | None = None
     ) -> None:
         """Prints what a message would have become."""
-        self._print(f"message {message_id} in chat {chat_id} now reads", text)
+        show(f"message {message_id} in chat {chat_id} now reads", text)
 
     async def close(self) -> None:
         """Nothing to let go of."""
 
-    @staticmethod
-    def _print(heading: str, text: Text) -> None:
-        # What users call themselves must not command the terminal.
-        lines = (clean(line) for line in text.plain.splitlines())
-        print(f"── {heading}", *lines, "", sep="\n", flush=True)
+
+def show(heading: str, text: Text) -> None:
+    """Prints one message."""
+    # What users call themselves must not command the terminal.
+    lines = (clean(line) for line in text.plain.splitlines())
+    print(f"── {heading}", *lines, "", sep="\n", flush=True)
