@@ -289,6 +289,8 @@
 \ir deliver/merge_events.sql
 \ir deliver/event_branch.sql
 \ir deliver/gather_events.sql
+\ir deliver/send_priority.sql
+\ir deliver/room_at.sql
 \ir deliver/next_notification.sql
 \ir deliver/message_facts.sql
 \ir deliver/adapt_to_digest.sql

@@ -42,7 +42,7 @@ AS $_setting_defaults$
         ('chat_interval', 'interval', '1 second', '0', '1000 years',
             'Two messages to one chat are at least this far apart.'),
         ('group_messages_per_minute', 'integer', '20', '1', NULL,
-            'A group gets at most this many messages a minute; Telegram allows 20.'),
+            'A group gets at most this many messages a minute, at most half of them edits; Telegram allows 20.'),
         ('messages_per_second', 'integer', '30', '1', NULL,
             'All chats together get at most this many messages a second; Telegram allows a bot 30.'),
         ('keep_check_runs', 'interval', '7 days', '1 hour', '1000 years',

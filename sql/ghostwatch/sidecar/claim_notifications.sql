@@ -91,6 +91,8 @@ BEGIN
         SELECT open.chat_id
         FROM ghostwatch.chat AS open
         CROSS JOIN LATERAL ghostwatch._next_notification(open.chat_id, present) AS head
+        LEFT JOIN ghostwatch.alert AS its_alert
+            ON its_alert.alert_id = head.alert_id
         WHERE open.next_send_at <= present
             AND coalesce(open.held_until <= present, true)
             -- Most chats have nothing waiting most of the time.
@@ -102,7 +104,7 @@ BEGIN
                 WHERE waiting.state IN ('pending', 'claimed')
             )
         ORDER BY
-            head.reason = 'events',
+            ghostwatch._send_priority(head.reason, its_alert.severity),
             head.created_at,
             head.notification_id
         LIMIT greatest(least(max_rows, allowance), 0)

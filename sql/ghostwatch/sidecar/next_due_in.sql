@@ -10,17 +10,26 @@ AS $next_due_in$
 -- How long a sidecar that was given nothing may rest before it asks again.
 -- Returns the time until some notification falls due and its chat may be written to; NULL while none waits.
 DECLARE
-    as_of    constant timestamptz := ghostwatch._clock();
-    due_at   timestamptz;
-    dispatch ghostwatch.dispatch;
+    as_of      constant timestamptz := ghostwatch._clock();
+    per_minute constant integer := ghostwatch._setting('group_messages_per_minute');
+    due_at     timestamptz;
+    dispatch   ghostwatch.dispatch;
 BEGIN
-    SELECT min(greatest(notification.next_attempt_at, chat.next_send_at, chat.held_until, notification.lease_until))
+    SELECT min(greatest(
+        notification.next_attempt_at,
+        chat.next_send_at,
+        chat.held_until,
+        notification.lease_until,
+        ghostwatch._room_at(chat, ghostwatch._send_priority(notification.reason, alert.severity), per_minute)
+    ))
     INTO due_at
     FROM ghostwatch.notification
     INNER JOIN ghostwatch.channel
         ON channel.channel_id = notification.channel_id
     LEFT JOIN ghostwatch.chat
         ON chat.chat_id = channel.chat_id
+    LEFT JOIN ghostwatch.alert
+        ON alert.alert_id = notification.alert_id
     WHERE notification.state IN ('pending', 'claimed')
         AND channel.disabled_at IS NULL
         -- What is kept for an outage summary has no time yet.
