@@ -289,6 +289,7 @@
 \ir deliver/merge_events.sql
 \ir deliver/event_branch.sql
 \ir deliver/gather_events.sql
+\ir deliver/is_silent.sql
 \ir deliver/send_priority.sql
 \ir deliver/room_at.sql
 \ir deliver/next_notification.sql

@@ -127,10 +127,10 @@ SELECT is(
     (SELECT settings || '{"thread_id": 8, "chat_id": -1002}' FROM before),
     'another chat changes the chat'
 );
-SELECT ghostwatch.add_channel('admins', reset => '{thread_id,min_severity,events,contracts,quiet_from,quiet_until,quiet_time_zone,quiet_errors,button_user_ids}');
+SELECT ghostwatch.add_channel('admins', reset => '{thread_id,min_severity,events,contracts,quiet_from,quiet_until,quiet_time_zone,quiet_errors,button_user_ids,sound}');
 SELECT results_eq(
-    'SELECT thread_id, min_severity, events, contracts, quiet_from, quiet_until, quiet_time_zone, quiet_errors, button_user_ids FROM ghostwatch.channel',
-    $$ VALUES (NULL::integer, 'warn', true, NULL::text[], NULL::time, NULL::time, 'UTC', false, '{}'::bigint[]) $$,
+    'SELECT thread_id, min_severity, events, contracts, quiet_from, quiet_until, quiet_time_zone, quiet_errors, button_user_ids, sound FROM ghostwatch.channel',
+    $$ VALUES (NULL::integer, 'warn', true, NULL::text[], NULL::time, NULL::time, 'UTC', false, '{}'::bigint[], 'errors') $$,
     'all of it can be reset'
 );
 SELECT throws_ok($$ SELECT ghostwatch.add_channel('admins', reset => '{chat_id}') $$, 'GW018', '''chat_id'' cannot be reset', 'but not the chat');

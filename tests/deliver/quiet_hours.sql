@@ -58,8 +58,8 @@ SELECT ghostwatch.post_event('user_started', '1', '{"new": true}');
 SELECT set_config('ghostwatch.clock', '2026-01-01 22:00:10+00', true);
 SELECT results_eq(
     $$SELECT c.channel, c.reason, c.silent FROM ghostwatch.claim_notifications('w') AS c ORDER BY c.channel$$,
-    $$VALUES ('admins', 'events', true), ('awake', 'opened', false)$$,
-    'events come at night without a sound'
+    $$VALUES ('admins', 'events', true), ('awake', 'opened', true)$$,
+    'events come at night without a sound, and warnings at any time'
 );
 SELECT ghostwatch.notification_sent(n.notification_id, 'w', 1) FROM ghostwatch.notification AS n WHERE n.state = 'claimed';
 SELECT ghostwatch.set_setting('chat_interval', '0');

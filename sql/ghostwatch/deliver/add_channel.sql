@@ -10,6 +10,7 @@ CREATE FUNCTION ghostwatch.add_channel(
     quiet_time_zone text DEFAULT NULL,
     quiet_errors boolean DEFAULT NULL,
     button_user_ids bigint[] DEFAULT NULL,
+    sound text DEFAULT NULL,
     reset text[] DEFAULT '{}',
     credential uuid DEFAULT ghostwatch._credential()
 )
@@ -23,7 +24,7 @@ SET search_path = pg_catalog, pg_temp
 AS $add_channel$
 -- Adds a Telegram chat, or a topic in one, that gets alerts and events, or changes what is given of one; idempotent.
 -- A chat that begins to get a firing alert is sent it at once.
--- Raises GW018 and GW044 to GW048.
+-- Raises GW018, GW044 to GW048, and GW080.
 DECLARE
     before ghostwatch.channel;
     after  ghostwatch.channel;
@@ -43,7 +44,8 @@ BEGIN
             'quiet_until', quiet_until,
             'quiet_time_zone', quiet_time_zone,
             'quiet_errors', quiet_errors,
-            'button_user_ids', button_user_ids
+            'button_user_ids', button_user_ids,
+            'sound', sound
         ),
         reset
     );
@@ -60,11 +62,11 @@ BEGIN
 
     INSERT INTO ghostwatch.channel AS c (
         name, chat_id, thread_id, min_severity, events, contracts,
-        quiet_from, quiet_until, quiet_time_zone, quiet_errors, button_user_ids
+        quiet_from, quiet_until, quiet_time_zone, quiet_errors, button_user_ids, sound
     )
     VALUES (
         after.name, after.chat_id, after.thread_id, after.min_severity, after.events, after.contracts,
-        after.quiet_from, after.quiet_until, after.quiet_time_zone, after.quiet_errors, after.button_user_ids
+        after.quiet_from, after.quiet_until, after.quiet_time_zone, after.quiet_errors, after.button_user_ids, after.sound
     )
     ON CONFLICT ON CONSTRAINT channel_name_key DO UPDATE
     SET
@@ -78,6 +80,7 @@ BEGIN
         quiet_time_zone = excluded.quiet_time_zone,
         quiet_errors = excluded.quiet_errors,
         button_user_ids = excluded.button_user_ids,
+        sound = excluded.sound,
         -- What the Bot API said about another chat or topic does not hold for this one.
         disabled_at = CASE WHEN c.chat_id = excluded.chat_id THEN c.disabled_at END,
         disabled_reason = CASE WHEN c.chat_id = excluded.chat_id THEN c.disabled_reason END,
@@ -97,10 +100,11 @@ BEGIN
 END
 $add_channel$;
 
-COMMENT ON FUNCTION ghostwatch.add_channel(text, bigint, integer, text, boolean, text[], time, time, text, boolean, bigint[], text[], uuid) IS
+COMMENT ON FUNCTION ghostwatch.add_channel(text, bigint, integer, text, boolean, text[], time, time, text, boolean, bigint[], text, text[], uuid) IS
 'Adds a Telegram chat, or a topic in one, that gets alerts and events; adding a name again changes what is given and keeps the rest.
 name: what the channel is called here. chat_id, thread_id: the chat, and the topic in it (default: none). min_severity: of its alerts, warn (the default) or error.
 events: whether it gets events (default: true). contracts: only alerts of these (default: of all). quiet_from, quiet_until, quiet_time_zone (default: UTC): hours in which warnings wait.
 quiet_errors: whether errors wait too (default: false). button_user_ids: the Telegram users who may press buttons there (default: nobody).
+sound: which new messages make a sound: errors (the default: errors that fire), all or none.
 reset: names of arguments to set back to their defaults.
-Raises GW018 (an argument that cannot be reset), GW044 (alerts of others, or events), GW045 (no name or no chat), GW046 (not a severity), GW047 (no such contract), GW048 (invalid quiet hours).';
+Raises GW018 (an argument that cannot be reset), GW044 (alerts of others, or events), GW045 (no name or no chat), GW046 (not a severity), GW047 (no such contract), GW048 (invalid quiet hours), GW080 (no such choice of sounds).';

@@ -8,7 +8,7 @@ PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $_check_channel$
 -- Refuses a channel that could get no message, or not those that were meant.
--- Raises GW045 (no name or no chat), GW046 (severity), GW047 (contract), GW048 (quiet hours).
+-- Raises GW045 (no name or no chat), GW046 (severity), GW047 (contract), GW048 (quiet hours), GW080 (sound).
 DECLARE
     unknown_contract text;
 BEGIN
@@ -24,6 +24,13 @@ BEGIN
             USING ERRCODE = 'GW046',
                   DETAIL = 'Severities are ''warn'' and ''error''.',
                   HINT = format('SELECT ghostwatch.add_channel(%L, %s, min_severity => ''error'')', channel.name, channel.chat_id);
+    END IF;
+
+    IF channel.sound NOT IN ('errors', 'all', 'none') THEN
+        RAISE EXCEPTION 'channel % cannot have sound %', quote_literal(channel.name), quote_literal(channel.sound)
+            USING ERRCODE = 'GW080',
+                  DETAIL = 'Which new messages make a sound is ''errors'', ''all'' or ''none''.',
+                  HINT = format('SELECT ghostwatch.add_channel(%L, %s, sound => ''errors'')', channel.name, channel.chat_id);
     END IF;
 
     SELECT given.contract INTO unknown_contract
@@ -60,4 +67,5 @@ END
 $_check_channel$;
 
 COMMENT ON FUNCTION ghostwatch._check_channel(ghostwatch.channel) IS
-'Refuses a channel that could get no message, or not those that were meant. Raises GW045 (no name or no chat), GW046 (severity), GW047 (contract), GW048 (quiet hours).';
+'Refuses a channel that could get no message, or not those that were meant.
+Raises GW045 (no name or no chat), GW046 (severity), GW047 (contract), GW048 (quiet hours), GW080 (sound).';

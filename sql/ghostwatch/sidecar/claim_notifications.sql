@@ -128,7 +128,7 @@ BEGIN
             target.chat_id,
             target.button_user_ids <> '{}' AS has_buttons,
             target.quiet_time_zone AS time_zone,
-            target.quiet_errors,
+            target AS its_channel,
             ghostwatch._quiet_until(target, present) IS NOT NULL AS is_quiet,
             CASE WHEN target.topic_lost_at IS NULL THEN target.thread_id END AS thread_id,
             CASE
@@ -187,9 +187,7 @@ BEGIN
             AND coalesce(alert ->> 'state' = 'firing', false)
             AND (claimed.incident_message IS NULL OR claimed.reason = 'updated')
             AND claimed.reason <> 'details';
-        -- Events and whatever else is no error comes without a sound in quiet hours.
-        silent := claimed.reason = 'updated'
-            OR claimed.is_quiet AND (claimed.quiet_errors OR coalesce(alert ->> 'severity' <> 'error', true));
+        silent := ghostwatch._is_silent(claimed.its_channel, claimed.reason, alert, payload -> 'alerts', claimed.is_quiet);
         as_of := present;
         time_zone := claimed.time_zone;
         wait := extract(EPOCH FROM slot - present);

@@ -16,7 +16,8 @@ CREATE TABLE ghostwatch.channel (
     topic_lost_at timestamptz,
     topic_state text CHECK (topic_state IN ('gone', 'closed')),
     migrated_at timestamptz,
-    migrated_from bigint
+    migrated_from bigint,
+    sound text NOT NULL DEFAULT 'errors' CHECK (sound IN ('errors', 'all', 'none'))
 );
 
 COMMENT ON TABLE ghostwatch.channel IS
@@ -31,3 +32,5 @@ COMMENT ON COLUMN ghostwatch.channel.topic_state IS
 'Whether the topic was found gone or closed at topic_lost_at.';
 COMMENT ON COLUMN ghostwatch.channel.migrated_from IS
 'The chat id before the group became a supergroup, as the Bot API said at migrated_at; add_channel() with that id goes back to it.';
+COMMENT ON COLUMN ghostwatch.channel.sound IS
+'Which new messages make a sound: those about errors that fire, all, or none; edits never do.';
