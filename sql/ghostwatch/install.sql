@@ -27,6 +27,7 @@
 \ir tables/silence.sql
 \ir tables/maintenance.sql
 \ir tables/alert.sql
+\ir tables/mark.sql
 \ir tables/dispatch.sql
 \ir tables/chat.sql
 \ir tables/channel.sql
@@ -61,6 +62,7 @@
 \ir kernel/lack.sql
 \ir kernel/rule_result.sql
 \ir kernel/apply_declaration.sql
+\ir kernel/mark_before.sql
 
 -- declare: what must hold
 \ir kernel/contract_id.sql
@@ -245,6 +247,7 @@
 \ir alert/acknowledge.sql
 \ir alert/silence.sql
 \ir alert/unsilence.sql
+\ir alert/mark.sql
 \ir alert/reproducing_query.sql
 \ir alert/explain_alert.sql
 \ir alert/alert_history.sql

@@ -49,6 +49,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_doctor(commands)
     _add_why(commands)
     _add_check(commands)
+    _add_mark(commands)
     _add_notify(commands)
     _add_send_test(commands)
     _add_demo(commands)
@@ -290,6 +291,26 @@ def _check(options: argparse.Namespace) -> int:
     except CommandError as error:
         error.exit_code = 2
         raise
+
+
+def _add_mark(commands: Subcommands) -> None:
+    parser = commands.add_parser(
+        "mark",
+        help="set a deploy marker, which the alerts that follow name",
+        description="Records that something was released (SELECT ghostwatch.mark('release 214')). Alerts that begin "
+        "within an hour say how long after it. Connect as the contract's owner, or as a role that is a member of it.",
+    )
+    _add_dsn(parser)
+    parser.add_argument("label", help="what was released, such as 'release 214'")
+    parser.set_defaults(run=_mark)
+
+
+def _mark(options: argparse.Namespace) -> int:
+    from ghostwatch.mark import mark
+    from ghostwatch.settings import dsn
+
+    print(mark(dsn(options.dsn), options.label))
+    return 0
 
 
 def _add_notify(commands: Subcommands) -> None:

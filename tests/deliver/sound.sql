@@ -27,7 +27,7 @@ BEGIN
 END
 $$;
 
-SELECT throws_ok($$ SELECT ghostwatch.add_channel('loud', 1, sound => 'loud') $$, 'GW080', NULL, 'there are three ways of making sounds');
+SELECT throws_ok($$ SELECT ghostwatch.add_channel('loud', 1, sound => 'loud') $$, 'GW046', 'channel ''loud'' cannot have sound ''loud''', 'there are three ways of making sounds');
 SELECT ghostwatch.add_channel('a', 1);
 SELECT ghostwatch.add_channel('b', 2, sound => 'all');
 SELECT ghostwatch.add_channel('c', 3, sound => 'none');

@@ -165,3 +165,16 @@ def test_no_right_to_look_says_what_gives_it(database: Database, make_role: Call
     assert finished.returncode == 1
     assert finished.stderr.startswith("ghostwatch: permission denied for schema ghostwatch (42501)\n")
     assert "SELECT ghostwatch.grant_operator('role');" in finished.stderr
+
+
+def test_a_deploy_is_marked(database: Database) -> None:
+    finished = ghostwatch("mark", "release 214", "--dsn", database.dsn)
+    assert (finished.returncode, finished.stderr) == (0, "")
+    assert re.fullmatch(r"marked at 2\d{3}-.*: release 214\n", finished.stdout)
+    assert database.value("SELECT label FROM ghostwatch.mark") == "release 214"
+
+
+def test_a_marker_without_a_label_is_refused(database: Database) -> None:
+    finished = ghostwatch("mark", " ", "--dsn", database.dsn)
+    assert finished.returncode == 1
+    assert "a deploy marker needs a label" in finished.stderr

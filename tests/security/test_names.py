@@ -179,6 +179,7 @@ CALLS: tuple[tuple[str, LiteralString], ...] = (
     ("operator", "SELECT ghostwatch.unsilence(1)"),
     ("operator", "SELECT ghostwatch.maintenance('1 hour', 'release')"),
     ("operator", "SELECT ghostwatch.end_maintenance()"),
+    ("operator", "SELECT ghostwatch.mark('release 214')"),
     ("operator", "CALL ghostwatch.run_checks()"),
     ("operator", "SELECT ghostwatch.pause()"),
     ("operator", "SELECT ghostwatch.resume()"),

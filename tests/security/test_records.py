@@ -71,6 +71,7 @@ OF_CONTRACTS = (
     "event",
     "invariant",
     "maintenance",
+    "mark",
     "notification",
     "role_secret",
     "silence",
@@ -187,6 +188,7 @@ def test_what_concerns_contracts_of_others_is_hidden(watched: Database, operator
     watched.execute("""INSERT INTO "user" VALUES (2, now())""")
     watched.execute("SELECT ghostwatch.silence('mine')")
     watched.execute("SELECT ghostwatch.maintenance('1 hour', 'mine')")
+    watched.execute("SELECT ghostwatch.mark('mine')")
     session = watched.connect(operator)
     assert session.execute(sql.SQL("SELECT * FROM ghostwatch.{}").format(sql.Identifier(table))).fetchall() == []
 

@@ -99,6 +99,13 @@ def test_threshold() -> None:
     ]
 
 
+@pytest.mark.parametrize(("after", "said"), [(725.4, "12 min"), (59.6, "1 min"), (5.2, "5 s")])
+def test_what_was_released_before(after: float, said: str) -> None:
+    """A deploy marker, by the minute."""
+    marked = told(notification(mark={"label": "release <214>", "after": after})).splitlines()
+    assert marked[-2] == f"🚀 {said} after: release <214>"
+
+
 def test_warn() -> None:
     """Nobody is over the deadline of errors yet."""
     assert told(notification(severity="warn", error_count=0)).splitlines()[:2] == [

@@ -24,7 +24,7 @@ SET search_path = pg_catalog, pg_temp
 AS $add_channel$
 -- Adds a Telegram chat, or a topic in one, that gets alerts and events, or changes what is given of one; idempotent.
 -- A chat that begins to get a firing alert is sent it at once.
--- Raises GW018, GW044 to GW048, and GW080.
+-- Raises GW018 and GW044 to GW048.
 DECLARE
     before ghostwatch.channel;
     after  ghostwatch.channel;
@@ -107,4 +107,4 @@ events: whether it gets events (default: true). contracts: only alerts of these 
 quiet_errors: whether errors wait too (default: false). button_user_ids: the Telegram users who may press buttons there (default: nobody).
 sound: which new messages make a sound: errors (the default: errors that fire), all or none.
 reset: names of arguments to set back to their defaults.
-Raises GW018 (an argument that cannot be reset), GW044 (alerts of others, or events), GW045 (no name or no chat), GW046 (not a severity), GW047 (no such contract), GW048 (invalid quiet hours), GW080 (no such choice of sounds).';
+Raises GW018 (an argument that cannot be reset), GW044 (alerts of others, or events), GW045 (no name or no chat), GW046 (not a severity, or not a sound), GW047 (no such contract), GW048 (invalid quiet hours).';

@@ -8,7 +8,7 @@ PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $_check_channel$
 -- Refuses a channel that could get no message, or not those that were meant.
--- Raises GW045 (no name or no chat), GW046 (severity), GW047 (contract), GW048 (quiet hours), GW080 (sound).
+-- Raises GW045 (no name or no chat), GW046 (severity or sound), GW047 (contract), GW048 (quiet hours).
 DECLARE
     unknown_contract text;
 BEGIN
@@ -28,7 +28,7 @@ BEGIN
 
     IF channel.sound NOT IN ('errors', 'all', 'none') THEN
         RAISE EXCEPTION 'channel % cannot have sound %', quote_literal(channel.name), quote_literal(channel.sound)
-            USING ERRCODE = 'GW080',
+            USING ERRCODE = 'GW046',
                   DETAIL = 'Which new messages make a sound is ''errors'', ''all'' or ''none''.',
                   HINT = format('SELECT ghostwatch.add_channel(%L, %s, sound => ''errors'')', channel.name, channel.chat_id);
     END IF;
@@ -68,4 +68,4 @@ $_check_channel$;
 
 COMMENT ON FUNCTION ghostwatch._check_channel(ghostwatch.channel) IS
 'Refuses a channel that could get no message, or not those that were meant.
-Raises GW045 (no name or no chat), GW046 (severity), GW047 (contract), GW048 (quiet hours), GW080 (sound).';
+Raises GW045 (no name or no chat), GW046 (severity or sound), GW047 (contract), GW048 (quiet hours).';

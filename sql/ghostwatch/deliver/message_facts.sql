@@ -21,7 +21,8 @@ BEGIN
                 'error_after', extract(EPOCH FROM invariant.error_after),
                 'watch_for', extract(EPOCH FROM invariant.watch_for),
                 'runbook_url', invariant.runbook_url,
-                'silence', to_jsonb(silence)
+                'silence', to_jsonb(silence),
+                'mark', ghostwatch._mark_before(alert)
             )
         FROM ghostwatch.alert
         LEFT JOIN ghostwatch.invariant

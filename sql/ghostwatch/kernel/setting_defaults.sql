@@ -56,7 +56,7 @@ AS $_setting_defaults$
         ('keep_notifications', 'interval', '30 days', '1 hour', '1000 years',
             'How long notifications are kept after they were sent, suppressed or given up.'),
         ('keep_alerts', 'interval', '1 year', '1 day', '1000 years',
-            'How long alerts are kept after they were resolved, and silences after they ended.'),
+            'How long alerts are kept after they were resolved, silences after they ended, and deploy markers.'),
         ('keep_sidecars', 'interval', '1 day', '5 minutes', '1000 years',
             'How long a sidecar that reports no longer stays in the list.'),
         ('page_sample_keys', 'boolean', 'false', NULL, NULL,

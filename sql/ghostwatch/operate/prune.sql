@@ -35,6 +35,7 @@ BEGIN
                 ('ghostwatch.alert', 'keep_alerts', 'r.state = ''resolved'' AND r.resolved_at < $1'),
                 ('ghostwatch.silence', 'keep_alerts', 'r.ends_at < $1'),
                 ('ghostwatch.maintenance', 'keep_alerts', 'r.summarized_at < $1'),
+                ('ghostwatch.mark', 'keep_alerts', 'r.marked_at < $1'),
                 ('ghostwatch.button_press', 'keep_alerts', 'r.pressed_at < $1'),
                 ('ghostwatch.sidecar', 'keep_sidecars', 'r.seen_at < $1')
         ) AS o (relation, setting, condition)

@@ -33,6 +33,7 @@ BEGIN
                 ('drift_detector', 'invariant_id IN ' || own_invariants, NULL),
                 ('check_run', 'pg_has_role(owner, ''USAGE'')', NULL),
                 ('maintenance', 'pg_has_role(owner, ''USAGE'')', NULL),
+                ('mark', 'pg_has_role(owner, ''USAGE'')', NULL),
                 -- That the checks stopped concerns every contract.
                 ('alert', 'contract IS NULL OR contract IN ' || own_names, NULL),
                 ('silence', 'contract IN ' || own_names, NULL),
