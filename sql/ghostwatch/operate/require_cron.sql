@@ -7,7 +7,8 @@ STABLE
 PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $_require_cron$
--- statement: what does the same in the database of pg_cron, for the hint.
+-- statement: what does the same in the database of pg_cron when this role runs it, for the hint. It names no role: pg_cron
+-- lets only a superuser name one, and managed servers have none.
 DECLARE
     cron record;
 BEGIN
@@ -40,7 +41,15 @@ BEGIN
                     'in database ' || cron.database,
                     'where pg_cron lives (SHOW cron.database_name; if that is here: CREATE EXTENSION pg_cron)'
                 )
-                || ', as superuser.',
+                || format(', as role %I.', current_user)
+                || CASE
+                    WHEN NOT (SELECT r.rolsuper FROM pg_roles AS r WHERE r.rolname = current_user) THEN format(
+                        ' An administrator allows that there: GRANT USAGE ON SCHEMA cron TO %1$I; '
+                        'GRANT EXECUTE ON FUNCTION cron.schedule_in_database(text, text, text, text, text, boolean) TO %1$I;',
+                        current_user
+                    )
+                    ELSE ''
+                END,
             HINT = statement;
     END IF;
 

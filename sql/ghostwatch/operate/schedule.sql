@@ -39,8 +39,8 @@ BEGIN
 
     PERFORM ghostwatch._require_cron(
         format(
-            'SELECT cron.schedule_in_database(%L, %L, %L, %L, %L);',
-            job, every, command, current_database(), current_user
+            'SELECT cron.schedule_in_database(%L, %L, %L, %L);',
+            job, every, command, current_database()
         )
     );
 
