@@ -160,7 +160,7 @@ class Cluster(Server, ThrowAwayServer):
         Server.__init__(self, make_conninfo(host="127.0.0.1", port=self.port, user=SUPERUSER), found)
         self._dist = dist
         # Laid out as the original is, for PostgreSQL's relative paths to lead here.
-        home = Path(os.path.commonpath([found.bin, found.lib, found.share]))
+        home = found.package.parent if found.package else Path(os.path.commonpath([found.bin, found.lib, found.share]))
         self._programs, self._libraries, self._share = (
             self.directory / "server" / path.relative_to(home) for path in (found.bin, found.lib, found.share)
         )
@@ -173,6 +173,9 @@ class Cluster(Server, ThrowAwayServer):
         for program in SERVER_PROGRAMS:
             shutil.copy2(tree.bin / program, self._programs / program)
         _link_all(tree.lib, self._libraries)
+        if tree.package:
+            libraries = f"{tree.package.name}.libs"
+            _link_all(tree.package.with_name(libraries), self.directory / "server" / libraries)
         _link_all(tree.share, self._share, leave_out="extension")
         extensions = self._share / "extension"
         extensions.mkdir()

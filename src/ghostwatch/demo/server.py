@@ -77,6 +77,11 @@ class ServerTree:
         return cls(prefix / "bin", prefix / "lib", share if share.is_dir() else prefix / "share")
 
     @property
+    def package(self) -> Path | None:
+        """The directory of the Python package that the tree is in, if it is."""
+        return next((path for path in self.bin.parents if path.name == EMBEDDED), None)
+
+    @property
     def module_directory(self) -> Path:
         """Where the server's loadable modules are."""
         nested = self.lib / "postgresql"
@@ -181,7 +186,7 @@ class ThrowAwayServer:
 
     def _place_programs(self) -> None:
         """Copies the programs where the server's account could not read them: root's own packages."""
-        package = next((path for path in self.tree.bin.parents if path.name == EMBEDDED), None)
+        package = self.tree.package
         if self._account is None or package is None:
             return
         # The libraries beside the package are found relative to it.
