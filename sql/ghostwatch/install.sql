@@ -251,6 +251,10 @@
 \ir alert/reproducing_query.sql
 \ir alert/explain_alert.sql
 \ir alert/alert_history.sql
+\ir alert/drill/drill_result.sql
+\ir alert/drill/advance_drill.sql
+\ir alert/drill/drill.sql
+\ir alert/drill/drill_history.sql
 
 -- what other rules and settings would have made of the past
 \ir backtest/incident.sql

@@ -68,6 +68,7 @@ OF_CONTRACTS = (
     "drift_baseline",
     "drift_detector",
     "drift_history",
+    "drill_history",
     "event",
     "invariant",
     "maintenance",
@@ -238,6 +239,7 @@ def test_a_condition_of_ones_own_is_not_shown_what_is_hidden(both: Database, ope
         "SELECT * FROM ghostwatch._clause WHERE public.peep(contract)",
         "SELECT * FROM ghostwatch.status WHERE public.peep(contract)",
         "SELECT * FROM ghostwatch.alert_history WHERE public.peep(contract)",
+        "SELECT * FROM ghostwatch.drill_history WHERE public.peep(contract)",
         "SELECT * FROM ghostwatch.contract WHERE public.peep(name)",
         "SELECT * FROM ghostwatch.alert WHERE public.peep(contract)",
     ):

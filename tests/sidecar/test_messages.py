@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ghostwatch.notifier.messages import Renderer, between, clock, duration, percent, singular, through
+from ghostwatch.notifier.messages import Renderer, between, clock, duration, essentials, percent, singular, through
 from ghostwatch.notifier.messenger import Notification
 from tests.support.fake_telegram import parse_html
 
@@ -384,6 +384,32 @@ def test_an_alert_without_the_facts_of_its_message_is_sent_all_the_same() -> Non
     text = told(notification(rule="drift", evidence={}))
     assert "onboarding · first_meme · ERROR" in text
     assert "alert 42" in text
+
+
+@pytest.mark.parametrize(
+    ("reason", "severity", "state", "says"),
+    [
+        ("opened", "warn", "firing", "step 1 of 3: a warning would come like this"),
+        ("escalated", "error", "firing", "step 2 of 3: a warning like this would be an error now"),
+        ("resolved", "error", "resolved", "step 3 of 3: an alert like this would be over now, 6 s after it began"),
+    ],
+)
+def test_a_drill_is_marked_on_its_first_line(tmp_path: Path, reason: str, severity: str, state: str, says: str) -> None:
+    """Whatever templates of their own people have for alerts, and also where only the essentials are sent."""
+    (tmp_path / "incident.html").write_text("🔴 all is lost")
+    drilled = notification(
+        reason,
+        kind="drill",
+        rule="drill",
+        severity=severity,
+        state=state,
+        resolved_at="2026-01-02T14:02:06+00:00" if state == "resolved" else None,
+    )
+    heading, step, reassurance, *_ = told(drilled, tmp_path).splitlines()
+    assert heading == "🧪 DRILL · onboarding · first_meme"
+    assert step == says
+    assert reassurance == "nothing is wrong: somebody tests whether alerts arrive"
+    assert essentials(drilled).plain.splitlines() == ["DRILL · onboarding · first_meme", "nothing is wrong · drill 42"]
 
 
 def test_words_for_numbers() -> None:

@@ -38,14 +38,17 @@ CROSS JOIN
             n.alert_id = a.alert_id
             AND n.reason <> 'updated'
     ) AS messages
-WHERE coalesce(
-    (SELECT ghostwatch._is_own(c.owner) FROM ghostwatch.contract AS c WHERE c.name = a.contract),
-    a.contract IS NULL OR ghostwatch._is_own(NULL)
-);
+WHERE
+    -- Whoever counts incidents counts no drills.
+    a.kind <> 'drill'
+    AND coalesce(
+        (SELECT ghostwatch._is_own(c.owner) FROM ghostwatch.contract AS c WHERE c.name = a.contract),
+        a.contract IS NULL OR ghostwatch._is_own(NULL)
+    );
 
 -- So that a condition of whoever reads it is not shown the rows that it hides.
 ALTER VIEW ghostwatch.alert_history SET (security_barrier);
 
 COMMENT ON VIEW ghostwatch.alert_history IS
 'Every incident, firing or resolved: when, how many violations, by which branch mostly, who took care of it, and how many messages it made (edits not counted).
-For the evidence of one: ghostwatch.explain_alert().';
+For the evidence of one: ghostwatch.explain_alert(). Drills are in ghostwatch.drill_history.';

@@ -8,13 +8,14 @@ VOLATILE
 PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $_resolve_alert$
--- The end of an outage of the checks is announced as a summary of what they found afterwards.
+-- The end of an outage of the checks is announced as a summary of what they found afterwards. During a drill, whatever
+-- violations were closed have nothing to do with it.
 DECLARE
-    closure jsonb;
+    closure jsonb := '{}';
 BEGIN
     IF latest.kind = 'checks_stopped' THEN
         closure := jsonb_build_object('outage_summary', ghostwatch._outage_summary(greatest(latest.opened_at, latest.reopened_at)));
-    ELSE
+    ELSIF latest.kind <> 'drill' THEN
         closure := jsonb_build_object('closure_counts', ghostwatch._closure_counts(latest.invariant_id, latest.opened_at));
     END IF;
 

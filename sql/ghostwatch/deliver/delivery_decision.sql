@@ -21,6 +21,11 @@ BEGIN
     state := 'pending';
     next_attempt_at := as_of;
 
+    -- Somebody waits for it, and no digest or summary is to count it.
+    IF its_alert.kind = 'drill' THEN
+        RETURN;
+    END IF;
+
     SELECT format('silence %s by %s until %s: %s', s.silence_id, s.created_by, s.ends_at, s.comment)
     INTO state_reason
     FROM ghostwatch.silence AS s

@@ -184,7 +184,7 @@ BEGIN
         attempts := claimed.attempts;
         -- Only the message that is edited later can lose its buttons when the alert is over.
         buttons := claimed.has_buttons
-            AND coalesce(alert ->> 'state' = 'firing', false)
+            AND coalesce(alert ->> 'state' = 'firing' AND alert ->> 'kind' <> 'drill', false)
             AND (claimed.incident_message IS NULL OR claimed.reason = 'updated')
             AND claimed.reason <> 'details';
         silent := ghostwatch._is_silent(claimed.its_channel, claimed.reason, alert, payload -> 'alerts', claimed.is_quiet);

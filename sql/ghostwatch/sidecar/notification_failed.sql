@@ -46,6 +46,7 @@ BEGIN
     END IF;
 
     PERFORM ghostwatch._chat_answered(claimed.channel_id, as_of);
+    PERFORM ghostwatch._advance_drill(claimed.alert_id, as_of);
 
     RETURN true;
 END

@@ -36,6 +36,7 @@ BEGIN
 
     IF notification_retry.unconfirmed AND claimed.unconfirmed_sends > 0 THEN
         PERFORM ghostwatch._give_up(claimed, format('sent twice without an answer, so it may have arrived (%s)', said));
+        PERFORM ghostwatch._advance_drill(claimed.alert_id, as_of);
     ELSE
         attempt := claimed.attempts + CASE WHEN asked IS NULL THEN 1 ELSE 0 END;
 

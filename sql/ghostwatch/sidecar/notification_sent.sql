@@ -19,6 +19,7 @@ AS $notification_sent$
 DECLARE
     as_of  constant timestamptz := ghostwatch._clock();
     target integer;
+    drilled bigint;
 BEGIN
     UPDATE ghostwatch.notification
     SET
@@ -33,12 +34,13 @@ BEGIN
     WHERE notification.notification_id = notification_sent.notification_id
         AND notification.state IN ('pending', 'claimed', 'superseded')
         AND notification.rendered_at IS NOT NULL
-    RETURNING notification.channel_id
-    INTO target;
+    RETURNING notification.channel_id, notification.alert_id
+    INTO target, drilled;
 
     PERFORM ghostwatch._chat_answered(target, as_of);
 
     PERFORM ghostwatch._due_again('{messenger}', as_of);
+    PERFORM ghostwatch._advance_drill(drilled, as_of);
 
     RETURN target IS NOT NULL;
 END

@@ -136,6 +136,8 @@ def essentials(notification: Notification) -> Text:
     if alert is None:
         return Text(html.escape(f"ghostwatch: {notification.reason.replace('_', ' ')}"))
     name = " · ".join(clean(str(alert[part]), 64) for part in ("contract", "invariant") if alert.get(part))
+    if alert["kind"] == "drill":
+        return Text(html.escape(f"DRILL · {name}\nnothing is wrong · drill {alert['alert_id']}"))
     return Text(
         html.escape(
             f"{name or 'ghostwatch'} · {str(alert['severity']).upper()}\n"
