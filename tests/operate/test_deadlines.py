@@ -97,7 +97,9 @@ def test_alerts_are_repeated_and_silences_end_on_time(bot: Bot) -> None:
     bot.sign_up(1, seconds(10))
     bot.run()
     assert next_due(bot) == NOON + seconds(7)
-    bot.database.execute("SELECT ghostwatch.silence('onboarding', duration => '5 seconds', by => 'me', comment => 'known')")
+    bot.database.execute(
+        "SELECT ghostwatch.silence('onboarding', duration => '5 seconds', by => 'me', comment => 'known')"
+    )
     assert next_due(bot) == NOON + seconds(5)
 
 
@@ -155,7 +157,9 @@ def test_never_later_than_the_next_change(bot: Bot, seed: int) -> None:
             if chance.random() < 0.5:
                 bot.get_meme(key)
         elif chance.random() < 0.1:
-            bot.database.execute("SELECT ghostwatch.silence('onboarding', duration => '4 seconds', by => 'me', comment => 'known')")
+            bot.database.execute(
+                "SELECT ghostwatch.silence('onboarding', duration => '4 seconds', by => 'me', comment => 'known')"
+            )
         bot.run()
         before = bot.database.rows(CHANGES)
         due = next_due(bot)
@@ -222,8 +226,7 @@ class Stay:
 
     def waits(self) -> bool:
         """Whether it waits for something to be due."""
-        row = self.activity("wait_event")
-        return row == "PgSleep"
+        return bool(self.activity("wait_event") == "PgSleep")
 
     def activity(self, column: LiteralString) -> Any:
         """A column of its line in pg_stat_activity."""

@@ -40,7 +40,9 @@ def test_what_becomes_due_does_not_wait_for_the_next_run(
     database: Database, telegram: FakeTelegram, start_sidecar: StartSidecar
 ) -> None:
     """Between two runs, which are an hour apart, the sidecar asks when something is due."""
-    database.execute("CREATE TABLE public.account (id bigint PRIMARY KEY, created_at timestamptz NOT NULL DEFAULT now())")
+    database.execute(
+        "CREATE TABLE public.account (id bigint PRIMARY KEY, created_at timestamptz NOT NULL DEFAULT now())"
+    )
     database.execute("CREATE TABLE public.greeting (account_id bigint NOT NULL)")
     database.execute("SELECT ghostwatch.declare_contract('accounts', 'public.account')")
     database.execute(

@@ -36,5 +36,6 @@ END
 $_next_arrival_due$;
 
 COMMENT ON FUNCTION ghostwatch._next_arrival_due(ghostwatch._clause, timestamptz, timestamptz, boolean) IS
-'When the next subject that lacks its row reaches its deadline, of those that came and were not judged; NULL where there is none. Never too late, and too early only to look further.
+'When the next subject that lacks its row reaches its deadline, of those that came and were not judged; NULL where there is none.
+Never too late, and too early only to look further.
 checked_up_to: up to which birth subjects were judged. everybody: subjects that have their row count as well.';

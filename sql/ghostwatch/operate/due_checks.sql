@@ -79,4 +79,5 @@ END
 $_due_checks$;
 
 COMMENT ON FUNCTION ghostwatch._due_checks(text) IS
-'When a check of each invariant of this role''s contracts (or of one of them) could next change something (NULL: nothing will by itself), and by when to ask again, since somebody may sign up.';
+'When a check of each invariant of this role''s contracts (or of one of them) could next change something (NULL: nothing will by itself),
+and by when to ask again, since somebody may sign up.';

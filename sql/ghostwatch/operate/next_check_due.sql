@@ -22,6 +22,8 @@ END
 $next_check_due$;
 
 COMMENT ON FUNCTION ghostwatch.next_check_due(text) IS
-'When a check could next change something: a subject that lacks its row reaches its deadline, a violation escalates or expires, an alert resolves or is repeated, a silence or maintenance ends, nobody has come for unusually long, or whoever signs up from now on could be due. '
-'Never later than that, as long as rows that came stay. It may lie in the past. contract: NULL for all of the calling role; NULL is returned where it has none, and while checks are paused. '
+'When a check could next change something, never later; NULL where the role has no contract, and while checks are paused. It may lie in the past. '
+'Counted are deadlines of subjects that lack their row, violations that escalate or expire, alerts that resolve or are repeated, silences and maintenance that end, '
+'signups that stay away for unusually long, and whoever could sign up from now on. That rows are deleted again is not. '
+'contract: NULL for all of the calling role. '
 'Raises GW001 (no such contract), GW020 (it belongs to another role).';

@@ -52,4 +52,5 @@ END
 $_stay$;
 
 COMMENT ON PROCEDURE ghostwatch._stay (text, timestamptz) IS
-'Checks whatever becomes due until a moment (NULL: not at all), and ends within a second when the checks are paused, maintenance begins, exact_deadlines is switched off or ghostwatch is upgraded.';
+'Checks whatever becomes due until a moment (NULL: not at all).
+Ends within a second when the checks are paused, maintenance begins, exact_deadlines is switched off or ghostwatch is upgraded.';

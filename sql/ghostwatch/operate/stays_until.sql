@@ -31,4 +31,5 @@ END
 $_stays_until$;
 
 COMMENT ON FUNCTION ghostwatch._stays_until(interval) IS
-'Until when a run stays that is started once in such a period: the end of the present one, or half of statement_timeout; NULL where it does not stay. Raises GW062 (no such period).';
+'Until when a run stays that is started once in such a period: the end of the present one, or half of statement_timeout; NULL where it does not stay.
+Raises GW062 (no such period).';
