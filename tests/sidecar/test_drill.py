@@ -34,7 +34,7 @@ def drilled(outbox: Outbox) -> Outbox:
 def test_the_whole_way(drilled: Outbox, telegram: FakeTelegram, start_sidecar: StartSidecar) -> None:
     """Each step arrives where an alert would, marked on its first line, and the view says how long each took."""
     database = drilled.database
-    before = {table: database.value(f"SELECT count(*) FROM {table}") for table in UNTOUCHED}  # type: ignore[arg-type]
+    before = {table: database.value(f"SELECT count(*) FROM {table}") for table in UNTOUCHED}
     with start_sidecar() as sidecar:
         drill_id = database.value("SELECT ghostwatch.drill('onboarding', 'first_meme')")
         telegram.wait_for_messages(5)
@@ -58,4 +58,4 @@ def test_the_whole_way(drilled: Outbox, telegram: FakeTelegram, start_sidecar: S
     assert all("nothing is wrong: somebody tests whether alerts arrive" in text for text in texts)
     assert sum(text[1].startswith("step 3 of 3") for text in texts) >= 2
     assert database.value("SELECT state FROM ghostwatch.alert WHERE alert_id = %s", drill_id) == "resolved"
-    assert {table: database.value(f"SELECT count(*) FROM {table}") for table in UNTOUCHED} == before  # type: ignore[arg-type]
+    assert {table: database.value(f"SELECT count(*) FROM {table}") for table in UNTOUCHED} == before
