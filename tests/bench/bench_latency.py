@@ -1,7 +1,7 @@
 """From the instant a user's age crosses the deadline to the request at the Bot API, and what the checks cost.
 
 A minute job without a look ahead is compared with checks exactly when something is due, which the sidecar makes between
-its runs, or a run that stays for its minute, as pg_cron's job does. Users sign up one after the other and get no greeting;
+its runs, or a run that stays for its minute, as pg_cron's job does. Users come one after another and get no greeting;
 their deadlines are spread evenly over one period, and no time is injected. Each one is a new message, or an edit of it.
 BACKGROUND more users sign up per minute meanwhile and get their greeting at once.
 Sizes: SAMPLES (20), PERIOD (60 seconds), BACKGROUND (2000), IDLE_SECONDS (20).
@@ -54,7 +54,8 @@ def main() -> None:
                 flush=True,
             )
     print(
-        "aim of the exact ones: a median of 0.03 s, 0.1 s in 99 of 100, 0.1 % of a core idle and 0.5 % at 2,000 a minute"
+        "aim of the exact ones: a median of 0.03 s, 0.1 s in 99 of 100,"
+        " 0.1 % of a core idle and 0.5 % at 2,000 a minute"
     )
 
 

@@ -18,7 +18,8 @@ from tests.support.database import Database
 MICROSECOND = timedelta(microseconds=1)
 CHANGES: LiteralString = """
     SELECT
-        (SELECT array_agg(ROW(v.subject_key, v.state)::text ORDER BY v.invariant_id, v.subject_key) FROM ghostwatch.violation v),
+        (SELECT array_agg(ROW(v.subject_key, v.state)::text ORDER BY v.invariant_id, v.subject_key)
+            FROM ghostwatch.violation v),
         (SELECT array_agg(ROW(a.kind, a.state, a.severity, a.clear_since, a.silence_id)::text ORDER BY a.alert_id)
             FROM ghostwatch.alert a),
         (SELECT count(*) FROM ghostwatch.notification n)

@@ -11,7 +11,7 @@ AS $_resolve_alert$
 -- The end of an outage of the checks is announced as a summary of what they found afterwards. During a drill, whatever
 -- violations were closed have nothing to do with it.
 DECLARE
-    closure jsonb := '{}';
+    closure jsonb := '{}'::jsonb;
 BEGIN
     IF latest.kind = 'checks_stopped' THEN
         closure := jsonb_build_object('outage_summary', ghostwatch._outage_summary(greatest(latest.opened_at, latest.reopened_at)));

@@ -28,7 +28,7 @@ DECLARE
     ];
     section  text;
     found    ghostwatch._finding[];
-    findings ghostwatch._finding[] := '{}';
+    findings ghostwatch._finding[] := '{}'::ghostwatch._finding[];
 BEGIN
     FOREACH section IN ARRAY sections
     LOOP

@@ -8,7 +8,7 @@ AS $_stay$
 -- consists of short transactions: none is older than the slice, and vacuum never waits for longer.
 -- (No SET clause and no definer's rights: either would forbid the commits. So every name is qualified here.)
 DECLARE
-    slice constant interval := '250 milliseconds';
+    slice constant interval := '250 milliseconds'::interval;
     began_at pg_catalog.timestamptz;
     due_at pg_catalog.timestamptz;
     took interval;

@@ -11,7 +11,7 @@ AS $next_due_in$
 -- Returns the time until some notification falls due and its chat may be written to; NULL while none waits.
 DECLARE
     as_of      constant timestamptz := ghostwatch._clock();
-    per_minute constant integer := ghostwatch._setting('group_messages_per_minute');
+    per_minute constant integer := ghostwatch._setting('group_messages_per_minute')::integer;
     due_at     timestamptz;
     dispatch   ghostwatch.dispatch;
 BEGIN

@@ -15,7 +15,7 @@ AS $preview_notifications$
 -- negative number of its notification. The pace is left out; chats that are held, and channels that are closed, get nothing.
 -- It claims and reports as a sidecar does and undoes that: only what the variables hold remains.
 DECLARE
-    shown jsonb[] := '{}';
+    shown jsonb[] := '{}'::jsonb[];
     given jsonb;
     found boolean := true;
 BEGIN

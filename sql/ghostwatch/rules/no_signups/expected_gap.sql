@@ -10,6 +10,7 @@ PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $_expected_gap$
 -- All invariants of a contract have the same subjects, so only the first one is examined.
+-- A baseline is a row of its own beside the other results: @plpgsql_check_options: extra_warnings = false
 BEGIN
     SELECT b.* INTO baseline
     FROM ghostwatch.invariant AS i
