@@ -66,7 +66,7 @@ def _restore(source: Database, target: Database, directory: Path) -> None:
 
 
 def _tables(database: Database) -> list[tuple[str, str]]:
-    """All tables but the record that installing writes anew, and the cache that is lost without harm."""
+    """All tables but what is written anew, the installation's record and the secrets of roles, and a harmless cache."""
     return [
         (schema, name)
         for schema, name in database.rows(
@@ -74,7 +74,7 @@ def _tables(database: Database) -> list[tuple[str, str]]:
             SELECT t.schemaname, t.tablename
             FROM pg_tables AS t
             WHERE t.schemaname IN ('ghostwatch', 'onboarding', 'public')
-                AND t.tablename NOT IN ('installation', 'user_info')
+                AND t.tablename NOT IN ('installation', 'role_secret', 'user_info')
             ORDER BY t.schemaname, t.tablename
             """
         )
