@@ -54,7 +54,8 @@ AS $page_alerts$
         a.acknowledged_by,
         a.silence_id IS NOT NULL
     FROM ghostwatch.alert AS a
-    WHERE (page_alerts.contract IS NULL OR a.contract = page_alerts.contract)
+    WHERE a.kind <> 'drill'
+        AND (page_alerts.contract IS NULL OR a.contract = page_alerts.contract)
         AND (page_alerts.invariant IS NULL OR a.invariant = page_alerts.invariant)
         AND (a.resolved_at >= page_alerts.since OR a.resolved_at IS NULL)
     ORDER BY a.alert_id DESC
