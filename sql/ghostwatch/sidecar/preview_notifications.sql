@@ -22,7 +22,7 @@ BEGIN
     BEGIN
         WHILE found AND cardinality(shown) < max_rows LOOP
             found := false;
-            UPDATE ghostwatch.chat SET next_send_at = '-infinity';
+            UPDATE ghostwatch.chat SET next_send_at = '-infinity', recent_sends = '{}';
             UPDATE ghostwatch.dispatch SET next_send_at = '-infinity';
 
             FOR given IN
