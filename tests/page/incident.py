@@ -69,24 +69,28 @@ class Incident:
             FROM ghostwatch.invariant AS i
             CROSS JOIN (
                 SELECT m.minute, b.branch,
-                    greatest(1, round((5 - sqrt(b.place)) * (1.2 + sin(extract(EPOCH FROM m.minute) / 13751))))::integer
+                    greatest(1, round((5 - sqrt(b.place)) * (1.2 + sin(extract(EPOCH FROM m.ago) / 13751))))::integer
                         AS due,
-                    (abs(hashtext(b.branch || m.minute::text)) %% 1000) / 1000.0 AS chance,
+                    (abs(hashtext(b.branch || m.ago::text)) %% 1000) / 1000.0 AS chance,
                     b.branch = %s AND (
                         m.minute BETWEEN %s - interval '61 days 3 hours' AND %s - interval '61 days'
                         OR m.minute BETWEEN %s - interval '23 days 9 hours' AND %s - interval '23 days'
                         OR m.minute BETWEEN %s - interval '5 days 2 hours' AND %s - interval '5 days'
                     ) AS leaks
                 FROM (
-                    SELECT %s - interval '1 hour' * g AS minute FROM generate_series(50, 24 * 89) AS g
-                    UNION ALL
-                    SELECT %s - interval '6 minutes' * g FROM generate_series(7, 495) AS g
+                    -- Drawn by the time that has passed since, so that a replay is the same at any time of the day.
+                    SELECT %s - t.ago AS minute, t.ago
+                    FROM (
+                        SELECT interval '1 hour' * g AS ago FROM generate_series(50, 24 * 89) AS g
+                        UNION ALL
+                        SELECT interval '6 minutes' * g FROM generate_series(7, 495) AS g
+                    ) AS t
                 ) AS m
                 CROSS JOIN unnest(%s::text[]) WITH ORDINALITY AS b (branch, place)
             ) AS c
             """,
             LEAKING,
-            *([self.now] * 8),
+            *([self.now] * 7),
             list(BRANCHES),
         )
         # What became of those of the last days.
