@@ -3,8 +3,8 @@
 .PHONY: help setup all dist install installcheck lint test test-upgraded test-all test-containers test-majors demo docs bench bench-alerts release requirements sbom clean
 
 PYTHON := .venv/bin/python
-# Much of the suite waits for servers and clocks, so two tests at once cost little more than one.
-export PYTEST_ADDOPTS ?= --numprocesses 2 --dist worksteal
+# Much of the suite waits for servers and clocks, so three tests at once cost little more than one.
+export PYTEST_ADDOPTS ?= --numprocesses 3 --dist worksteal
 
 help: ## list what can be made
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
