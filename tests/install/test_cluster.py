@@ -9,6 +9,7 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
+from scripts.build import version
 from tests.support.cluster import Cluster, ServerTree
 
 
@@ -37,7 +38,7 @@ def machine() -> Iterator[ServerTree]:
 @pytest.mark.machine
 def test_it_takes_our_build_and_leaves_the_installed_one_alone(machine: ServerTree) -> None:
     """The machine's files may be of another version, and only root could write them."""
-    installed = [machine.share / "extension" / name for name in ("ghostwatch.control", "ghostwatch--0.1.0.sql")]
+    installed = [machine.share / "extension" / name for name in ("ghostwatch.control", f"ghostwatch--{version()}.sql")]
     for path in installed:
         path.unlink(missing_ok=True)
         path.write_text("somebody else's", encoding="utf-8")

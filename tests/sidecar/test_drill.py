@@ -24,7 +24,8 @@ UNTOUCHED = (
 
 @pytest.fixture
 def drilled(outbox: Outbox) -> Outbox:
-    """An invariant, and two channels, of which one gets errors only."""
+    """An invariant, and two channels, of which one gets errors only; edits follow at once, not after a minute."""
+    outbox.database.execute("SELECT ghostwatch.set_setting('update_interval', '0')")
     outbox.database.execute("SELECT ghostwatch.declare_invariant('onboarding', 'first_meme', 'greeting', 'account_id')")
     outbox.add_channel("admins", -1001)
     outbox.database.execute("SELECT ghostwatch.add_channel('on_call', -1002, min_severity => 'error')")
