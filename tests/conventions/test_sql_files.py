@@ -33,7 +33,6 @@ def test_a_routine_says_what_it_is(path: Path) -> None:
     ((kind, name),) = set(created)
     if re.search(r"^AS \$", text, re.M):
         assert text.count(f"${name}$") == 2 * len(created), "the dollar tag is the routine's name"
-        assert re.search(rf"AS \${name}\$\n\s*--", text), "it begins with a comment that says what it does"
     assert re.search(rf"^COMMENT ON {kind} \w+\.{name}\b", text, re.M), "its description follows"
     if kind == "FUNCTION":
         assert re.search(r"^(IMMUTABLE|STABLE|VOLATILE)$", text, re.M), "its volatility is said"
@@ -42,6 +41,23 @@ def test_a_routine_says_what_it_is(path: Path) -> None:
         assert re.search(r"^-- A definer.*\nSECURITY DEFINER\nSET search_path = pg_catalog, pg_temp$", text, re.M), (
             "a definer says why, and pins its search path"
         )
+
+
+@pytest.mark.parametrize("path", ROUTINES, ids=str)
+def test_no_comment_repeats_the_description(path: Path) -> None:
+    """COMMENT ON says what a routine does; the comment at its top, if there is any, says why it does it so."""
+    text = read(path)
+    top = re.search(r"^(?:AS \$\w+\$|BEGIN ATOMIC)\n((?:\s*--.*\n)+)", text, re.M)
+    described = re.search(r"^COMMENT ON (?:FUNCTION|PROCEDURE) .*? IS\n((?:\s*'[^']*')+);", text, re.M | re.S)
+    assert described
+    comment = top[1].replace("--", " ") if top else ""
+    for sentence in re.split(r"(?<=[.])\s", described[1].replace("'", " ")):
+        words = _words(sentence)
+        assert len(words) < 6 or not any(words <= _words(said) for said in re.split(r"(?<=[.])\s", comment)), sentence
+
+
+def _words(sentence: str) -> set[str]:
+    return set(re.findall(r"[a-z_0-9]+", sentence.lower()))
 
 
 @pytest.mark.parametrize("path", FILES, ids=str)

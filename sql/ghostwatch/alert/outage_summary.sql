@@ -7,7 +7,6 @@ STABLE
 PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $_outage_summary$
-    -- Every violation opened since the outage was noticed was found afterwards.
     SELECT coalesce(
         jsonb_agg(
             jsonb_build_object(
@@ -40,4 +39,4 @@ $_outage_summary$;
 
 COMMENT ON FUNCTION ghostwatch._outage_summary(timestamptz) IS
 'What the checks found after an outage, per invariant where anything was found: [{"contract", "invariant", "found", "open", "expired", "recovered"}, ...].
-since: when the outage was noticed. expired: no longer watched when found.';
+Every violation opened since the outage was noticed was found afterwards. expired: no longer watched when found.';

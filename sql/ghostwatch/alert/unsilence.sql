@@ -10,7 +10,6 @@ PARALLEL UNSAFE
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $unsilence$
--- The next check run announces the alerts that still fire.
 BEGIN
     PERFORM ghostwatch._require_contract_owner(c.contract_id, role => ghostwatch._caller(credential))
     FROM ghostwatch.silence AS s

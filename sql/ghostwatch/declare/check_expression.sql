@@ -12,11 +12,6 @@ VOLATILE
 PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $_check_expression$
--- Parses and plans a declared expression without running it on any row.
--- what: how messages call it; from_item: what its aliases stand for; expected_type: 'boolean', or NULL for any;
--- statement: what to type to declare it again.
--- expression_path: the search path that the expression will be run with.
--- Raises GW004 (does not parse), GW005 (refers to what is not there), GW006 (wrong type).
 -- Declared SQL runs here, with the rights of who declared it: @plpgsql_check_options: security_warnings = false
 DECLARE
     found_type text;
@@ -63,4 +58,7 @@ END
 $_check_expression$;
 
 COMMENT ON FUNCTION ghostwatch._check_expression(text, text, text, text, text, text) IS
-'Parses and plans a declared expression without running it on a row. Raises GW004 (does not parse), GW005 (refers to what is not there), GW006 (wrong type).';
+'Parses and plans a declared expression without running it on a row. what: how messages call it; from_item: what its
+aliases stand for; expected_type: ''boolean'', or NULL for any; statement: what to type to declare it again.
+expression_path: the search path that the expression will be run with. Raises GW004 (does not parse), GW005 (refers to
+what is not there), GW006 (wrong type).';

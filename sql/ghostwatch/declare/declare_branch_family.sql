@@ -12,8 +12,7 @@ PARALLEL UNSAFE
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $declare_branch_family$
--- Groups branches by a LIKE pattern; where several match, the longest pattern wins. Idempotent.
--- Raises GW001, GW008 and GW016.
+-- Idempotent.
 DECLARE
     its_contract_id integer := ghostwatch._contract_id(contract);
 BEGIN

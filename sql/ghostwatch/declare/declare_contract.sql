@@ -22,11 +22,9 @@ VOLATILE
 PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $declare_contract$
--- Declares what every row of a table must come to have, or changes such a declaration; idempotent.
 -- The search path of the session that first declares is kept with the contract, so that names in its expressions keep
 -- their meaning. It comes as a default, which is evaluated before this function's own path is set; a NULL at its
 -- beginning distinguishes it from schemas that were given.
--- Raises GW002 to GW006, GW008 to GW012 and GW016 to GW019.
 DECLARE
     before ghostwatch.contract;
     after ghostwatch.contract;

@@ -30,8 +30,6 @@ VOLATILE
 PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $declare_invariant$
--- Declares one clause of a contract, or changes it: a row of related with the subject's key exists in time; idempotent.
--- Raises GW001 to GW006, GW008 to GW010, GW015, GW016 and GW018.
 -- Declared SQL runs here, with the rights of who declared it: @plpgsql_check_options: security_warnings = false
 DECLARE
     -- As an assignment: a query would be planned with the snapshot of the caller's statement, which does not see a

@@ -11,7 +11,6 @@ PARALLEL UNSAFE
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $drop_branch_family$
--- Forgets one pattern; true if it was there. Raises GW001 and GW008.
 DECLARE
     its_contract_id integer := ghostwatch._contract_id(contract);
 BEGIN

@@ -7,8 +7,6 @@ VOLATILE
 PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $drop_contract$
--- Drops a contract with its invariants and what was found about them; alerts stay in the history.
--- Raises GW001 and GW008.
 DECLARE
     its_contract_id integer := ghostwatch._contract_id(drop_contract.name);
     its_invariant text;

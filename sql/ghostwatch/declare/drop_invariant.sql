@@ -9,7 +9,6 @@ PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $drop_invariant$
 -- Drops an invariant and what was found about it; waits for a check of it that is under way.
--- Raises GW001, GW007 and GW008.
 DECLARE
     its_invariant_id integer := ghostwatch._invariant_id(contract, invariant);
 BEGIN

@@ -10,7 +10,7 @@ PARALLEL UNSAFE
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $_lock_contract$
--- Whoever declares the same contract at the same time waits. Raises GW008.
+-- Whoever declares the same contract at the same time waits.
 DECLARE
     present ghostwatch.contract;
 BEGIN

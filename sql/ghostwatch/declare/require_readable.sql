@@ -7,8 +7,6 @@ STABLE
 PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $_require_readable$
--- Refuses a table that this role may not read; asked of Postgres itself, which knows of columns and schemas too.
--- Raises GW005.
 BEGIN
     EXECUTE format('SELECT FROM %s LIMIT 0', relation);
 EXCEPTION
@@ -24,4 +22,5 @@ END
 $_require_readable$;
 
 COMMENT ON FUNCTION ghostwatch._require_readable(regclass) IS
-'Refuses a table that this role may not read. Raises GW005.';
+'Refuses a table that this role may not read; asked of Postgres itself, which knows of columns and schemas too. Raises
+GW005.';

@@ -11,7 +11,7 @@ SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $_save_contract$
 -- Its expressions run with the rights of its owner only, so whoever calls this without having them checked harms nobody
--- else. What is enforced is not declared and stays as it is. Raises GW008.
+-- else. What is enforced is not declared and stays as it is.
 DECLARE
     its_owner constant regrole := ghostwatch._caller(credential);
     present ghostwatch.contract;

@@ -10,7 +10,7 @@ PARALLEL UNSAFE
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $_save_invariant$
--- Its predicate runs with the rights of the contract's owner only. Raises GW008.
+-- Its predicate runs with the rights of the contract's owner only.
 DECLARE
     present ghostwatch.invariant;
 BEGIN

@@ -10,7 +10,6 @@ SET search_path = pg_catalog, pg_temp
 AS $_adapt_to_digest$
     -- A digest that is being sent shows its alerts as they are now. Of what waits behind it, a resolution is already in
     -- the digest, and so is the severity of an alert that escalated: what remains to be sent is that it still fires.
-    -- Takes the digest and its channel.
     UPDATE ghostwatch.notification AS behind
     SET
         reason = CASE behind.reason WHEN 'escalated' THEN 'repeated' ELSE behind.reason END,

@@ -22,9 +22,7 @@ PARALLEL UNSAFE
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $add_channel$
--- Adds a Telegram chat, or a topic in one, that gets alerts and events, or changes what is given of one; idempotent.
 -- A chat that begins to get a firing alert is sent it at once.
--- Raises GW018 and GW044 to GW048.
 DECLARE
     before ghostwatch.channel;
     after  ghostwatch.channel;

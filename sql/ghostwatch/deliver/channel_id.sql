@@ -9,7 +9,6 @@ PARALLEL SAFE
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $_channel_id$
--- The id of a channel that must exist. Raises GW049.
 DECLARE
     found_id integer := (SELECT c.channel_id FROM ghostwatch.channel AS c WHERE c.name = channel);
 BEGIN

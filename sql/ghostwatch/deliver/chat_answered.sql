@@ -9,9 +9,6 @@ VOLATILE
 PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $_chat_answered$
--- Corrects the time of a chat's last message from the claim to the answer: Telegram counts arrivals,
--- and a slow connection must not bring two of them closer together than was meant.
--- Takes the channel, the time, and how long the chat is to be left alone, if it said so.
 BEGIN
     PERFORM ghostwatch._pace_chat(
         chat.chat_id,
@@ -26,4 +23,6 @@ END
 $_chat_answered$;
 
 COMMENT ON FUNCTION ghostwatch._chat_answered(integer, timestamptz, interval) IS
-'Corrects the time of a chat''s last message from the claim to the answer, and holds the chat for as long as was asked.';
+'Corrects the time of a chat''s last message from the claim to the answer: Telegram counts arrivals, and a slow
+connection must not bring two of them closer together than was meant. Takes the channel, the time, and how long the
+chat is to be left alone, if it said so.';

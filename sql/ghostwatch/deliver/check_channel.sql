@@ -7,8 +7,6 @@ STABLE
 PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $_check_channel$
--- Refuses a channel that could get no message, or not those that were meant.
--- Raises GW045 (no name or no chat), GW046 (severity or sound), GW047 (contract), GW048 (quiet hours).
 DECLARE
     unknown_contract text;
 BEGIN

@@ -8,8 +8,6 @@ VOLATILE
 PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $_claimed_notification$
-    -- The notification that a sidecar holds, locked; NULL if another one has taken over the claim.
-    -- Takes the notification and the sidecar's name.
     SELECT held.*
     FROM ghostwatch.notification AS held
     WHERE held.notification_id = _claimed_notification.notification_id
@@ -19,4 +17,4 @@ AS $_claimed_notification$
 $_claimed_notification$;
 
 COMMENT ON FUNCTION ghostwatch._claimed_notification(bigint, text) IS
-'The notification that a sidecar holds, locked; NULL if it does not hold it any more.';
+'The notification that a sidecar holds, locked; NULL if another one has taken over the claim.';

@@ -7,9 +7,6 @@ STABLE
 PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $_covered_alerts$
-    -- The content of a digest or outage summary: the alerts whose messages were kept back for it, as they are now.
-    -- Takes the digest or outage summary; returns an array of alerts (without the outage that an outage summary is itself about),
-    -- those still firing first.
     WITH RECURSIVE kept AS (
         SELECT n.notification_id, n.alert_id
         FROM ghostwatch.notification AS n
@@ -32,4 +29,6 @@ AS $_covered_alerts$
 $_covered_alerts$;
 
 COMMENT ON FUNCTION ghostwatch._covered_alerts(bigint) IS
-'The alerts that a digest or outage summary contains, as they are now.';
+'The content of a digest or outage summary: the alerts whose messages were kept back for it, as they are now. Takes the
+digest or outage summary; returns an array of alerts (without the outage that an outage summary is itself about),
+those still firing first.';

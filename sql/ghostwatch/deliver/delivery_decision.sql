@@ -12,9 +12,6 @@ VOLATILE
 PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $_delivery_decision$
--- How a new message about an alert enters the outbox of a channel: at once, later, or not at all.
--- Takes the alert, the channel and the time.
--- Returns the state and, if it is not sent now, why not and which notification says it later.
 DECLARE
     quiet_until timestamptz := ghostwatch._quiet_until(channel, as_of);
 BEGIN
@@ -87,4 +84,6 @@ END
 $_delivery_decision$;
 
 COMMENT ON FUNCTION ghostwatch._delivery_decision(ghostwatch.alert, ghostwatch.channel, timestamptz) IS
-'How a new message about an alert enters the outbox of a channel: at once, later, or not at all, and why.';
+'How a new message about an alert enters the outbox of a channel: at once, later, or not at all, and why. Takes the
+alert, the channel and the time. Returns the state and, if it is not sent now, why not and which notification says it
+later.';

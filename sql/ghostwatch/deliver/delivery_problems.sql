@@ -7,7 +7,6 @@ STABLE
 PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $_delivery_problems$
-    -- What keeps alerts back at the moment, a sentence each; no row while all is well.
     -- A closed channel matters where no other channel gets the alert; a digest that waits there counts as one alert.
     SELECT format('Channel %s is closed (%s), and no other channel gets %s.', c.name, c.disabled_reason, ghostwatch._pluralize(count(DISTINCT coalesce(n.alert_id, -n.notification_id)), 'alert'))
     FROM ghostwatch.channel AS c
@@ -50,4 +49,4 @@ AS $_delivery_problems$
 $_delivery_problems$;
 
 COMMENT ON FUNCTION ghostwatch._delivery_problems(timestamptz) IS
-'What keeps alerts back at the moment, a sentence each.';
+'What keeps alerts back at the moment, a sentence each; no row while all is well.';

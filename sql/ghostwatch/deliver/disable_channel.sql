@@ -11,8 +11,6 @@ PARALLEL UNSAFE
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $disable_channel$
--- Sends nothing to a channel until it is enabled again; what is meant for it waits.
--- Takes its name and the reason, which the doctor shows. Raises GW049 if there is none of that name, GW044 if it is not the caller's.
 DECLARE
     its_channel_id constant integer := ghostwatch._own_channel_id(disable_channel.name, ghostwatch._caller(credential));
 BEGIN
@@ -25,4 +23,5 @@ END
 $disable_channel$;
 
 COMMENT ON FUNCTION ghostwatch.disable_channel(text, text, uuid) IS
-'Sends nothing to a channel until ghostwatch.enable_channel(); what is meant for it waits. Raises GW049 (no such channel), GW044 (it is sent what is not the caller''s own).';
+'Sends nothing to a channel until ghostwatch.enable_channel(); what is meant for it waits. Takes its name and the
+reason, which the doctor shows. Raises GW049 (no such channel), GW044 (it is sent what is not the caller''s own).';

@@ -10,8 +10,6 @@ PARALLEL UNSAFE
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $enable_channel$
--- Lets a channel be sent to again, first of all what waited for it.
--- Takes its name. Raises GW049 if there is none of that name, GW044 if it is not the caller's.
 DECLARE
     its_channel_id constant integer := ghostwatch._own_channel_id(enable_channel.name, ghostwatch._caller(credential));
 BEGIN

@@ -10,9 +10,6 @@ VOLATILE
 PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $_enqueue$
--- Puts a message about an alert, or an edit, into the outbox of every channel whose filters let it pass.
--- Takes the alert, the reason ('updated' for an edit, anything else for a new message), the time, and one channel if
--- only that one is meant.
 DECLARE
     its_alert ghostwatch.alert;
     channel   ghostwatch.channel;
@@ -43,4 +40,6 @@ END
 $_enqueue$;
 
 COMMENT ON FUNCTION ghostwatch._enqueue(bigint, text, timestamptz, integer) IS
-'Puts a message about an alert, or an edit, into the outbox, channel by channel.';
+'Puts a message about an alert, or an edit, into the outbox of every channel whose filters let it pass. Takes the
+alert, the reason (''updated'' for an edit, anything else for a new message), the time, and one channel if only that one
+is meant.';

@@ -9,8 +9,6 @@ VOLATILE
 PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $_enqueue_firing$
--- Sends a channel the firing alerts that its chat does not know: the channel is new, or its filters let more pass.
--- Takes the channel, whether it has moved to another chat, and the time.
 DECLARE
     firing bigint;
 BEGIN
@@ -30,4 +28,5 @@ END
 $_enqueue_firing$;
 
 COMMENT ON FUNCTION ghostwatch._enqueue_firing(integer, boolean, timestamptz) IS
-'Sends a channel the firing alerts that its chat does not know.';
+'Sends a channel the firing alerts that its chat does not know: the channel is new, or its filters let more pass. Takes
+the channel, whether it has moved to another chat, and the time.';

@@ -11,8 +11,7 @@ PARALLEL SAFE
 ROWS 10
 SET search_path = pg_catalog, pg_temp
 AS $_explain_delivery$
-    -- Every channel, and why it was or was not sent an alert.
-    -- Takes the alert. The filters are those of now: what was sent before a change is listed as sent.
+    -- The filters are those of now: what was sent before a change is listed as sent.
     SELECT
         c.name,
         concat_ws(

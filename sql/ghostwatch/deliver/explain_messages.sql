@@ -15,7 +15,6 @@ PARALLEL SAFE
 ROWS 10
 SET search_path = pg_catalog, pg_temp
 AS $_explain_messages$
-    -- Every channel, and what became of each message about an alert: of several that one message covers, only that one.
     WITH RECURSIVE step AS (
         SELECT n.notification_id AS first_id, n.reason, n.notification_id, n.covered_by
         FROM ghostwatch.notification AS n
@@ -48,4 +47,4 @@ AS $_explain_messages$
 $_explain_messages$;
 
 COMMENT ON FUNCTION ghostwatch._explain_messages(ghostwatch.alert, timestamptz) IS
-'Every channel, and what became of each message about an alert.';
+'Every channel, and what became of each message about an alert: of several that one message covers, only that one.';

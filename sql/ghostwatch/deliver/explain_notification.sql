@@ -10,9 +10,6 @@ STABLE
 PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $_explain_notification$
--- What became of a notification or, while it waits, the first thing on its way that it waits for.
--- Takes the notification, one that nothing covers, and the time. Returns one word for the cause, a sentence, and what
--- to type, if there is something.
 DECLARE
     -- As long as the doctor gives a sidecar.
     alive_from  constant timestamptz := as_of - '2 minutes'::interval;
@@ -134,5 +131,7 @@ END
 $_explain_notification$;
 
 COMMENT ON FUNCTION ghostwatch._explain_notification(ghostwatch.notification, timestamptz) IS
-'What became of a notification that no other covers, or what it waits for.
-cause: sent, refused, silence, quiet_hours, suppressed, superseded, kept, wrong_chat, channel_closed, sidecar_down, token, telegram, told_to_wait, claimed, pace or due.';
+'What became of a notification or, while it waits, the first thing on its way that it waits for.
+cause: sent, refused, silence, quiet_hours, suppressed, superseded, kept, wrong_chat, channel_closed, sidecar_down,
+token, telegram, told_to_wait, claimed, pace or due. Takes the notification, one that nothing covers, and the time.
+Returns one word for the cause, a sentence, and what to type, if there is something.';

@@ -7,8 +7,6 @@ VOLATILE
 PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $_forget_messages$
-    -- A channel leads to another chat from now on, where its messages are not: none of them can be edited or replied to.
-    -- Takes the channel.
     UPDATE ghostwatch.notification
     SET message_id = NULL
     WHERE notification.channel_id = _forget_messages.channel_id
@@ -16,4 +14,4 @@ AS $_forget_messages$
 $_forget_messages$;
 
 COMMENT ON FUNCTION ghostwatch._forget_messages(integer) IS
-'Forgets which messages stand for incidents in a channel, as it leads to another chat from now on.';
+'A channel leads to another chat from now on, where its messages are not: none of them can be edited or replied to.';

@@ -7,10 +7,8 @@ VOLATILE
 PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $_gather_events$
--- Turns the waiting events into one notification per channel that wants events.
--- Events that come while a channel's notification still waits are added to it, and between two such
--- messages lies the setting event_interval: a rush of signups becomes a handful of messages.
--- Takes the time; at most 10,000 events a call, so that no call takes long.
+-- Events that come while a channel's notification still waits are added to it, and between two such messages lies the
+-- setting event_interval: a rush of signups becomes a handful of messages.
 DECLARE
     gathering jsonb;
     target    record;
@@ -104,4 +102,5 @@ END
 $_gather_events$;
 
 COMMENT ON FUNCTION ghostwatch._gather_events(timestamptz) IS
-'Turns the waiting events into one notification per channel that wants events.';
+'Turns the waiting events into one notification per channel that wants events. Takes the time; at most 10,000 events a
+call, so that no call takes long.';

@@ -9,8 +9,6 @@ VOLATILE
 PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $_hold_chat$
--- Sends nothing to a chat for as long as Telegram asked, and nothing to any chat where it asked the same for another one:
--- the limit of the whole bot ends at one moment for every chat that meets it, and the answer contains nothing else.
 DECLARE
     its_chat_id constant bigint := (
         SELECT c.chat_id FROM ghostwatch.channel AS c WHERE c.channel_id = _hold_chat.channel_id
@@ -34,4 +32,5 @@ END
 $_hold_chat$;
 
 COMMENT ON FUNCTION ghostwatch._hold_chat(integer, timestamptz, timestamptz) IS
-'Sends nothing to a chat until a time, and nothing to any chat where another one has the same time.';
+'Sends nothing to a chat for as long as Telegram asked, and nothing to any chat where it asked the same for another
+one: the limit of the whole bot ends at one moment for every chat that meets it, and the answer contains nothing else.';

@@ -8,8 +8,7 @@ STABLE
 PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $_is_following$
-    -- Whether a channel got, or will get, a message about an incident, and none yet about its end. A channel for errors
-    -- only gets the rest of an incident that began there, even if it came back as a warning.
+    -- A channel for errors only gets the rest of an incident that began there, even if it came back as a warning.
     SELECT coalesce(
         (
             SELECT step.reason <> 'resolved' OR step.state NOT IN ('sent', 'suppressed')
@@ -25,4 +24,4 @@ AS $_is_following$
 $_is_following$;
 
 COMMENT ON FUNCTION ghostwatch._is_following(bigint, integer) IS
-'Whether a channel got a message about an incident, and none yet about its end.';
+'Whether a channel got, or will get, a message about an incident, and none yet about its end.';

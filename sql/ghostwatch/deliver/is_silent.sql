@@ -13,7 +13,6 @@ SET search_path = pg_catalog, pg_temp
 AS $_is_silent$
     -- Sounds are for what somebody must act on: an error that fires, and a channel that gets nothing any more. The rest
     -- is read when somebody looks. In quiet hours only errors make a sound, and only where they do not wait.
-    -- Takes the channel, the reason, the alert and the alerts that a digest covers, and whether these are quiet hours.
     SELECT
         CASE
             WHEN _is_silent.reason = 'updated' OR _is_silent.channel.sound = 'none' THEN true
@@ -29,4 +28,5 @@ $_is_silent$;
 
 COMMENT ON FUNCTION ghostwatch._is_silent(ghostwatch.channel, text, jsonb, jsonb, boolean) IS
 'Whether a message arrives without a sound: edits always, the rest by severity, as the channel says.
-reason, alert, covered: of the notification; alert and covered may be NULL. is_quiet: whether the channel has quiet hours now.';
+reason, alert, covered: of the notification; alert and covered may be NULL. Takes the channel, the reason, the alert
+and the alerts that a digest covers, and whether these are quiet hours.';

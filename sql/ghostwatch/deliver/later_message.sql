@@ -7,10 +7,9 @@ STABLE
 PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $_later_message$
-    -- Messages are rendered from the state of the alert when they are sent, so one that a later step has overtaken
-    -- would say what that step says, under a reason that holds no more. Any state of the later one counts: where it
-    -- is suppressed, so is this one. A digest is overtaken by the next one of its channel.
-    -- Takes a message; returns the id of the one that takes its place, NULL if there is none. Edits have no place.
+    -- Messages are rendered from the state of the alert when they are sent, so one that a later step has overtaken would
+    -- say what that step says, under a reason that holds no more. Any state of the later one counts: where it is
+    -- suppressed, so is this one. A digest is overtaken by the next one of its channel. Edits have no place.
     SELECT max(later.notification_id)
     FROM (
         SELECT step.notification_id

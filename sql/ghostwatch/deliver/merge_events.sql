@@ -7,9 +7,7 @@ LANGUAGE sql
 IMMUTABLE
 PARALLEL SAFE
 BEGIN ATOMIC
-    -- Makes one gathering of events out of two, of which the first is the older or empty ('{}').
-    -- A gathering counts its events by kind, branch and newcomers, and keeps them whole only while
-    -- they are so few that a message can list them. Its size stays bounded however many branches come.
+    -- Its size stays bounded however many branches come; whole events are of use only while a message can list them.
     WITH counted AS (
         SELECT
             counts.kind,
@@ -51,4 +49,5 @@ BEGIN ATOMIC
 END;
 
 COMMENT ON FUNCTION ghostwatch._merge_events(jsonb, jsonb) IS
-'One gathering of events out of two: counts by kind, branch and newcomers, and the events themselves while they are ten or fewer.';
+'One gathering of events out of two, of which the first is the older or empty (''{}''): counts by kind, branch and newcomers, and
+the events themselves while they are ten or fewer.';

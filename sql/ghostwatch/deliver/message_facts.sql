@@ -7,7 +7,6 @@ STABLE
 PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $_message_facts$
--- An alert as it stands now, with what a message says about its invariant (durations in seconds).
 BEGIN
     RETURN (
         SELECT

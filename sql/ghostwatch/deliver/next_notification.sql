@@ -9,9 +9,6 @@ PARALLEL SAFE
 ROWS 1
 SET search_path = pg_catalog, pg_temp
 AS $_next_notification$
-    -- What is sent to a chat next: the most urgent first, of these the oldest, each incident in order.
-    -- Takes the chat and the time; returns no row while one of its messages is in some sidecar's hands,
-    -- since two at once could arrive in either order.
     SELECT candidate.*
     FROM ghostwatch.channel
     INNER JOIN ghostwatch.chat
@@ -58,4 +55,6 @@ AS $_next_notification$
 $_next_notification$;
 
 COMMENT ON FUNCTION ghostwatch._next_notification(bigint, timestamptz) IS
-'What is sent to a chat next, if anything.';
+'What is sent to a chat next: the most urgent first, of these the oldest, each incident in order. Takes the chat and
+the time; returns no row while one of its messages is in some sidecar''s hands, since two at once could arrive in
+either order.';

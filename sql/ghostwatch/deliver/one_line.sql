@@ -8,7 +8,6 @@ IMMUTABLE
 PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $_one_line$
-    -- What was said elsewhere, as one line without control characters, cut to its first characters.
     -- (Character classes are written with colons, which some drivers take for the beginning of a parameter's name.)
     SELECT left(regexp_replace(left(words, 4 * longest), replace('[[#cntrl#][#space#]]+', '#', ':'), ' ', 'g'), longest)
 $_one_line$;

@@ -9,8 +9,6 @@ VOLATILE
 PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $_pace_chat$
--- Notes when messages went to a chat, and computes when the next one may.
--- Takes the times, oldest first, and the moment before which the server wants nothing, if it said one.
 -- Only groups (negative numbers) have a limit per minute.
 BEGIN
     UPDATE ghostwatch.chat
@@ -33,4 +31,5 @@ END
 $_pace_chat$;
 
 COMMENT ON FUNCTION ghostwatch._pace_chat(bigint, timestamptz[], timestamptz) IS
-'Notes when messages went to a chat, and computes when the next one may.';
+'Notes when messages went to a chat, and computes when the next one may. Takes the times, oldest first, and the moment
+before which the server wants nothing, if it said one.';

@@ -11,10 +11,9 @@ PARALLEL UNSAFE
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $post_event$
--- Records an event for the admins, which is no alert, in the caller's transaction and without NOTIFY:
--- notifying commits take one lock of the whole database, which a signup must not wait for.
--- Returns the event's number. A key is cut at 500 characters: an index holds no longer one, and must refuse no signup.
--- Raises GW042 for an event without kind or subject, or whose payload is no object.
+-- Records an event for the admins, which is no alert, in the caller's transaction and without NOTIFY: notifying commits
+-- take one lock of the whole database, which a signup must not wait for. A key is cut at 500 characters: an index holds
+-- no longer one, and must refuse no signup.
 DECLARE
     kept   jsonb := post_event.payload;
     posted bigint;
@@ -67,4 +66,5 @@ COMMENT ON FUNCTION ghostwatch.post_event(text, text, jsonb) IS
 'Records an event for the admins, which is no alert; it is sent with others within seconds.
 kind: what happened, such as user_started. subject_key: to whom. payload: an object with what messages show: name, username, user_type, branch, language, new.
 Events are counted by branch, or by its family in the contract that payload names in contract.
+Returns the event''s number.
 Raises GW042 (a malformed event).';

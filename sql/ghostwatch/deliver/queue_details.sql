@@ -12,7 +12,6 @@ SET search_path = pg_catalog, pg_temp
 AS $_queue_details$
 -- A person asked for it, so neither silences nor quiet hours hold it back. Asked again within a minute, it is the same
 -- answer, which is there or waits.
--- Takes the channel, the alert, what is known about it, and the time. Returns whether it will be sent because of this.
 BEGIN
     IF EXISTS (
         SELECT
@@ -35,4 +34,5 @@ END
 $_queue_details$;
 
 COMMENT ON FUNCTION ghostwatch._queue_details(integer, bigint, jsonb, timestamptz) IS
-'Puts what is known about an alert into the outbox of the channel that asked for it, once a minute; false if it is there already.';
+'Puts what is known about an alert into the outbox of the channel that asked for it, once a minute; false if it is
+there already. Takes the channel, the alert, what is known about it, and the time. ';

@@ -9,8 +9,6 @@ VOLATILE
 PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $_queue_edit$
--- Has the first message about an alert in a channel edited, unless an edit is waiting already.
--- Takes the alert, the channel and the time.
 -- Edits make no sound, so neither silences nor quiet hours keep them back.
 DECLARE
     interval_between constant interval := ghostwatch._setting('update_interval')::interval;
@@ -54,4 +52,5 @@ END
 $_queue_edit$;
 
 COMMENT ON FUNCTION ghostwatch._queue_edit(bigint, integer, timestamptz) IS
-'Has the first message about an alert in a channel edited, at most once per update_interval.';
+'Has the first message about an alert in a channel edited, at most once per update_interval. Takes the alert, the
+channel and the time.';

@@ -10,8 +10,6 @@ VOLATILE
 PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $_queue_message$
--- Puts one new message about an alert into the outbox of one channel, or records why it is not sent.
--- Takes the alert, the channel, the reason and the time.
 DECLARE
     entered    record;
     superseded text[];
@@ -59,4 +57,5 @@ END
 $_queue_message$;
 
 COMMENT ON FUNCTION ghostwatch._queue_message(ghostwatch.alert, ghostwatch.channel, text, timestamptz) IS
-'Puts a new message about an alert into the outbox of a channel, or records why it is suppressed.';
+'Puts a new message about an alert into the outbox of a channel, or records why it is suppressed. Takes the alert, the
+channel, the reason and the time.';

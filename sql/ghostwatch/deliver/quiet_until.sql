@@ -8,8 +8,6 @@ STABLE
 PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $_quiet_until$
-    -- The end of a channel's quiet hours.
-    -- Takes the channel and the time; returns NULL outside of quiet hours.
     SELECT
         CASE
             -- Hours that go over midnight: late in the evening they end tomorrow.
@@ -23,4 +21,5 @@ AS $_quiet_until$
 $_quiet_until$;
 
 COMMENT ON FUNCTION ghostwatch._quiet_until(ghostwatch.channel, timestamptz) IS
-'When the quiet hours of a channel end that a moment falls into; NULL if it falls into none.';
+'When the quiet hours of a channel end that a moment falls into; NULL if it falls into none. Takes the channel and the
+time; returns NULL outside of quiet hours.';

@@ -7,11 +7,9 @@ STABLE
 PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $_reason_for_channel$
-    -- Why a message is sent, given what its channel got about the alert before: a chat always reads a history that is
-    -- possible. An alert about which nothing was sent there opens there, even if it escalates; one that came back since
-    -- the last message comes back there, whatever else happened; and a second resolution says that it came back.
-    -- A message that may have arrived counts only where it may have been a RESOLVED.
-    -- Takes the notification; returns a reason of ghostwatch.notification, or 'resolved_again'.
+    -- An alert about which nothing was sent there opens there, even if it escalates; one that came back since the last
+    -- message comes back there, whatever else happened; and a second resolution says that it came back. A message that
+    -- may have arrived counts only where it may have been a RESOLVED.
     WITH RECURSIVE earlier AS (
         SELECT step.notification_id, step.state, coalesce(step.rendered_at, step.sent_at) AS rendered_at, step.unconfirmed_at, step.covered_by
         FROM ghostwatch.notification AS step
@@ -49,4 +47,5 @@ AS $_reason_for_channel$
 $_reason_for_channel$;
 
 COMMENT ON FUNCTION ghostwatch._reason_for_channel(ghostwatch.notification) IS
-'Why a message about an alert is sent, given what its channel got about the alert before.';
+'Why a message is sent, given what its channel got about the alert before: a chat always reads a history that is
+possible. Takes the notification; returns a reason of ghostwatch.notification, or ''resolved_again''.';

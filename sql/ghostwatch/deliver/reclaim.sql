@@ -7,8 +7,7 @@ VOLATILE
 PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $_reclaim$
--- Takes back the claims of sidecars that died or lost the database. It is not known whether they sent the message.
--- Takes the time; at most 1,000 claims a call.
+-- It is not known whether they sent the message.
 DECLARE
     expired ghostwatch.notification;
 BEGIN
@@ -31,4 +30,4 @@ END
 $_reclaim$;
 
 COMMENT ON FUNCTION ghostwatch._reclaim(timestamptz) IS
-'Takes back what sidecars hold longer than their lease.';
+'Takes back what sidecars hold longer than their lease.   Takes the time; at most 1,000 claims a call.';

@@ -10,8 +10,6 @@ VOLATILE
 PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $_requeue$
--- Puts a notification back among the waiting ones, unless a later one has taken its place.
--- Takes it, what went wrong, when to try again, and how many attempts count by now.
 DECLARE
     later constant bigint := ghostwatch._later_message(claimed);
 BEGIN
@@ -35,4 +33,5 @@ END
 $_requeue$;
 
 COMMENT ON FUNCTION ghostwatch._requeue(ghostwatch.notification, text, timestamptz, integer) IS
-'Puts a claimed notification back among the waiting ones, unless a later one has taken its place.';
+'Puts a claimed notification back among the waiting ones, unless a later one has taken its place. Takes it, what went
+wrong, when to try again, and how many attempts count by now.';

@@ -11,7 +11,6 @@ PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $_require_own_channel$
 -- A channel forwards alerts to a chat. The owner of ghostwatch may set up every channel.
--- Raises GW044.
 DECLARE
     own       constant text[] := ARRAY(
         SELECT c.name FROM ghostwatch.contract AS c WHERE pg_has_role(role, c.owner, 'USAGE') ORDER BY c.name

@@ -10,8 +10,6 @@ PARALLEL UNSAFE
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $retry_failed$
--- Sends once more what was given up, of one channel or of all, except where a later message has said it since.
--- Takes the channel's name, or NULL for all. Returns how many notifications wait again. Raises GW049.
 DECLARE
     its_channel_id constant integer := CASE
         WHEN retry_failed.channel IS NOT NULL THEN ghostwatch._channel_id(retry_failed.channel)
@@ -29,4 +27,5 @@ END
 $retry_failed$;
 
 COMMENT ON FUNCTION ghostwatch.retry_failed(text, uuid) IS
-'Sends once more what was given up, of one channel or of all. Returns how many notifications wait again. Raises GW049 (no such channel).';
+'Sends once more what was given up, of one channel or of all, except where a later message has said it since. Returns
+how many notifications wait again. Takes the channel''s name, or NULL for all. Raises GW049 (no such channel).';

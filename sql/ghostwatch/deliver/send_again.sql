@@ -10,7 +10,6 @@ PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $_send_again$
 -- Puts what was given up back among the waiting notifications, except where a later message has said it since.
--- Takes the channel, or NULL for all, the time, and the role whose alerts these are (the owner of ghostwatch: all). Returns how many wait again.
 DECLARE
     failed   ghostwatch.notification;
     retried  bigint := 0;
@@ -50,4 +49,5 @@ END
 $_send_again$;
 
 COMMENT ON FUNCTION ghostwatch._send_again(integer, timestamptz, regrole) IS
-'Puts what was given up in a channel, or in all, back among the waiting notifications. Returns how many wait again.';
+'Puts what was given up in a channel, or in all, back among the waiting notifications. Returns how many wait again.
+Takes the channel, or NULL for all, the time, and the role whose alerts these are (the owner of ghostwatch: all).';

@@ -9,8 +9,6 @@ STABLE
 PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $_born_between$
--- SQL condition for the subjects s born after one moment and up to another, in a form that an index
--- on the plain column can serve.
 DECLARE
     -- Where a clock was set back or forward within these hours, local times repeat or never happen;
     -- then the index reads a little more, and the exact condition sorts it out.

@@ -10,7 +10,6 @@ SET search_path = pg_catalog, pg_temp
 AS $_evaluate_each$
 -- An expression that fails for one subject fails the whole query. The subjects are halved until those are found, each
 -- try in a subtransaction: twenty or so for each of them. Where there are many, the expression is wrong, not a subject.
--- Raises GW024, without the message of the error, which may show values of a row.
 DECLARE
     most constant integer := 50;
     query constant text := ghostwatch._subject_query(clause, 'keys');

@@ -8,8 +8,7 @@ STABLE
 PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $_family_expression$
--- SQL that turns the SQL expression branch into its family. Patterns are few and branches many,
--- so they stand in the query as a CASE instead of being joined for every subject.
+-- Patterns are few and branches many, so they stand in the query as a CASE instead of being joined for every subject.
 SELECT format('CASE WHEN %1$s IS NULL THEN ''none''', branch)
     || coalesce(string_agg(
         format(' WHEN %s LIKE %L THEN %L', branch, f.pattern, f.family),

@@ -10,7 +10,7 @@ PARALLEL UNSAFE
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $_forget_findings$
--- Returns from when on the checks begin anew. Waits for a check that is under way.
+-- Waits for a check that is under way.
 DECLARE
     start_at timestamptz;
 BEGIN
@@ -45,4 +45,5 @@ END
 $_forget_findings$;
 
 COMMENT ON FUNCTION ghostwatch._forget_findings(integer, uuid) IS
-'Sets the checks of an invariant back by watch_for, forgets what was found of that time and returns its beginning. Raises GW008 (belongs to another role).';
+'Sets the checks of an invariant back by watch_for, forgets what was found of that time and returns its beginning.
+ Raises GW008 (belongs to another role).';

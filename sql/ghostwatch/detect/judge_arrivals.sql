@@ -12,8 +12,7 @@ PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $_judge_arrivals$
 -- Judges, once each, the subjects that have crossed their deadline since the last run: oldest first, at most one batch;
--- then moves the watermark. Returns how many were judged, how many of them opened a violation, whether more are waiting,
--- and the keys of those that cannot be judged.
+-- then moves the watermark.
 DECLARE
     progress ghostwatch.check_progress;
     batch_size constant integer := ghostwatch._setting('batch_size')::integer;
@@ -69,4 +68,6 @@ END
 $_judge_arrivals$;
 
 COMMENT ON FUNCTION ghostwatch._judge_arrivals(ghostwatch._clause, timestamptz) IS
-'Judges, once each, the subjects that have crossed their deadline since the last run, at most batch_size of them and oldest first.';
+'Judges, once each, the subjects that have crossed their deadline since the last run, at most batch_size of them and
+oldest first. Returns how many were judged, how many of them opened a violation, whether more are waiting, and the
+keys of those that cannot be judged.';

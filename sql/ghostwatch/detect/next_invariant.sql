@@ -11,10 +11,9 @@ PARALLEL UNSAFE
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $_next_invariant$
--- Takes the invariant whose last attempt is oldest and records the attempt, before anything can go wrong with it.
--- Only the caller's own contracts: nobody's expressions are run with somebody else's rights.
--- The attempt has the time of the machine's clock, which orders what really happened.
--- (plpgsql, so that a session that runs checks again and again plans this once.)
+-- Only the caller's own contracts: nobody's expressions are run with somebody else's rights. The attempt has the time of
+-- the machine's clock, which orders what really happened. (plpgsql, so that a session that runs checks again and again
+-- plans this once.)
 DECLARE
     caller constant regrole := ghostwatch._caller(credential);
     taken integer;
@@ -39,4 +38,5 @@ END
 $_next_invariant$;
 
 COMMENT ON FUNCTION ghostwatch._next_invariant(text, integer[], uuid) IS
-'Takes the invariant of this role''s contracts whose last attempt is oldest, records the attempt and returns its id; NULL when none is left that is not done or taken.';
+'Takes the invariant of this role''s contracts whose last attempt is oldest, records the attempt and returns its id;
+NULL when none is left that is not done or taken. The attempt is recorded before anything can go wrong with it.';

@@ -13,8 +13,6 @@ PARALLEL UNSAFE
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $_record_failure$
--- Records that a check failed, and decides the alert about that.
--- Takes the invariant, the time of the run and the error.
 BEGIN
     PERFORM ghostwatch._require_own_invariant(invariant_id, credential);
 
@@ -38,4 +36,5 @@ END
 $_record_failure$;
 
 COMMENT ON FUNCTION ghostwatch._record_failure(integer, timestamptz, text, text, uuid) IS
-'Records that the check of an invariant failed, and decides the alert about that.';
+'Records that the check of an invariant failed, and decides the alert about that. Takes the invariant, the time of the
+run and the error.';

@@ -13,7 +13,6 @@ PARALLEL UNSAFE
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $_record_judgements$
--- read_again_after: subjects born later may be read again, so their keys are returned.
 DECLARE
     needs_trials constant boolean := ghostwatch._needs_trials(clause.rule);
     batch ghostwatch._batch;

@@ -12,7 +12,6 @@ PARALLEL UNSAFE
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $_record_rechecks$
--- Returns the births of the subjects that are gone; NULL where none is.
 DECLARE
     checked_up_to constant timestamptz := (SELECT p.checked_up_to FROM ghostwatch.check_progress AS p WHERE p.invariant_id = clause.invariant_id);
     births_of_the_gone timestamptz[];
@@ -92,4 +91,5 @@ END
 $_record_rechecks$;
 
 COMMENT ON FUNCTION ghostwatch._record_rechecks(ghostwatch._clause, timestamptz, ghostwatch._judgement[], uuid) IS
-'Records what has become of the open violations of an invariant; returns the births of the subjects that are gone. Raises GW008 (belongs to another role).';
+'Records what has become of the open violations of an invariant; returns the births of the subjects that are gone,
+NULL where none is. Raises GW008 (belongs to another role).';

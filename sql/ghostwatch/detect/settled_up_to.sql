@@ -8,10 +8,9 @@ VOLATILE
 PARALLEL RESTRICTED
 SET search_path = pg_catalog, pg_temp
 AS $_settled_up_to$
--- Up to which birth time every subject is visible that ever will be. A birth time is the start of its transaction
--- (DEFAULT now()), give or take the lateness; so no subject can still appear that was born before the
--- oldest transaction began, where this role may see when that was.
--- (plpgsql, so that a session that runs checks again and again plans this once.)
+-- A birth time is the start of its transaction (DEFAULT now()), give or take the lateness; so no subject can still
+-- appear that was born before the oldest transaction began, where this role may see when that was. (plpgsql, so that a
+-- session that runs checks again and again plans this once.)
 DECLARE
     oldest_start timestamptz;
 BEGIN

@@ -7,8 +7,8 @@ VOLATILE
 PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $_install_enforcement$
--- Takes the rights TRIGGER on the table and CREATE on its schema. Where the triggers are there already, from an
--- earlier time of enforcement, the function is written anew and no table is locked.
+-- Where the triggers are there already, from an earlier time of enforcement, the function is written anew and no table
+-- is locked.
 DECLARE
     enforced ghostwatch.contract;
     function_name constant name := ghostwatch._enforcement_name(contract_id);
@@ -72,4 +72,5 @@ END
 $_install_enforcement$;
 
 COMMENT ON FUNCTION ghostwatch._install_enforcement(integer) IS
-'Puts the triggers that enforce a contract on the table of its subjects. Raises GW075, GW076.';
+'Puts the triggers that enforce a contract on the table of its subjects. Takes the rights TRIGGER on the table and
+CREATE on its schema. Raises GW075, GW076.';

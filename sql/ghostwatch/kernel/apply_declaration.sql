@@ -10,13 +10,10 @@ STABLE
 PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $_apply_declaration$
--- Every declaration changes what is given and keeps the rest, so that no statement reverts another. The defaults stand in
--- one place, the DEFAULT clauses of the table, and a column is set to its default only by its name in reset.
--- declared: the row as it was declared before, or NULL for a new one. given: every argument with its value, null where it
--- was left out; named as the columns. Columns without a default that must not be null cannot be reset.
--- others: arguments without a column of their name, which the caller resets.
--- Raises GW018.
--- Defaults of this schema's own tables are evaluated, and no other text: @plpgsql_check_options: security_warnings = false
+-- Every declaration changes what is given and keeps the rest, so that no statement reverts another. The defaults stand
+-- in one place, the DEFAULT clauses of the table, and a column is set to its default only by its name in reset. Columns
+-- without a default that must not be null cannot be reset. Defaults of this schema's own tables are evaluated, and no
+-- other text: @plpgsql_check_options: security_warnings = false
 DECLARE
     relation constant regclass := (SELECT t.typrelid FROM pg_type AS t WHERE t.oid = pg_typeof(declared));
     names text[];
@@ -62,4 +59,7 @@ END
 $_apply_declaration$;
 
 COMMENT ON FUNCTION ghostwatch._apply_declaration(anyelement, jsonb, text[], text[]) IS
-'A declared row with what is given changed, what is reset set to the default of its column, and the rest kept. Raises GW018 (reset names no such argument, or one that is given).';
+'A declared row with what is given changed, what is reset set to the default of its column, and the rest kept.
+declared: the row as it was declared before, or NULL for a new one. given: every argument with its value, null where
+it was left out; named as the columns. others: arguments without a column of their name, which the caller resets.
+Raises GW018 (reset names no such argument, or one that is given).';

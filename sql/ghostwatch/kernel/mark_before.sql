@@ -8,8 +8,8 @@ PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $_mark_before$
     -- What was released last before an alert began, within an hour: often the cause. The rule drift says since when the
-    -- rate has changed; every other alert begins when it opens or comes back.
-    -- Takes the alert; returns label, marked_at and after (in seconds), or NULL. That the checks stopped concerns every contract.
+    -- rate has changed; every other alert begins when it opens or comes back. That the checks stopped concerns every
+    -- contract.
     SELECT
         jsonb_build_object(
             'label', m.label,
@@ -38,4 +38,5 @@ AS $_mark_before$
 $_mark_before$;
 
 COMMENT ON FUNCTION ghostwatch._mark_before(ghostwatch.alert) IS
-'The deploy marker that an alert followed within an hour, with the seconds between them; NULL if there is none.';
+'The deploy marker that an alert followed within an hour, with the seconds between them; NULL if there is none. Takes
+the alert; returns label, marked_at and after (in seconds), or NULL.';

@@ -12,7 +12,7 @@ SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $_require_contract_owner$
 -- Checking an expression plans it, which runs functions that its owner wrote. A superuser, or a member of the owner,
--- would run them with more rights than the owner has, so only the owner itself declares. Raises GW008.
+-- would run them with more rights than the owner has, so only the owner itself declares.
 DECLARE
     its_contract ghostwatch.contract;
 BEGIN

@@ -8,8 +8,6 @@ VOLATILE
 PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $_check_invariant$
--- One check of one invariant, to be committed by the caller: look again at what is open (recheck), judge what has
--- become due, decide the alerts. Returns NULL if somebody else is at it. An error is recorded, not raised.
 DECLARE
     as_of timestamptz;
     clause ghostwatch._clause;
@@ -93,5 +91,5 @@ END
 $_check_invariant$;
 
 COMMENT ON FUNCTION ghostwatch._check_invariant(integer, boolean) IS
-'One check of one invariant: re-checks open violations if recheck is true, judges what has become due, decides the alerts.
+'One check of one invariant: re-checks open violations if recheck is true, judges what has become due, decides the alerts. The caller commits it.
 NULL if somebody else is at it; an error is recorded, not raised.';

@@ -5,7 +5,6 @@ STABLE
 PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $_doctor_delivery$
--- Whether alerts reach people: sidecars, channels and the outbox.
 DECLARE
     as_of     constant timestamptz := ghostwatch._clock();
     alive_from constant timestamptz := as_of - '2 minutes'::interval;

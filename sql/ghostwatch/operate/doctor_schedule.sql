@@ -5,7 +5,6 @@ STABLE
 PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $_doctor_schedule$
--- Whether anything starts check runs: the pause, pg_cron's jobs and what pg_cron says of their last run.
 -- Where pg_cron cannot be seen, only the runs themselves are evidence; see _doctor_runs.
 DECLARE
     cron record;
@@ -110,4 +109,4 @@ END
 $_doctor_schedule$;
 
 COMMENT ON FUNCTION ghostwatch._doctor_schedule() IS
-'The doctor on what starts check runs: the pause, pg_cron''s jobs and their last run.';
+'Whether anything starts check runs: the pause, pg_cron''s jobs and what pg_cron says of their last run.';

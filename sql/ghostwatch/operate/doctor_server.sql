@@ -5,7 +5,6 @@ STABLE
 PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $_doctor_server$
--- What is special about the server, and what was changed around ghostwatch: its settings, and vacuum.
 BEGIN
     RETURN QUERY
     SELECT
@@ -41,4 +40,4 @@ END
 $_doctor_server$;
 
 COMMENT ON FUNCTION ghostwatch._doctor_server() IS
-'The doctor on the environment: changed settings, vacuum.';
+'What is special about the server, and what was changed around ghostwatch: its settings, and vacuum.';

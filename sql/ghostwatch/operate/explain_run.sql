@@ -10,8 +10,6 @@ STABLE
 PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $_explain_run$
--- Whether the checks of an invariant come as far as to decide its alerts.
--- Takes the invariant and the time. Returns one word for the cause, a sentence, and what to type, if there is something.
 DECLARE
     progress ghostwatch.check_progress;
 BEGIN
@@ -51,4 +49,5 @@ $_explain_run$;
 
 COMMENT ON FUNCTION ghostwatch._explain_run(integer, timestamptz) IS
 'Whether the checks of an invariant come as far as to decide its alerts.
-cause: paused, check_failing, no_run, maintenance or checked.';
+cause: paused, check_failing, no_run, maintenance or checked. Returns one word for the cause, a sentence, and what to
+type, if there is something.';

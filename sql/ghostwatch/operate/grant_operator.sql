@@ -7,9 +7,6 @@ VOLATILE
 PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $grant_operator$
--- Lets a role declare contracts of its own, run their checks, look after alerts and change settings.
--- Takes the role. An upgrade calls it again for each role that was granted so.
--- It reads what concerns its own contracts (row level security), and changes that through functions only.
 -- Privileges and names come from the catalog: @plpgsql_check_options: security_warnings = false
 DECLARE
     relation record;
@@ -61,5 +58,6 @@ END
 $grant_operator$;
 
 COMMENT ON FUNCTION ghostwatch.grant_operator(name) IS
-'Lets a role declare contracts of its own, run their checks, look after alerts and change settings. '
+'Lets a role declare contracts of its own, run their checks, look after alerts and change settings. It reads what '
+'concerns its own contracts, and changes that through functions only. An upgrade calls this again for each such role. '
 'Raises GW057 where there is no such role, GW058 where this session cannot grant.';

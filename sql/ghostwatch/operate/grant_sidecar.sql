@@ -7,9 +7,6 @@ VOLATILE
 PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $grant_sidecar$
--- Lets a role deliver: claim notifications and report what became of them. It can read no table.
--- Takes the role. An upgrade calls it again for each role that was granted so.
--- Raises GW057 where there is no such role, GW058 where this session cannot grant.
 DECLARE
     delivering regprocedure;
 BEGIN
@@ -27,5 +24,6 @@ END
 $grant_sidecar$;
 
 COMMENT ON FUNCTION ghostwatch.grant_sidecar(name) IS
-'Lets a role claim notifications and report what became of them, and nothing else. '
+'Lets a role claim notifications and report what became of them, and nothing else: it can read no table. An upgrade '
+'calls this again for each such role. '
 'Raises GW057 where there is no such role, GW058 where this session cannot grant.';

@@ -7,10 +7,6 @@ VOLATILE
 PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $grant_viewer$
--- Lets a role read what the page shows: counts, states and alerts of every contract. It can read no table, and no key of
--- a subject unless the setting page_sample_keys is on.
--- Takes the role; repeat after an upgrade, which may bring functions.
--- Raises GW057 where there is no such role, GW058 where this session cannot grant.
 DECLARE
     viewing regprocedure;
 BEGIN
@@ -28,5 +24,6 @@ END
 $grant_viewer$;
 
 COMMENT ON FUNCTION ghostwatch.grant_viewer(name) IS
-'Lets a role read what the page shows, and nothing else. Repeat after an upgrade. '
+'Lets a role read what the page shows: counts, states and alerts of every contract. It can read no table, and no key '
+'of a subject unless the setting page_sample_keys is on. An upgrade calls this again for each such role. '
 'Raises GW057 where there is no such role, GW058 where this session cannot grant.';

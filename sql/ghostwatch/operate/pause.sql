@@ -5,9 +5,9 @@ VOLATILE
 PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $pause$
-    -- No subject is missed: the runs after the pause catch up.
     SELECT ghostwatch.set_setting('paused', 'true');
 $pause$;
 
 COMMENT ON FUNCTION ghostwatch.pause() IS
-'Makes every check run of this database do nothing, whoever starts it, until ghostwatch.resume(). No subject is missed: the runs after that catch up.';
+'Makes every check run of this database do nothing, whoever starts it, until ghostwatch.resume(). No subject is missed:
+the runs after the pause catch up.';

@@ -7,8 +7,7 @@ STABLE
 PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $_require_cron$
--- statement: what does the same in the database of pg_cron when this role runs it, for the hint. It names no role: pg_cron
--- lets only a superuser name one, and managed servers have none.
+-- It names no role: pg_cron lets only a superuser name one, and managed servers have none.
 DECLARE
     cron record;
 BEGIN
@@ -64,4 +63,5 @@ END
 $_require_cron$;
 
 COMMENT ON FUNCTION ghostwatch._require_cron(text) IS
-'Raises GW054 where pg_cron is missing, GW055 where it is in another database, GW056 without the right to use it.';
+'statement: what does the same in the database of pg_cron when this role runs it, for the hint.
+Raises GW054 where pg_cron is missing, GW055 where it is in another database, GW056 without the right to use it.';

@@ -16,7 +16,6 @@ PARALLEL SAFE
 ROWS 1000
 SET search_path = pg_catalog, pg_temp
 AS $_branch_counts$
--- What was counted since a moment, in steps that are counted from it: per branch family, or with an empty family in all.
 -- Steps of whole hours or days come from the sums; a step without subjects has no row.
 DECLARE
     summed text := CASE WHEN step >= '1 day'::interval THEN 'day' WHEN step >= '1 hour'::interval THEN 'hour' END;
@@ -58,4 +57,5 @@ END
 $_branch_counts$;
 
 COMMENT ON FUNCTION ghostwatch._branch_counts(integer, timestamptz, interval, boolean) IS
-'What checks counted since a moment, in steps of some length, per branch family or in all.';
+'What checks counted since a moment, in steps of some length that begin there, per branch family or, with an empty
+family, in all.';

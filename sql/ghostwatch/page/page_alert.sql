@@ -35,7 +35,6 @@ AS $page_alert$
 -- One alert, for the page: what it counted, what its rule decided by, and the query that shows its numbers again.
 -- sample_keys is NULL, and an error of the application's tables, which may quote a row, is left out of the evidence,
 -- unless the setting page_sample_keys is on.
--- Raises GW030 if there is no such alert.
 DECLARE
     shows_samples constant boolean := ghostwatch._setting('page_sample_keys')::boolean;
 BEGIN

@@ -13,7 +13,6 @@ ROWS 10
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $page_alert_delivery$
--- Why each channel was sent an alert or not, as ghostwatch.explain_alert() says.
 BEGIN
     PERFORM ghostwatch._require_alert(page_alert_delivery.alert_id);
 
@@ -26,4 +25,4 @@ END
 $page_alert_delivery$;
 
 COMMENT ON FUNCTION ghostwatch.page_alert_delivery(bigint) IS
-'Why each channel was sent an alert or not, for the page. Raises GW030 (no such alert).';
+'Why each channel was sent an alert or not, as ghostwatch.explain_alert() says. Raises GW030 (no such alert).';

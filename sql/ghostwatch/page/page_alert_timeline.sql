@@ -14,9 +14,7 @@ ROWS 20
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $page_alert_timeline$
--- What happened to an alert, and what was said about it, in order of time.
--- what: opened, escalated, reopened, acknowledged, silenced, resolved, or message. Edits of a message are left out.
--- Raises GW030 if there is no such alert.
+-- Edits of a message are left out.
 BEGIN
     PERFORM ghostwatch._require_alert(page_alert_timeline.alert_id);
 
@@ -68,4 +66,5 @@ END
 $page_alert_timeline$;
 
 COMMENT ON FUNCTION ghostwatch.page_alert_timeline(bigint) IS
-'What happened to an alert and which messages were sent about it, in order of time, for the page. Raises GW030 (no such alert).';
+'What happened to an alert and which messages were sent about it, in order of time, for the page. what: opened,
+escalated, reopened, acknowledged, silenced, resolved, or message. Raises GW030 (no such alert).';

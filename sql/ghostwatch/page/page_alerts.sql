@@ -33,7 +33,6 @@ SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $page_alerts$
     -- The alerts that were firing since a moment, the youngest first; of one contract or invariant, or of all.
-    -- first_branch: the branch family with the largest excess of violations.
     SELECT
         a.alert_id,
         a.kind,
@@ -63,4 +62,5 @@ AS $page_alerts$
 $page_alerts$;
 
 COMMENT ON FUNCTION ghostwatch.page_alerts(text, text, timestamptz, integer) IS
-'The alerts that were firing since a moment, the youngest first, for the page.';
+'The alerts that were firing since a moment, the youngest first, for the page. first_branch: the branch family with the
+largest excess of violations.';

@@ -19,9 +19,6 @@ ROWS 2500
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $page_branches$
-    -- The same as ghostwatch.page_rates(), per branch family: those with the most violations beyond the common rate
-    -- first, and at most so many.
-    -- Raises GW001 (no such contract), GW007 (no such invariant).
     WITH counted AS MATERIALIZED (
         SELECT b.starts_at, b.branch_family, b.due, b.violations
         FROM ghostwatch._branch_counts(ghostwatch._invariant_id(page_branches.contract, page_branches.invariant), page_branches.since, page_branches.step, true) AS b
@@ -50,5 +47,6 @@ AS $page_branches$
 $page_branches$;
 
 COMMENT ON FUNCTION ghostwatch.page_branches(text, text, timestamptz, interval, integer) IS
-'Subjects that reached their deadline and violations among them per branch family over time, the most conspicuous family first, for the page. '
+'Like ghostwatch.page_rates(), per branch family: the families with the most violations beyond the common rate first, '
+'at most so many. '
 'Raises GW001 (no such contract), GW007 (no such invariant).';

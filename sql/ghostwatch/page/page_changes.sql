@@ -7,7 +7,6 @@ PARALLEL SAFE
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $page_changes$
-    -- A text that differs from the one before when the page may look different: asked every second while somebody looks.
     SELECT concat_ws(
         ' ',
         (SELECT max(r.check_run_id) FROM ghostwatch.check_run AS r),
@@ -28,4 +27,4 @@ AS $page_changes$
 $page_changes$;
 
 COMMENT ON FUNCTION ghostwatch.page_changes() IS
-'A text that changes when the page may look different.';
+'A text that differs from the one before when the page may look different: asked every second while somebody looks.';

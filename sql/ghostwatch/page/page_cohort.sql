@@ -22,10 +22,7 @@ ROWS 100
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $page_cohort$
-    -- Of those born in each step: how many had their row by the first deadline, by error_after, by watch_for, or never
-    -- while they were watched; how many still lack it; and how many became exempt or were deleted instead.
     -- A row counts from when a check run saw it. Closed violations are kept as long as keep_closed_violations says.
-    -- Raises GW001 (no such contract), GW007 (no such invariant).
     WITH clause AS MATERIALIZED (
         SELECT i.invariant_id, i.error_after
         FROM ghostwatch.invariant AS i
@@ -81,4 +78,6 @@ AS $page_cohort$
 $page_cohort$;
 
 COMMENT ON FUNCTION ghostwatch.page_cohort(text, text, timestamptz, interval) IS
-'Of the subjects born in each step, how many had their row by each deadline, for the page. Raises GW001 (no such contract), GW007 (no such invariant).';
+'Of those born in each step: how many had their row by the first deadline, by error_after, by watch_for, or never while
+they were watched; how many still lack it; and how many became exempt or were deleted instead. Raises GW001 (no such
+contract), GW007 (no such invariant).';

@@ -19,9 +19,8 @@ ROWS 500
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $page_days$
-    -- One row per invariant and day of the last so many, in a time zone, today included; days without subjects have one too.
-    -- Returns how many subjects born that day came to their deadline, how many of them in violation, and how many alerts
-    -- of either severity fired that day.
+    -- One row per invariant and day of the last so many, in a time zone, today included; days without subjects have one
+    -- too.
     WITH calendar AS (
         SELECT
             d.day::date AS day,
@@ -67,4 +66,6 @@ AS $page_days$
 $page_days$;
 
 COMMENT ON FUNCTION ghostwatch.page_days(text, integer) IS
-'Per invariant and day, for the page: subjects that reached their deadline, violations among them, and alerts that fired. Days are those of the time zone.';
+'Per invariant and day, for the page: subjects that reached their deadline, violations among them, and alerts that
+fired. Days are those of the time zone. Returns how many subjects born that day came to their deadline, how many of
+them in violation, and how many alerts of either severity fired that day.';

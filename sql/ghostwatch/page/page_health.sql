@@ -21,7 +21,6 @@ ROWS 1
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $page_health$
-    -- Whether checks run and messages get through, in one row. sidecars: those seen in the last two minutes.
     SELECT
         present.as_of,
         ghostwatch._setting('paused')::boolean,
@@ -46,4 +45,4 @@ AS $page_health$
 $page_health$;
 
 COMMENT ON FUNCTION ghostwatch.page_health() IS
-'Whether checks run and messages get through, in one row, for the page.';
+'Whether checks run and messages get through, in one row, for the page. sidecars: those seen in the last two minutes.';

@@ -19,7 +19,6 @@ ROWS 10
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $page_marks$
-    -- Maintenance windows (deploys) and silences that were in force since a moment; of one contract, or (NULL) of all.
     SELECT m.kind, m.starts_at, m.ends_at, m.invariant, m.branch, m.made_by, m.comment
     FROM (
         SELECT 'maintenance', w.started_at, w.ends_at, NULL, NULL, w.owner::text, w.comment
@@ -42,4 +41,4 @@ AS $page_marks$
 $page_marks$;
 
 COMMENT ON FUNCTION ghostwatch.page_marks(text, timestamptz) IS
-'Maintenance windows and silences that were in force since a moment, for the page.';
+'Maintenance windows and silences that were in force since a moment, of one contract or (NULL) of all, for the page.';

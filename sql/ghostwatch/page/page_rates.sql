@@ -17,14 +17,13 @@ ROWS 500
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $page_rates$
-    -- How many subjects reached their deadline and how many of them in violation, over time.
-    -- Takes the invariant, the moment to begin with and the length of a step, which counts from it. A step
-    -- of hours needs a moment at a whole hour, and one of days midnight (UTC). Returns the steps in which anybody was due, by birth time.
-    -- Raises GW001 (no such contract), GW007 (no such invariant).
+    -- A step of hours needs a moment at a whole hour, and one of days midnight (UTC).
     SELECT b.starts_at, b.due, b.violations
     FROM ghostwatch._branch_counts(ghostwatch._invariant_id(page_rates.contract, page_rates.invariant), page_rates.since, page_rates.step, false) AS b
     ORDER BY b.starts_at
 $page_rates$;
 
 COMMENT ON FUNCTION ghostwatch.page_rates(text, text, timestamptz, interval) IS
-'Subjects that reached their deadline and violations among them over time, for the page. Raises GW001 (no such contract), GW007 (no such invariant).';
+'Subjects that reached their deadline and violations among them over time, for the page. Takes the invariant, the
+moment to begin with and the length of a step, which counts from it. Returns the steps in which anybody was due, by
+birth time. Raises GW001 (no such contract), GW007 (no such invariant).';

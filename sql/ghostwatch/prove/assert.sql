@@ -9,8 +9,8 @@ LANGUAGE plpgsql
 VOLATILE
 PARALLEL UNSAFE
 AS $_assert$
--- One line of TAP through the pgTAP on the search path; ghostwatch installs without pgTAP, so it is looked for when needed.
--- holds: whether the test passes. remarks: the diagnostics, a line each, or NULL for none. Raises GW078 without pgTAP.
+-- One line of TAP through the pgTAP on the search path; ghostwatch installs without pgTAP, so it is looked for when
+-- needed.
 DECLARE
     outcome pg_catalog.text;
     diagnostics pg_catalog.text;
@@ -32,4 +32,5 @@ END
 $_assert$;
 
 COMMENT ON FUNCTION ghostwatch._assert(boolean, text, text[]) IS
-'One line of TAP, with diagnostics where there are remarks. Raises GW078 (pgTAP is not there).';
+'One line of TAP, with diagnostics where there are remarks. holds: whether the test passes. remarks: the diagnostics, a
+line each, or NULL for none. Raises GW078 (pgTAP is not there).';

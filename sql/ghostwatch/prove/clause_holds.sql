@@ -9,8 +9,6 @@ LANGUAGE sql
 VOLATILE
 PARALLEL UNSAFE
 BEGIN ATOMIC
-    -- pgTAP: one clause holds for a subject, due or not.
-    -- Returns a line of TAP. Raises GW007 for an invariant that is not there, what ghostwatch.prove() raises, and GW078.
     SELECT
         ghostwatch.contract_holds(
             clause_holds.contract,
@@ -25,4 +23,5 @@ END;
 
 COMMENT ON FUNCTION ghostwatch.clause_holds(text, text, text, text) IS
 'pgTAP: one clause of a contract holds for a subject, due or not.
+Returns a line of TAP.
 Raises GW007 (no such invariant), GW078 (pgTAP is not there) and what ghostwatch.prove() raises.';

@@ -8,8 +8,6 @@ LANGUAGE sql
 VOLATILE
 PARALLEL UNSAFE
 BEGIN ATOMIC
-    -- pgTAP: a subject lacks something, and the contract does not hold that against it.
-    -- Returns a line of TAP. Raises what ghostwatch.prove() raises, and GW078.
     SELECT
         ghostwatch._assert(
             coalesce(bool_and(p.state = 'exempt'), false),
@@ -24,5 +22,6 @@ BEGIN ATOMIC
 END;
 
 COMMENT ON FUNCTION ghostwatch.contract_exempts(text, text, text) IS
-'pgTAP: a subject lacks something, and the contract exempts it.
+'pgTAP: a subject lacks something, and the contract does not hold that against it.
+Returns a line of TAP.
 Raises GW078 (pgTAP is not there) and what ghostwatch.prove() raises.';

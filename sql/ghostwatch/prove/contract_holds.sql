@@ -11,10 +11,7 @@ LANGUAGE sql
 VOLATILE
 PARALLEL UNSAFE
 BEGIN ATOMIC
-    -- pgTAP: a contract holds for a subject, as ghostwatch.prove() judges it. A clause that is missing fails also where the
-    -- subject is exempt, since then nothing was proved.
-    -- Returns a line of TAP; its diagnostics name the clauses that are broken or were not judged. Raises what
-    -- ghostwatch.prove() raises, and GW078.
+    -- A clause that is missing fails also where the subject is exempt, since then nothing was proved.
     SELECT
         ghostwatch._assert(
             bool_and(p.holds),
@@ -27,6 +24,7 @@ BEGIN ATOMIC
 END;
 
 COMMENT ON FUNCTION ghostwatch.contract_holds(text, text, text, interval, text[], text[]) IS
-'pgTAP: a contract holds for a subject; every clause counts as if it were due.
-as_of: only what is due this much later than now. clauses: only these; leave_out: all but these. The diagnostics name what is broken or was not judged.
+'pgTAP: a contract holds for a subject, as ghostwatch.prove() judges it; every clause counts as if it were due.
+as_of: only what is due this much later than now. clauses: only these; leave_out: all but these. Returns a line of
+TAP; its diagnostics name the clauses that are broken or were not judged.
 A missing row fails the test also where the subject is exempt. Raises GW078 (pgTAP is not there) and what ghostwatch.prove() raises.';

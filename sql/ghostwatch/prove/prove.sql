@@ -17,12 +17,10 @@ PARALLEL UNSAFE
 ROWS 10
 SET search_path = pg_catalog, pg_temp
 AS $prove$
--- The one function that judges a subject for a test: pgTAP, pytest and the command line only lay out what it returns.
--- A deadline is for production. A test that waited for none would pass while nothing is due, so a clause counts as if it
--- were due, unless as_of says how much later the test means. A test passes if no row has holds = false.
--- A subject that is not there, a birth that no check run will ever reach, and a result that proves nothing are findings
--- too, in rows of their own.
--- Raises GW001, GW007 for a clause that is not there, and GW020.
+-- The one function that judges a subject for a test: pgTAP, pytest and the command line only lay out what it returns. A
+-- deadline is for production. A test that waited for none would pass while nothing is due, so a clause counts as if it
+-- were due, unless as_of says how much later the test means. A subject that is not there, a birth that no check run will
+-- ever reach, and a result that proves nothing are findings too, in rows of their own.
 DECLARE
     -- Less is what clocks differ by that are kept by NTP; the doctor allows the same.
     tolerance   constant interval := '5 seconds'::interval;

@@ -13,8 +13,6 @@ ROWS 1
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $channel_address$
--- Where a channel leads, for a test message.
--- Takes the channel's name. Raises GW049 for a channel that does not exist.
 DECLARE
     its_channel_id constant integer := ghostwatch._channel_id(channel);
 BEGIN

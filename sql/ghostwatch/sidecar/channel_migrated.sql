@@ -10,9 +10,7 @@ PARALLEL UNSAFE
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $channel_migrated$
-    -- Follows a group that became a supergroup, in every channel that led there, and notes where it came from.
-    -- Takes the number that Telegram refused and the one it gave instead. Messages are numbered anew there.
-    -- Only a chat that is being sent to can turn out to have moved, and only groups do.
+    -- Messages are numbered anew there. Only a chat that is being sent to can turn out to have moved, and only groups do.
     WITH migrated AS (
         UPDATE ghostwatch.channel
         SET
@@ -38,4 +36,6 @@ AS $channel_migrated$
 $channel_migrated$;
 
 COMMENT ON FUNCTION ghostwatch.channel_migrated(bigint, bigint) IS
-'Follows a group that became a supergroup: its channels get the new chat id.';
+'Follows a group that became a supergroup: its channels get the new chat id and
+keep a note of the old one. Takes the number that Telegram refused and
+the one it gave instead.';

@@ -11,8 +11,6 @@ PARALLEL UNSAFE
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $channel_topic_lost$
-    -- Remembers that a channel's topic is gone or closed, so that messages go to the chat itself from now on.
-    -- Takes the channel's name, the topic and which of the two: if it was given another one meanwhile, nothing is lost.
     UPDATE ghostwatch.channel
     SET
         topic_lost_at = ghostwatch._clock(),
@@ -23,4 +21,5 @@ AS $channel_topic_lost$
 $channel_topic_lost$;
 
 COMMENT ON FUNCTION ghostwatch.channel_topic_lost(text, integer, text) IS
-'Remembers that a channel''s topic is gone or closed: its messages go to the chat itself from now on.';
+'Remembers that a channel''s topic is gone or closed, so that messages go to the chat itself from now on. Takes the
+channel''s name, the topic and which of the two: if it was given another one meanwhile, nothing is lost.';

@@ -27,13 +27,7 @@ PARALLEL UNSAFE
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $claim_notifications$
--- Gives a sidecar what it may send now, at most one notification per chat.
--- Takes the sidecar's name, how many it wants, and how long it may take: whatever it has neither reported nor
--- renewed by then, another sidecar gets. Returns where to, what, which message to edit or reply to, whether there
--- are buttons under it, the present time, the channel's time zone, whether it is to make no sound, and for how many
--- seconds to wait before it is sent.
 -- One row is locked meanwhile, so that all sidecars together keep the bot's pace.
--- Raises GW040 for a nameless sidecar, or for a count or lease out of bounds.
 #variable_conflict use_column
 DECLARE
     present   timestamptz;
@@ -204,4 +198,8 @@ END
 $claim_notifications$;
 
 COMMENT ON FUNCTION ghostwatch.claim_notifications(text, integer, interval) IS
-'Gives a sidecar what it may send now, at most one notification per chat, for the time of the lease. Raises GW040 (arguments out of bounds).';
+'Gives a sidecar what it may send now, at most one notification per chat, for the time of the lease. Takes the
+sidecar''s name, how many it wants, and how long it may take: whatever it has neither reported nor renewed by then,
+another sidecar gets. Returns where to, what, which message to edit or reply to, whether there are buttons under it,
+the present time, the channel''s time zone, whether it is to make no sound, and for how many seconds to wait before it
+is sent. Raises GW040 (arguments out of bounds).';

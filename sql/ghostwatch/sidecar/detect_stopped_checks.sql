@@ -7,8 +7,6 @@ PARALLEL UNSAFE
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $detect_stopped_checks$
--- Raises an alert when check runs have stopped succeeding; for the sidecar to call every few seconds,
--- since whoever has stopped cannot say so.
 BEGIN
     PERFORM ghostwatch._decide_checks_stopped(ghostwatch._clock());
 END

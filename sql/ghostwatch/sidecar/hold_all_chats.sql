@@ -9,8 +9,6 @@ PARALLEL UNSAFE
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $hold_all_chats$
-    -- Telegram asked the bot itself to wait, whatever the chat.
-    -- Takes for how long; more than an hour counts as an hour, after which Telegram is asked again.
     INSERT INTO ghostwatch.dispatch AS d (held_until)
     VALUES (ghostwatch._clock() + least(greatest(hold_all_chats.retry_after, '0'), '1 hour'))
     ON CONFLICT ON CONSTRAINT dispatch_pkey DO UPDATE
@@ -18,4 +16,5 @@ AS $hold_all_chats$
 $hold_all_chats$;
 
 COMMENT ON FUNCTION ghostwatch.hold_all_chats(interval) IS
-'Sends nothing to any chat for as long as Telegram asked the bot itself to wait, an hour at most.';
+'Sends nothing to any chat for as long as Telegram asked the bot itself to wait, an hour at most. Takes for how long;
+more than an hour counts as an hour, after which Telegram is asked again.';

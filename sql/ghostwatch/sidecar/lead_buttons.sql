@@ -11,7 +11,6 @@ SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $lead_buttons$
 -- Whether this sidecar is the one that reads which buttons are pressed: two readers would take each other's updates.
--- Takes its name and for how long it wants to be, ten minutes at most; it asks again before that is over.
 DECLARE
     as_of constant timestamptz := ghostwatch._clock();
 BEGIN
@@ -29,4 +28,5 @@ END
 $lead_buttons$;
 
 COMMENT ON FUNCTION ghostwatch.lead_buttons(text, interval) IS
-'Whether this sidecar is the one that reads which buttons are pressed, from now on for a while.';
+'Whether this sidecar is the one that reads which buttons are pressed, from now on for a while. Takes its name and for
+how long it wants to be, ten minutes at most; it asks again before that is over.';

@@ -7,7 +7,6 @@ PARALLEL UNSAFE
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $messenger_back$
-    -- Telegram answers again and takes the token: everything that waited for that is due.
     SELECT ghostwatch._due_again('{messenger,token}', ghostwatch._clock())
 $messenger_back$;
 

@@ -7,8 +7,6 @@ PARALLEL SAFE
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $next_due_in$
--- How long a sidecar that was given nothing may rest before it asks again.
--- Returns the time until some notification falls due and its chat may be written to; NULL while none waits.
 DECLARE
     as_of      constant timestamptz := ghostwatch._clock();
     per_minute constant integer := ghostwatch._setting('group_messages_per_minute')::integer;
@@ -47,4 +45,5 @@ END
 $next_due_in$;
 
 COMMENT ON FUNCTION ghostwatch.next_due_in() IS
-'How long a sidecar that was given nothing may rest before it asks again; NULL while nothing waits.';
+'How long a sidecar that was given nothing may rest before it asks again; the time
+until some notification falls due and its chat may be written to, NULL while none waits.';

@@ -12,11 +12,6 @@ PARALLEL UNSAFE
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $notification_failed$
--- Records that trying again would not help.
--- Takes the notification, who held it, why, and whether it is the channel's fault: then the channel is
--- disabled with the reason, the other channels get a message about that, and the notification waits until it is enabled.
--- Otherwise it is given up.
--- Returns false if another sidecar has taken over the claim.
 DECLARE
     as_of   constant timestamptz := ghostwatch._clock();
     said    constant text := ghostwatch._one_line(notification_failed.error);
@@ -53,4 +48,7 @@ END
 $notification_failed$;
 
 COMMENT ON FUNCTION ghostwatch.notification_failed(bigint, text, text, boolean) IS
-'Records that trying again would not help; where it is the channel''s fault, disables the channel and lets the notification wait.';
+'Records that trying again would not help; where it is the channel''s fault, disables the channel and lets the
+notification wait. Takes the notification, who held it, why, and whether it is the channel''s fault: then the channel
+is disabled with the reason, the other channels get a message about that, and the notification waits until it is
+enabled. Returns false if another sidecar has taken over the claim.';

@@ -14,13 +14,9 @@ PARALLEL UNSAFE
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $notification_retry$
--- Gives a claimed notification back, to be tried again.
--- Takes the notification, who held it, why, how long Telegram asked to wait, what else it waits for ('messenger' or
--- 'token'), and whether it may have arrived although no answer came.
--- If Telegram asked to wait, the whole chat is left alone for as long, an hour at most (then it is asked again), and
--- the attempt does not count. If not, it backs off with jitter, up to half a minute, and the rest goes on.
--- What may have arrived twice is not sent a third time: it is given up. The doctor reports it, retry_failed() sends it.
--- Returns false if another sidecar has taken over the claim.
+-- If Telegram asked to wait, the whole chat is left alone for as long, an hour at most (then it is asked again), and the
+-- attempt does not count. If not, it backs off with jitter, up to half a minute, and the rest goes on. What may have
+-- arrived twice is not sent a third time: it is given up. The doctor reports it, retry_failed() sends it.
 DECLARE
     as_of   constant timestamptz := ghostwatch._clock();
     asked   constant interval := CASE
@@ -76,4 +72,7 @@ END
 $notification_retry$;
 
 COMMENT ON FUNCTION ghostwatch.notification_retry(bigint, text, text, interval, text, boolean) IS
-'Gives a claimed notification back, to be tried again after the time that Telegram asked for, or after a back-off.';
+'Gives a claimed notification back, to be tried again after the time that Telegram asked for, or after a back-off.
+Takes the notification, who held it, why, how long Telegram asked to wait, what else it waits for (''messenger'' or
+''token''), and whether it may have arrived although no answer came. Returns false if another sidecar has taken over the
+claim.';

@@ -11,11 +11,8 @@ PARALLEL UNSAFE
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $notification_sent$
--- Records that a notification reached its chat.
--- Takes the notification, who sent it, and the message it became. Returns whether this was news.
--- What waited because Telegram did not answer is due now.
--- It counts even after the lease has ended: the message is there, whoever holds the claim by now, and even if a later
--- one was to take its place.
+-- What waited because Telegram did not answer is due now. It counts even after the lease has ended: the message is
+-- there, whoever holds the claim by now, and even if a later one was to take its place.
 DECLARE
     as_of  constant timestamptz := ghostwatch._clock();
     target integer;
@@ -47,4 +44,4 @@ END
 $notification_sent$;
 
 COMMENT ON FUNCTION ghostwatch.notification_sent(bigint, text, bigint) IS
-'Records that a notification reached its chat, and as which message; false if that was known already.';
+'Records that a notification reached its chat, and as which message; false if that was known already. ';

@@ -13,12 +13,9 @@ PARALLEL UNSAFE
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $press_button$
--- Does what a button under an alert asks for, and records the press in either case.
--- Takes the chat, who it is, what they pressed (acknowledge, silence, details) and the alert.
 -- Only people on the list of a channel of this chat may, and only for alerts that were sent there: a client can send
--- data that no button has. Returns what to answer.
--- Twenty presses a minute of one person are carried out, a hundred of all together, and the last thousand that were
--- refused are kept, so that no number of people fills the table or the outbox.
+-- data that no button has. Twenty presses a minute of one person are carried out, a hundred of all together, and the
+-- last thousand that were refused are kept, so that no number of people fills the table or the outbox.
 DECLARE
     as_of          constant timestamptz := ghostwatch._clock();
     presser        constant text := coalesce(nullif(ghostwatch._one_line(press_button.user_name, 64), ''), 'unknown');
@@ -108,4 +105,5 @@ END
 $press_button$;
 
 COMMENT ON FUNCTION ghostwatch.press_button(bigint, bigint, text, text, bigint) IS
-'Does what a button under an alert asks for (acknowledge, silence, details), if the person may, and records the press. Returns what to answer.';
+'Does what a button under an alert asks for (acknowledge, silence, details), if the person may, and records the press.
+Returns what to answer. ';

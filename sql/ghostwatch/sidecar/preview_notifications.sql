@@ -10,10 +10,9 @@ ROWS 10
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $preview_notifications$
--- What sidecars would be given to send from now on, each message as if those before it had been sent.
--- Takes how many at most. Returns rows of ghostwatch.claim_notifications(), in which a message of the preview has the
--- negative number of its notification. The pace is left out; chats that are held, and channels that are closed, get nothing.
--- It claims and reports as a sidecar does and undoes that: only what the variables hold remains.
+-- What sidecars would be given to send from now on, each message as if those before it had been sent. The pace is left
+-- out; chats that are held, and channels that are closed, get nothing. It claims and reports as a sidecar does and
+-- undoes that: only what the variables hold remains.
 DECLARE
     shown jsonb[] := '{}'::jsonb[];
     given jsonb;
@@ -46,4 +45,6 @@ END
 $preview_notifications$;
 
 COMMENT ON FUNCTION ghostwatch.preview_notifications(integer) IS
-'What sidecars would send from now on, without sending or changing anything: rows of ghostwatch.claim_notifications() as JSON.';
+'What sidecars would send from now on, without sending or changing anything: rows of ghostwatch.claim_notifications()
+as JSON. A message of the preview has the negative number
+of its notification.';

@@ -11,8 +11,6 @@ PARALLEL UNSAFE
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $renew_claims$
-    -- Keeps what a sidecar is still sending from being sent by another one as well.
-    -- Takes the notifications, the sidecar's name, and how much longer it may take: ten minutes at most.
     UPDATE ghostwatch.notification
     SET lease_until = ghostwatch._clock() + least(greatest(renew_claims.lease, '3 seconds'), '10 minutes')
     WHERE notification.notification_id = ANY (renew_claims.notification_ids)
@@ -21,4 +19,5 @@ AS $renew_claims$
 $renew_claims$;
 
 COMMENT ON FUNCTION ghostwatch.renew_claims(bigint[], text, interval) IS
-'Keeps what a sidecar is still sending from being sent by another one as well.';
+'Keeps what a sidecar is still sending from being sent by another one as well. Takes the notifications, the sidecar''s
+name, and how much longer it may take: ten minutes at most.';

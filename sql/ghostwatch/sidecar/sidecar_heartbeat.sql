@@ -22,11 +22,7 @@ PARALLEL UNSAFE
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $sidecar_heartbeat$
--- The sidecar reports that it is running, and learns how outbox and checks are: each watches the other.
--- Takes its name, version, whether NOTIFY reaches it, what is wrong with it, if anything, and whether that keeps
--- every message. Returns one row: what waits and for how long, what was given up, since when and whether the checks
--- of every contract succeed in time (else ghostwatch.detect_stopped_checks() has raised an alert), and what keeps
--- alerts back. Checks that never ran so far do not count.
+-- Checks that never ran so far do not count.
 DECLARE
     as_of     constant timestamptz := ghostwatch._clock();
     its_name  constant text := ghostwatch._one_line(sidecar_heartbeat.worker, 100);
@@ -80,4 +76,7 @@ END
 $sidecar_heartbeat$;
 
 COMMENT ON FUNCTION ghostwatch.sidecar_heartbeat(text, text, boolean, text, boolean) IS
-'A sidecar reports that it is running, and learns how the outbox and the checks are.';
+'The sidecar reports that it is running, and learns how outbox and checks are: each watches the other. Takes its name,
+version, whether NOTIFY reaches it, what is wrong with it, if anything, and whether that keeps every message. Returns
+one row: what waits and for how long, what was given up, since when and whether the checks of every contract succeed
+in time (else ghostwatch.detect_stopped_checks() has raised an alert), and what keeps alerts back.';

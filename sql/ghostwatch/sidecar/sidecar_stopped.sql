@@ -9,8 +9,6 @@ PARALLEL UNSAFE
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $sidecar_stopped$
-    -- A sidecar that is stopped on purpose removes its row, so that the doctor does not report it as missing.
-    -- Takes its name.
     UPDATE ghostwatch.dispatch
     SET buttons_reader_until = NULL
     WHERE dispatch.buttons_reader = sidecar_stopped.worker;
@@ -20,4 +18,4 @@ AS $sidecar_stopped$
 $sidecar_stopped$;
 
 COMMENT ON FUNCTION ghostwatch.sidecar_stopped(text) IS
-'Removes a sidecar that is stopped on purpose, so that the doctor does not report it as missing.';
+'A sidecar that is stopped on purpose removes its row, so that the doctor does not report it as missing.';

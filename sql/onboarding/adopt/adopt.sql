@@ -15,11 +15,6 @@ VOLATILE
 PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $adopt$
--- Takes the bot's tables in public under the contract onboarding: creates those that are missing, alters none.
--- Called again, it declares what is missing and changes only what is given, so that it never reverts what an operator
--- declared otherwise.
--- Raises GW103 for tables that cannot be worked with, GW104 for clauses that do not exist, GW105 for an age that is
--- none; nothing is changed then.
 DECLARE
     before onboarding.adoption;
     after onboarding.adoption;
@@ -106,7 +101,8 @@ $adopt$;
 COMMENT ON FUNCTION onboarding.adopt(boolean, interval, text[], text, boolean) IS
 'Takes the bot''s tables in public under the contract onboarding: creates those that are missing, alters none.
 Returns what it found, with the statement to type where something is left to do.
-Called again, it declares what is missing, changes only what is given, and keeps what an operator declared otherwise.
+Called again, it declares what is missing and changes only what is given, so that it never reverts what an operator
+declared otherwise.
 keep_own_start: the application keeps its own /start (default: false). due_after: the age (an interval, default: 0) at which what /start does is due.
 leave_out: clauses that the application does not keep, such as {user_info,start_announced} (default: none). time_zone: in which birth times without one are read (default: this session''s).
 renew: declare the expressions of every clause as this version brings them, in place of an operator''s.

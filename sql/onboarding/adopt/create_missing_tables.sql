@@ -5,10 +5,8 @@ VOLATILE
 PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $_create_missing_tables$
--- Creates those of the bot's tables that do not exist, and leaves the others alone.
--- They belong to whoever calls this and to no extension: removing ghostwatch never removes users.
--- A foreign key locks the table that it references, so its creation waits for no more than lock_timeout at a time.
--- Returns the names of those it created.
+-- They belong to whoever calls this and to no extension: removing ghostwatch never removes users. A foreign key locks
+-- the table that it references, so its creation waits for no more than lock_timeout at a time.
 BEGIN
     IF to_regclass('public."user"') IS NULL THEN
         CREATE TABLE public."user" (

@@ -12,7 +12,6 @@ PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $_findings$
     -- One row for each finding: the object, what was found, and a statement to type, if any.
-    -- created: the names of the tables that adopt() has just created.
     WITH bot AS (
         SELECT
             format('public.%I', names.table_name) AS object,
@@ -144,4 +143,5 @@ AS $_findings$
 $_findings$;
 
 COMMENT ON FUNCTION onboarding._findings(text[]) IS
-'What onboarding.adopt() returns: what it found and did, with the statement to type where something is left to do.';
+'What onboarding.adopt() returns: what it found and did, with the statement to type where something is left to do.
+created: the names of the tables that adopt() has just created.';

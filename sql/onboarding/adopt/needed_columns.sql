@@ -11,8 +11,6 @@ PARALLEL SAFE
 ROWS 25
 SET search_path = pg_catalog, pg_temp
 AS $_needed_columns$
-    -- The columns of the bot's tables that start() and the contract use, each with the types they can work with,
-    -- and the length to which start() cuts what it writes there.
     VALUES
         ('user', 'id', '{bigint}'::text[], NULL::integer),
         ('user', 'type', '{text,character varying}', NULL),
@@ -39,4 +37,5 @@ AS $_needed_columns$
 $_needed_columns$;
 
 COMMENT ON FUNCTION onboarding._needed_columns() IS
-'The columns of the bot''s tables that start() and the contract use, each with the types they can work with and the length to which start() cuts what it writes.';
+'The columns of the bot''s tables that start() and the contract use, each with the types they can work with, and the
+length to which start() cuts what it writes there.';

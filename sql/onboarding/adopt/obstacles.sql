@@ -7,8 +7,6 @@ STABLE
 PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $_obstacles$
-    -- Why the existing tables cannot be adopted, one line for each reason; none where they can.
-    -- keep_own_start: the application keeps its own /start, so what only onboarding.start() needs does not count.
     WITH existing AS (
         SELECT
             names.table_name,
@@ -110,4 +108,5 @@ AS $_obstacles$
 $_obstacles$;
 
 COMMENT ON FUNCTION onboarding._obstacles(boolean) IS
-'Why the bot''s existing tables cannot be adopted, one line for each reason.';
+'Why the existing tables cannot be adopted, one line for each reason; none where they can. keep_own_start: the
+application keeps its own /start, so what only onboarding.start() needs does not count.';

@@ -16,9 +16,8 @@ PARALLEL SAFE
 ROWS 8
 SET search_path = pg_catalog, pg_temp
 AS $_clauses$
-    -- The contract of the bot: what every new user must come to have, clause by clause, and why.
-    -- Returns the arguments of ghostwatch.declare_invariant() in the order in which start() does its work;
-    -- a clause without error_after is due at once. Descriptions are read by support staff.
+    -- The contract of the bot: what every new user must come to have, clause by clause, and why. Descriptions are read
+    -- by support staff.
     VALUES
         ('telegram_profile', 'public.user_tg', 'id'::name, NULL::name,
             NULL,
@@ -61,4 +60,6 @@ AS $_clauses$
 $_clauses$;
 
 COMMENT ON FUNCTION onboarding._clauses() IS
-'The clauses of the onboarding contract with the reason for each; onboarding.adopt() declares them.';
+'The clauses of the onboarding contract with the reason for each; onboarding.adopt() declares them. Returns the
+arguments of ghostwatch.declare_invariant() in the order in which start() does its work; a clause without error_after
+is due at once.';

@@ -11,11 +11,8 @@ VOLATILE
 PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $_declare_contract$
--- Declares the contract onboarding, which belongs to whoever calls this, or what is missing of it.
 -- The deadlines, rules, settings and words of an existing clause are kept, whoever declared it; so are its expressions,
 -- unless they are to be renewed.
--- leave_out: clauses not to declare. default_due_after: the age at which what start() does is due in a new clause;
--- due_after: the same in every clause, or NULL. time_zone: in which birth times without one are read, or NULL.
 DECLARE
     before ghostwatch.contract;
     clause record;
@@ -104,4 +101,6 @@ END
 $_declare_contract$;
 
 COMMENT ON FUNCTION onboarding._declare_contract(text[], interval, interval, text, boolean) IS
-'Declares the contract onboarding, or what is missing of it; called by onboarding.adopt().';
+'Declares the contract onboarding, which belongs to whoever calls this, or what is missing of it. leave_out: clauses
+not to declare. default_due_after: the age at which what start() does is due in a new clause; due_after: the same in
+every clause, or NULL. time_zone: in which birth times without one are read, or NULL.';

@@ -8,8 +8,7 @@ STABLE
 PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $_outlasts_the_log$
--- Whether a link is the one to keep of all that were logged for a user: the first that shares a meme, else the last.
--- Takes the link that is kept, or NULL. One that shares a meme and is not in the log is older than the log, and stays.
+-- One that shares a meme and is not in the log is older than the log, and stays.
 DECLARE
     shares_a_meme constant text := '^[sm]_[0-9]+_[0-9]+$';
 BEGIN
@@ -34,4 +33,5 @@ END
 $_outlasts_the_log$;
 
 COMMENT ON FUNCTION onboarding._outlasts_the_log(text, bigint) IS
-'Whether a link is the one to keep of all that were logged for a user: the first that shares a meme, else the last. Part of the clause kept_deep_link.';
+'Whether a link is the one to keep of all that were logged for a user: the first that shares a meme, else the last.
+Part of the clause kept_deep_link. Takes the link that is kept, or NULL.';

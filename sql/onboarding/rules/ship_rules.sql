@@ -5,9 +5,8 @@ VOLATILE
 PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $_ship_rules$
--- Fills those of the rule tables that are empty with the rules that most bots begin with.
--- Done when the contract is first adopted and not by the installation: what the owner then changes or
--- deletes stays so, also through a dump, which carries the tables whole.
+-- Done when the contract is first adopted and not by the installation: what the owner then changes or deletes stays so,
+-- also through a dump, which carries the tables whole.
 DECLARE
     russian_letters text;
 BEGIN

@@ -10,7 +10,6 @@ SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $get_user_info$
 -- What the cache knows of a user, built anew where it was lost or is of another day.
--- Takes the user's id; returns NULL for somebody who is no user.
 DECLARE
     cached onboarding.user_info;
 BEGIN
@@ -29,4 +28,4 @@ END
 $get_user_info$;
 
 COMMENT ON FUNCTION onboarding.get_user_info(bigint) IS
-'The cached row of a user, built anew where it is missing or from another day; NULL for an id that is no user''s.';
+'The cached row of a user, built anew where it is missing or from another day; NULL for an id that is no user''s. ';

@@ -7,9 +7,6 @@ VOLATILE
 PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $grant_app$
--- Gives an application's role what it needs to call start() and to read the cache, and no table.
--- Takes the role; granting again changes nothing.
--- Raises GW057 where there is no such role, GW058 where this session cannot grant.
 BEGIN
     PERFORM ghostwatch._require_grantable(grant_app.role, 'onboarding');
     PERFORM ghostwatch._note_grant(grant_app.role, 'app');

@@ -9,8 +9,6 @@ PARALLEL UNSAFE
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $refresh_user_info$
--- Builds a user's row of the cache anew from the bot's own tables and returns it.
--- Takes the user's id; returns NULL for somebody who is no user.
 #variable_conflict use_column
 DECLARE
     refreshed onboarding.user_info;
@@ -56,4 +54,5 @@ END
 $refresh_user_info$;
 
 COMMENT ON FUNCTION onboarding.refresh_user_info(bigint) IS
-'Builds a user''s row of the cache anew from the bot''s own tables and returns it; NULL for an id that is no user''s.';
+'Builds a user''s row of the cache anew from the bot''s own tables and returns it; NULL for an id that is no user''s.
+';

@@ -28,7 +28,6 @@ SET search_path = pg_catalog, pg_temp
 SET TimeZone = 'UTC'
 AS $start$
 -- Whatever a person typed, a signup is not lost over it: no text is an error, and none is longer than its column.
--- Raises GW101 before onboarding.adopt(), GW102 without a user id.
 #variable_conflict use_column
 DECLARE
     moment constant timestamptz := ghostwatch._clock();

@@ -11,10 +11,8 @@ PARALLEL UNSAFE
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $drill$
--- Rehearses the way of an alert, from the outbox to the chat: a warning, an escalation, a resolution. It is an alert of a
--- kind of its own, so that nothing that counts, judges or shows alerts of violations takes it for one. Each step follows
--- when the sidecars have reported the one before, since only then is it known how long that took.
--- Raises GW001, GW007, GW008, and GW065 where no channel would get it.
+-- It is an alert of a kind of its own, so that nothing that counts, judges or shows alerts of violations takes it for
+-- one. Each step follows when the sidecars have reported the one before, since only then is it known how long that took.
 DECLARE
     as_of constant timestamptz := ghostwatch._clock();
     its_invariant_id constant integer := ghostwatch._invariant_id(contract, invariant);

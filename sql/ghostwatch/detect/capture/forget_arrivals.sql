@@ -10,7 +10,6 @@ PARALLEL UNSAFE
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $_forget_arrivals$
--- Removes arrivals that every invariant has judged and none watches any more; at most a batch, as they come.
 DELETE FROM ghostwatch.arrival AS d
 WHERE d.ctid = ANY (ARRAY(
     SELECT a.ctid

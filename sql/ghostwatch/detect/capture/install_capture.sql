@@ -7,8 +7,6 @@ VOLATILE
 PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $_install_capture$
--- Puts the trigger that notes arrivals on the table of the subjects and on each of its partitions that has none yet;
--- its function, which belongs to the contract's owner, stands beside the table.
 -- Waits for running transactions that write the table: whoever is not recorded is visible afterwards.
 DECLARE
     captured ghostwatch.contract;
@@ -71,5 +69,6 @@ END
 $_install_capture$;
 
 COMMENT ON FUNCTION ghostwatch._install_capture(integer) IS
-'Puts the trigger that notes arrivals on the table of a contract''s subjects.
+'Puts the trigger that notes arrivals on the table of the subjects and on each of its partitions that has none yet; its
+function, which belongs to the contract''s owner, stands beside the table.
 Raises GW017 (not a table), GW075 (a table stays locked), GW076 (a function of another role is in the way).';

@@ -7,7 +7,6 @@ VOLATILE
 PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $_remove_capture$
--- Removes the trigger that notes arrivals, and what it recorded.
 BEGIN
     PERFORM ghostwatch._remove_contract_trigger(contract_id, ghostwatch._capture_name(contract_id));
     PERFORM ghostwatch._delete_arrivals(contract_id);

@@ -8,9 +8,8 @@ IMMUTABLE
 PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $_usual_rate$
-    -- The highest rate that is nothing new: the upper bound of the usual one, in the worst hour of the day. The promise about
-    -- false alarms holds as long as the rate stays below it.
-    -- Takes the baseline and a branch family (one without a history, or '' for all, is measured by all).
+    -- The highest rate that is nothing new: the upper bound of the usual one, in the worst hour of the day. The promise
+    -- about false alarms holds as long as the rate stays below it.
     SELECT least(
         0.9,
         coalesce(
@@ -21,4 +20,5 @@ AS $_usual_rate$
 $_usual_rate$;
 
 COMMENT ON FUNCTION ghostwatch._usual_rate(ghostwatch.drift_baseline, text) IS
-'The rate p0 that the rule drift takes to be usual at worst, for a branch family or, as an empty text, for all.';
+'The rate p0 that the rule drift takes to be usual at worst, for a branch family or, as an empty text, for all. Takes
+the baseline and a branch family (one without a history, or '''' for all, is measured by all).';

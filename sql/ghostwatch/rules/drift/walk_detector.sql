@@ -13,12 +13,12 @@ PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $_walk_detector$
 -- The mixture Shiryaev-Roberts e-detector (Shin, Ramdas, Rinaldo: "E-detectors: a nonparametric framework for sequential
--- change detection", 2024). For each alternative loss, R becomes (1 + R) * L with every trial, where L is the likelihood ratio
--- of the alternative to the usual rate; the detector is raised when the mean of R reaches the threshold. On average that takes
--- as many healthy trials as the threshold at least, however they depend on each other, unless their rate exceeds the usual one.
--- While the detector is raised, the same test with the roles of both rates exchanged says when it has recovered.
--- Takes the detector, the baseline, the trials in order of birth, the usual rate of each, and the time of the run.
--- A healthy trial weighs the same in every branch, so that the loop is over violated ones and takes the stretches between in one step.
+-- change detection", 2024). For each alternative loss, R becomes (1 + R) * L with every trial, where L is the likelihood
+-- ratio of the alternative to the usual rate; the detector is raised when the mean of R reaches the threshold. On
+-- average that takes as many healthy trials as the threshold at least, however they depend on each other, unless their
+-- rate exceeds the usual one. While the detector is raised, the same test with the roles of both rates exchanged says
+-- when it has recovered. A healthy trial weighs the same in every branch, so that the loop is over violated ones and
+-- takes the stretches between in one step.
 DECLARE
     losses            constant double precision[] := ghostwatch._alternative_losses();
     nothing           constant ghostwatch.drift_detector := ghostwatch._new_detector(detector.invariant_id, detector.branch_family);
@@ -125,4 +125,6 @@ $_walk_detector$;
 COMMENT ON FUNCTION ghostwatch._walk_detector(
     ghostwatch.drift_detector, ghostwatch.drift_baseline, timestamptz[], boolean[], double precision[], timestamptz
 ) IS
-'Runs a detector of the rule drift over a batch of trials in order of birth. Returns the detector, and the births at which it was raised and recovered, in turn.';
+'Runs a detector of the rule drift over a batch of trials in order of birth. Returns the detector, and the births at
+which it was raised and recovered, in turn. Takes the detector, the baseline, the trials in order of birth, the usual
+rate of each, and the time of the run.';
