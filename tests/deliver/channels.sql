@@ -66,7 +66,7 @@ SELECT results_eq(
     'until it is enabled'
 );
 
--- A new channel hears what is firing.
+-- a new channel gets what is firing.
 SELECT pg_temp.deliver('12:00');
 SELECT ghostwatch.add_channel('late', -1003);
 SELECT is(pg_temp.messages(channel => 'late'), '{opened}', 'a new channel is told what is firing');

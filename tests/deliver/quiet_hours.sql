@@ -44,7 +44,7 @@ SELECT ghostwatch.add_channel('awake', -1003);
 -- A warning at night
 SELECT pg_temp.ghost('1', 'warn', 'none', '21:58');
 SELECT pg_temp.run('22:00');
-SELECT is(pg_temp.messages(channel => 'awake'), '{opened}', 'a channel without quiet hours hears of a warning at night');
+SELECT is(pg_temp.messages(channel => 'awake'), '{opened}', 'a channel without quiet hours gets a warning at night');
 SELECT is(pg_temp.messages('{suppressed}'), '{opened}', 'in one with quiet hours it is kept');
 SELECT results_eq(
     $$SELECT n.state_reason, d.reason, d.state, d.next_attempt_at

@@ -11,10 +11,10 @@ SELECT ghostwatch.add_channel('others', -1004, contracts => '{elsewhere}');
 -- By severity and contract
 SELECT pg_temp.ghost('1', 'warn', 'none', '11:58');
 SELECT pg_temp.run('12:00');
-SELECT is(pg_temp.messages(), '{opened}', 'a channel hears of every contract');
+SELECT is(pg_temp.messages(), '{opened}', 'a channel gets the alerts of every contract');
 SELECT is(pg_temp.messages(channel => 'shopkeepers'), '{opened}', 'or of its own');
 SELECT is(pg_temp.messages(channel => 'others'), '{}', 'and of no other');
-SELECT is(pg_temp.messages(channel => 'on_call'), '{}', 'one for errors hears of no warning');
+SELECT is(pg_temp.messages(channel => 'on_call'), '{}', 'one for errors gets no warning');
 SELECT pg_temp.deliver('12:00');
 SELECT pg_temp.ghost('1', 'error', 'none', '11:58');
 SELECT pg_temp.run('12:04');
