@@ -89,7 +89,7 @@ def test_at_least(shop: Bot) -> None:
 
 def test_exactly(shop: Bot) -> None:
     """One more breaks it as well, also later."""
-    declare(shop, exactly=1, missing_label="receipt")
+    declare(shop, exactly=1, missing_label="receipts")
     for key in (0, 1, 2):
         order(shop, key)
         receipts(shop, key, key)
@@ -100,7 +100,7 @@ def test_exactly(shop: Bot) -> None:
     shop.pass_time(minutes(4))
     shop.run()
     assert shop.states() == {"0": "error", "1": "error", "2": "error"}
-    assert explanations(shop)["1"].startswith("Broken: has 2 of 1 receipt;")
+    assert explanations(shop)["1"].startswith("Broken: has 2 receipts and must have 1;")
     assert shop.counts() == (3, 2)
 
 

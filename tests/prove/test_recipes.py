@@ -52,7 +52,7 @@ CASES: Final = [
         """,
         contract="payments",
         clause="invoice",
-        explanation="has 2 of 1 invoices",
+        explanation="has 2 invoices and must have 1",
     ),
     Case(
         "A row that must not be",

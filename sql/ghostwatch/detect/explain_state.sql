@@ -31,8 +31,10 @@ CROSS JOIN LATERAL (
         to_char(due_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS') AS due
     FROM (
         SELECT CASE
-            WHEN i.at_least > 1 OR i.exactly IS NOT NULL
-                THEN format('has %s of %s %s', row_count, coalesce(i.exactly, i.at_least), i.missing_label)
+            WHEN i.exactly IS NOT NULL AND row_count <> i.exactly
+                THEN format('has %s %s and must have %s', row_count, i.missing_label, i.exactly)
+            WHEN i.exactly IS NOT NULL THEN format('has %s %s', row_count, i.missing_label)
+            WHEN i.at_least > 1 THEN format('has %s of %s %s', row_count, i.at_least, i.missing_label)
         END AS count
     ) AS c
 ) AS k
