@@ -162,6 +162,9 @@
 \ir detect/record_rechecks.sql
 \ir detect/find_later_breaks.sql
 \ir detect/recheck_violations.sql
+\ir detect/next_recheck_due.sql
+\ir detect/few_are_open.sql
+\ir detect/next_arrival_due.sql
 \ir detect/check_outcome.sql
 \ir detect/record_success.sql
 \ir detect/record_failure.sql
@@ -220,6 +223,7 @@
 \ir rules/drift/drift_result.sql
 \ir rules/no_signups/longest_gap.sql
 \ir rules/no_signups/subjects_before_alarm.sql
+\ir rules/no_signups/expected_gap.sql
 \ir rules/no_signups/no_signups_result.sql
 \ir rules/drift/replay_drift.sql
 \ir rules/auto/auto_result.sql
@@ -235,6 +239,7 @@
 \ir alert/closure_counts.sql
 \ir alert/outage_summary.sql
 \ir alert/resolve_alert.sql
+\ir alert/next_alert_due.sql
 \ir alert/alerts_follow_invariant.sql
 \ir alert/advance_alert.sql
 \ir rules/baseline_remark.sql
@@ -350,6 +355,12 @@
 \ir operate/check_invariant.sql
 \ir operate/finish_run.sql
 \ir operate/require_committing.sql
+\ir operate/due_checks.sql
+\ir operate/next_check_due.sql
+\ir operate/run_due_checks.sql
+\ir operate/may_stay.sql
+\ir operate/stays_until.sql
+\ir operate/stay.sql
 \ir operate/run_checks.sql
 \ir operate/schedule.sql
 \ir operate/unschedule.sql

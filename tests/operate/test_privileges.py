@@ -146,9 +146,9 @@ def test_a_sidecar_may_deliver_and_nothing_else(watched: Database, make_role: Ca
 
 
 def test_the_sidecar_calls_what_it_is_granted() -> None:
-    """And run_checks, where it is the scheduler too."""
+    """And what runs checks, where it is the scheduler too."""
     called = re.findall(r"ghostwatch\.(\w+)\(", Path(queries.__file__).read_text(encoding="utf-8"))
-    assert set(called) == SIDECAR | {"run_checks"}
+    assert set(called) == SIDECAR | {"run_checks", "run_due_checks", "next_check_due"}
 
 
 def test_a_sidecar_that_runs_checks_has_both_grants(watched: Database, make_role: Callable[[], str]) -> None:

@@ -16,6 +16,8 @@ from tests.support.database import Database
 from tests.support.own_server import own_server
 
 COMMAND = "CALL ghostwatch.run_checks()"
+# A run each minute stays for its minute.
+EACH_MINUTE = "CALL ghostwatch.run_checks(stay_for => '1 minute')"
 JOBS: LiteralString = "SELECT username, schedule, command, database, active FROM cron.job ORDER BY username"
 
 
@@ -44,7 +46,7 @@ def wait_for(happened: Callable[[], bool]) -> None:
 @pytest.mark.pg_cron
 def test_schedule_again_changes_the_one_job(cron_home: Database) -> None:
     job = cron_home.value("SELECT ghostwatch.schedule()")
-    assert cron_home.rows(JOBS) == [("postgres", "* * * * *", COMMAND, cron_home.name, True)]
+    assert cron_home.rows(JOBS) == [("postgres", "* * * * *", EACH_MINUTE, cron_home.name, True)]
 
     assert cron_home.value("SELECT ghostwatch.schedule('*/5 * * * *')") == job
     assert cron_home.rows(JOBS) == [("postgres", "*/5 * * * *", COMMAND, cron_home.name, True)]
@@ -58,7 +60,7 @@ def test_schedule_switches_a_deactivated_job_on(cron_home: Database) -> None:
 
     cron_home.execute("SELECT ghostwatch.schedule()")
 
-    assert cron_home.rows(JOBS) == [("postgres", "* * * * *", COMMAND, cron_home.name, True)]
+    assert cron_home.rows(JOBS) == [("postgres", "* * * * *", EACH_MINUTE, cron_home.name, True)]
 
 
 @pytest.mark.pg_cron

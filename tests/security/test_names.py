@@ -158,6 +158,10 @@ CALLS: tuple[tuple[str, LiteralString], ...] = (
     ("operator", "INSERT INTO public.account VALUES (1, pg_catalog.clock_timestamp(), 'k')"),
     ("operator", "CALL ghostwatch.run_checks()"),
     ("operator", "CALL ghostwatch.run_checks('onboard')"),
+    ("operator", "INSERT INTO public.account VALUES (3, pg_catalog.clock_timestamp(), 'k')"),
+    ("operator", "CALL ghostwatch.run_due_checks('onboard')"),
+    ("operator", "CALL ghostwatch.run_checks(stay_for => '1 second')"),
+    ("operator", "SELECT ghostwatch.next_check_due()"),
     ("operator", "SELECT * FROM ghostwatch.status"),
     ("operator", "SELECT * FROM ghostwatch.settings"),
     ("operator", "SELECT * FROM ghostwatch.alert_history"),
@@ -379,5 +383,7 @@ def test_every_function_pins_its_names(database: Database) -> None:
     ) == [
         ("ghostwatch._assert(boolean,text,text[])",),
         ("ghostwatch._require_committing()",),
-        ("ghostwatch.run_checks(text)",),
+        ("ghostwatch._stay(text,timestamp with time zone)",),
+        ("ghostwatch.run_checks(text,interval)",),
+        ("ghostwatch.run_due_checks(text)",),
     ]

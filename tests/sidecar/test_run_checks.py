@@ -36,6 +36,29 @@ def test_checks_run_as_the_contracts_owner_while_messages_go_out_as_the_sidecar(
         database.execute("DROP ROLE delivers_only")
 
 
+def test_what_becomes_due_does_not_wait_for_the_next_run(
+    database: Database, telegram: FakeTelegram, start_sidecar: StartSidecar
+) -> None:
+    """Between two runs, which are an hour apart, the sidecar asks when something is due."""
+    database.execute(
+        "CREATE TABLE public.account (id bigint PRIMARY KEY, created_at timestamptz NOT NULL DEFAULT now())"
+    )
+    database.execute("CREATE TABLE public.greeting (account_id bigint NOT NULL)")
+    database.execute("SELECT ghostwatch.declare_contract('accounts', 'public.account')")
+    database.execute(
+        "SELECT ghostwatch.declare_invariant("
+        "'accounts', 'greeting', 'public.greeting', 'account_id', warn_after => '1 second')"
+    )
+    database.execute("SELECT ghostwatch.add_channel('admins', -1001)")
+    sidecar = start_sidecar(database.dsn, run_checks_every="1h")
+    sidecar.wait_until(lambda: database.value("SELECT count(*) FROM ghostwatch.check_run") == 1)
+
+    database.execute("INSERT INTO public.account (id) VALUES (7)")
+
+    (message,) = telegram.wait_for_messages(1)
+    assert "sample: 7" in message.text
+
+
 def test_a_role_that_may_not_run_them_learns_which_setting_is_missing(
     database: Database, make_role: Callable[[], str], start_sidecar: StartSidecar
 ) -> None:

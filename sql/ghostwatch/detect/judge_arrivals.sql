@@ -1,6 +1,7 @@
 CREATE FUNCTION ghostwatch._judge_arrivals(
     clause ghostwatch._clause,
     as_of timestamptz,
+    only_due boolean,
     OUT judged integer,
     OUT opened integer,
     OUT backlog boolean,
@@ -11,8 +12,6 @@ VOLATILE
 PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $_judge_arrivals$
--- Judges, once each, the subjects that have crossed their deadline since the last run: oldest first, at most one batch;
--- then moves the watermark.
 DECLARE
     progress ghostwatch.check_progress;
     batch_size constant integer := ghostwatch._setting('batch_size')::integer;
@@ -27,19 +26,28 @@ DECLARE
 BEGIN
     SELECT p.* INTO progress FROM ghostwatch.check_progress AS p WHERE p.invariant_id = clause.invariant_id;
 
-    -- Asked before the subjects are read: whoever ends in between is seen below.
-    settled_up_to := ghostwatch._settled_up_to(clause, as_of);
+    IF only_due THEN
+        settled_up_to := progress.watermark;
+    ELSE
+        -- Asked before the subjects are read: whoever ends in between is seen below.
+        settled_up_to := ghostwatch._settled_up_to(clause, as_of);
 
-    SELECT
-        array_agg(k.subject_key),
-        array_agg(k.born_at)
-    INTO seen_keys, seen_births
-    FROM ghostwatch.checked_ahead AS j
-    CROSS JOIN LATERAL unnest(j.subject_keys, j.births) AS k (subject_key, born_at)
-    WHERE j.invariant_id = clause.invariant_id;
+        SELECT
+            array_agg(k.subject_key),
+            array_agg(k.born_at)
+        INTO seen_keys, seen_births
+        FROM ghostwatch.checked_ahead AS j
+        CROSS JOIN LATERAL unnest(j.subject_keys, j.births) AS k (subject_key, born_at)
+        WHERE j.invariant_id = clause.invariant_id;
+    END IF;
 
     judgements := ghostwatch._name_branches(
-        clause, ghostwatch._judge_born(clause, progress.watermark, due_up_to, batch_size, seen_keys, seen_births)
+        clause,
+        ghostwatch._judge_born(
+            clause,
+            CASE WHEN only_due THEN progress.checked_up_to ELSE progress.watermark END,
+            due_up_to, batch_size, seen_keys, seen_births
+        )
     );
     IF judgements <> '{}' AND ghostwatch._needs_trials(clause.rule) THEN
         PERFORM ghostwatch._fill_history(clause, as_of);
@@ -67,7 +75,8 @@ BEGIN
 END
 $_judge_arrivals$;
 
-COMMENT ON FUNCTION ghostwatch._judge_arrivals(ghostwatch._clause, timestamptz) IS
+COMMENT ON FUNCTION ghostwatch._judge_arrivals(ghostwatch._clause, timestamptz, boolean) IS
 'Judges, once each, the subjects that have crossed their deadline since the last run, at most batch_size of them and
 oldest first. Returns how many were judged, how many of them opened a violation, whether more are waiting, and the
-keys of those that cannot be judged.';
+keys of those that cannot be judged.
+only_due: only those born after the subjects that the last run judged; then nothing is read twice, and the watermark stays.';

@@ -19,6 +19,8 @@ AS $_setting_defaults$
             'While true, check runs do nothing. Changed by ghostwatch.pause() and ghostwatch.resume().'),
         ('check_period', 'interval', '1 minute', '1 second', '1000 years',
             'How often check runs are expected; after three periods without success they count as stopped. Changed by ghostwatch.schedule().'),
+        ('exact_deadlines', 'boolean', 'true', NULL, NULL,
+            'A scheduled run stays until the next one and checks again exactly when something is due. False: checks run once a period.'),
         ('batch_size', 'integer', '10000', '1', NULL,
             'How many subjects a check judges in one statement, and how many old rows of a table a run removes.'),
         ('run_budget', 'interval', '45 seconds', '1 second', '1000 years',

@@ -1,6 +1,7 @@
 CREATE FUNCTION ghostwatch._check_invariant(
     invariant_id integer,
-    recheck boolean
+    recheck boolean,
+    only_due boolean DEFAULT false
 )
 RETURNS ghostwatch._check_outcome
 LANGUAGE plpgsql
@@ -41,12 +42,17 @@ BEGIN
         IF clause.capture THEN
             PERFORM ghostwatch._take_up_failures(clause.contract_id, as_of);
         END IF;
-        IF recheck THEN
+        -- A few are looked at again whatever is due, so that an alert counts nobody who has recovered.
+        IF recheck
+            OR progress.last_error_state = 'GW024'
+            OR ghostwatch._next_recheck_due(clause, progress.last_success_at) <= as_of
+            OR (only_due AND NOT clause.breaks_later AND ghostwatch._few_are_open(invariant_id))
+        THEN
             unjudged := ghostwatch._recheck_violations(clause, as_of);
         END IF;
         SELECT a.judged, a.opened, a.backlog, unjudged || a.failing_keys
         INTO outcome.judged, outcome.opened, outcome.backlog, unjudged
-        FROM ghostwatch._judge_arrivals(clause, as_of) AS a;
+        FROM ghostwatch._judge_arrivals(clause, as_of, only_due) AS a;
 
         -- Reported once per contract: by its first invariant.
         IF invariant_id = (SELECT min(i.invariant_id) FROM ghostwatch.invariant AS i WHERE i.contract_id = clause.contract_id) THEN
@@ -90,6 +96,7 @@ BEGIN
 END
 $_check_invariant$;
 
-COMMENT ON FUNCTION ghostwatch._check_invariant(integer, boolean) IS
-'One check of one invariant: re-checks open violations if recheck is true, judges what has become due, decides the alerts. The caller commits it.
+COMMENT ON FUNCTION ghostwatch._check_invariant(integer, boolean, boolean) IS
+'One check of one invariant: re-checks open violations if recheck is true or one of them is due, judges what has become due, decides the alerts. The caller commits it.
+only_due: who came late, and was due before the last check, is left to the next run.
 NULL if somebody else is at it; an error is recorded, not raised.';

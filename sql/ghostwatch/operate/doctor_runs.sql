@@ -8,7 +8,8 @@ AS $_doctor_runs$
 -- Only successes count, whatever a scheduler reports.
 DECLARE
     is_paused  constant boolean := ghostwatch._setting('paused')::boolean;
-    fresh_from constant timestamptz := ghostwatch._clock() - ghostwatch._overdue_after();
+    -- Runs that find nothing are recorded once a minute.
+    fresh_from constant timestamptz := ghostwatch._clock() - greatest(ghostwatch._overdue_after(), '2 minutes'::interval);
     running_as text;
 BEGIN
     SELECT string_agg(DISTINCT r.owner::text, ', ')

@@ -18,14 +18,25 @@ AS $_finish_run$
 -- After the last invariant it is known whether the checks run again after an outage.
 DECLARE
     as_of constant timestamptz := ghostwatch._clock();
+    caller constant regrole := ghostwatch._caller(credential);
+    is_first boolean;
+    is_first_of_caller boolean;
 BEGIN
     -- Once a minute is enough, however often checks run.
-    IF NOT EXISTS (SELECT FROM ghostwatch.check_run AS r WHERE r.started_at >= date_trunc('minute', as_of)) THEN
+    SELECT count(*) = 0, count(*) FILTER (WHERE r.owner = caller) = 0
+    INTO is_first, is_first_of_caller
+    FROM ghostwatch.check_run AS r
+    WHERE r.started_at >= date_trunc('minute', as_of);
+
+    IF is_first THEN
         PERFORM ghostwatch._prune(as_of);
     END IF;
 
-    INSERT INTO ghostwatch.check_run (owner, started_at, finished_at, checks, failures, judged, opened, backlog)
-    VALUES (ghostwatch._caller(credential), started_at, as_of, checks, failures, judged, opened, backlog);
+    -- What found nothing is worth a line a minute.
+    IF is_first_of_caller OR judged > 0 OR failures > 0 OR backlog THEN
+        INSERT INTO ghostwatch.check_run (owner, started_at, finished_at, checks, failures, judged, opened, backlog)
+        VALUES (caller, started_at, as_of, checks, failures, judged, opened, backlog);
+    END IF;
 
     PERFORM ghostwatch._summarize_maintenance(as_of);
     PERFORM ghostwatch._decide_checks_stopped_now();
@@ -34,4 +45,4 @@ END
 $_finish_run$;
 
 COMMENT ON FUNCTION ghostwatch._finish_run(timestamptz, integer, integer, integer, integer, boolean, uuid) IS
-'Ends a check run: records it, prunes, and decides what concerns all contracts.';
+'Ends a check run: records it if it found something or is the first of its minute, prunes, and decides what concerns all contracts.';

@@ -1,10 +1,12 @@
 CREATE PROCEDURE ghostwatch.run_checks(
-    contract text DEFAULT NULL
+    contract text DEFAULT NULL,
+    stay_for interval DEFAULT NULL
 )
 LANGUAGE plpgsql
 AS $run_checks$
 -- Commits after each invariant, so that a slow or broken one delays no other. A backlog is processed in rounds until the
--- run's budget is used up. Any number of runs may overlap.
+-- run's budget is used up. Any number of runs may overlap. With stay_for it goes on until the next run is to begin, by the
+-- clock on the wall, and checks what becomes due.
 -- (No SET clause and no definer's rights: either would forbid the commits. So every name is qualified here.)
 DECLARE
     run ghostwatch.check_run;
@@ -14,6 +16,7 @@ DECLARE
     done integer[] := ARRAY[]::integer[];
     waiting integer[] := ARRAY[]::integer[];
     rechecked integer[] := ARRAY[]::integer[];
+    stays_until constant pg_catalog.timestamptz := ghostwatch._stays_until(stay_for);
 BEGIN
     CALL ghostwatch._require_committing();
     PERFORM ghostwatch._require_runnable(contract);
@@ -76,10 +79,15 @@ BEGIN
     IF outcome.error_state OPERATOR(pg_catalog.=) '57014' THEN
         RAISE EXCEPTION USING ERRCODE = outcome.error_state, MESSAGE = outcome.error_message;
     END IF;
+
+    -- Where more is waiting than a run may take, the next one goes on.
+    IF waiting OPERATOR(pg_catalog.=) '{}' THEN
+        CALL ghostwatch._stay(contract, stays_until);
+    END IF;
 END
 $run_checks$;
 
-COMMENT ON PROCEDURE ghostwatch.run_checks (text) IS
+COMMENT ON PROCEDURE ghostwatch.run_checks (text, interval) IS
 'Checks the invariants of the calling role''s contracts (or of one of them), each in a transaction of its own.
 To be called by pg_cron, the sidecar or by hand, outside a transaction block.
-contract: NULL for all. Raises GW001 (no such contract), GW020 (it belongs to another role), GW022 (in a transaction block), GW023 (on a standby, or in a read-only transaction), 57014 (cancelled, after recording it).';
+contract: NULL for all. stay_for: the period of a schedule; the run then stays until the period is over, and checks again exactly when something is due (NULL: it ends at once). Raises GW001 (no such contract), GW020 (it belongs to another role), GW022 (in a transaction block), GW023 (on a standby, or in a read-only transaction), GW062 (no period to stay for), 57014 (cancelled, after recording it).';

@@ -9,7 +9,11 @@ SET search_path = pg_catalog, pg_temp
 AS $schedule$
 -- A second call changes the schedule. A superuser is warned.
 DECLARE
-    command constant text := 'CALL ghostwatch.run_checks()';
+    -- A run each minute stays for its minute; whoever wants runs less often, or more often, has said how exact they are.
+    command constant text := CASE
+        WHEN every = '* * * * *' THEN 'CALL ghostwatch.run_checks(stay_for => ''1 minute'')'
+        ELSE 'CALL ghostwatch.run_checks()'
+    END;
     job     constant text := ghostwatch._job_name();
     period           interval;
     job_id           bigint;
@@ -68,6 +72,6 @@ $schedule$;
 
 COMMENT ON FUNCTION ghostwatch.schedule(text) IS
 'Lets pg_cron run the checks of this role''s contracts: ''* * * * *'', ''*/N * * * *'' (minutes), or ''N seconds'' with pg_cron 1.5 and later. '
-'Returns the number of the job. '
+'Returns the number of the job. A run each minute stays for its minute and checks exactly when something is due, unless the setting exact_deadlines is off. '
 'Raises GW052 for another schedule, GW053 where pg_cron cannot count seconds, GW054 where pg_cron is missing, '
 'GW055 where it is in another database, GW056 without the right to use it.';

@@ -9,7 +9,8 @@ SET search_path = pg_catalog, pg_temp
 AS $page_changes$
     SELECT concat_ws(
         ' ',
-        (SELECT max(r.check_run_id) FROM ghostwatch.check_run AS r),
+        -- Of the checks themselves: a run that found nothing new is not on record.
+        (SELECT max(p.last_success_at) || ' ' || count(p.failing_since) FROM ghostwatch.check_progress AS p),
         (SELECT max(n.notification_id) FROM ghostwatch.notification AS n),
         (SELECT count(*) FROM ghostwatch.notification AS n WHERE n.state IN ('pending', 'claimed')),
         (SELECT max(s.silence_id::text || s.ends_at) FROM ghostwatch.silence AS s WHERE s.ends_at > ghostwatch._clock()),

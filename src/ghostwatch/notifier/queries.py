@@ -68,3 +68,9 @@ PROBE: Final[Query] = "SELECT"
 
 # Only where no pg_cron does it.
 RUN_CHECKS: Final[Query] = "CALL ghostwatch.run_checks()"
+# How long until a check is due before the next run; no row where runs are not to be exact.
+NEXT_CHECK: Final[Query] = (
+    "SELECT extract(EPOCH FROM ghostwatch.next_check_due() - clock_timestamp())::float8 AS seconds "
+    "FROM ghostwatch.settings AS s WHERE s.name = 'exact_deadlines' AND s.value::boolean"
+)
+RUN_DUE_CHECKS: Final[Query] = "CALL ghostwatch.run_due_checks()"

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import logging
 import signal
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from importlib.metadata import version
 from typing import Any
 
@@ -28,6 +28,9 @@ from ghostwatch.settings import Settings
 
 # Longer than a run may take (the setting run_budget) and one statement on top.
 RUN_CHECKS_TIMEOUT = 120.0
+# Between two checks that are due one after the other.
+SHORTEST_PAUSE = 0.05
+LONGEST_PAUSE = 0.2
 # A database that does not answer must not delay the end of the process.
 GOODBYE_WITHIN = 3.0
 SQLSTATE_INSUFFICIENT_PRIVILEGE = "42501"
@@ -131,19 +134,38 @@ async def _run_checks(settings: Settings, every: float) -> None:
     """Does what pg_cron does elsewhere."""
     database = Database(settings.run_checks_dsn, f"ghostwatch {settings.worker} (checks)")
     checks = HealthSignal("check runs")
+    clock = asyncio.get_running_loop().time
     try:
         while True:
-            started = asyncio.get_running_loop().time()
+            next_run = clock() + every
             try:
                 await database.call(queries.RUN_CHECKS, seconds=RUN_CHECKS_TIMEOUT)
                 checks.well()
+                await _run_due_checks(database, clock, next_run)
             except DatabaseUnavailable as error:
                 may_not = error.sqlstate == SQLSTATE_INSUFFICIENT_PRIVILEGE
                 advice = "; name the contracts' owner in GHOSTWATCH_RUN_CHECKS_DSN" if may_not else ""
                 checks.unwell(f"{error}{advice}")
-            await asyncio.sleep(max(0.0, started + every - asyncio.get_running_loop().time()))
+            await asyncio.sleep(max(0.0, next_run - clock()))
     finally:
         await database.close()
+
+
+async def _run_due_checks(database: Database, clock: Callable[[], float], until: float) -> None:
+    """Checks exactly when something is due, until the next run; the server holds nothing while this waits."""
+    pause = 0.0
+    while clock() + pause < until:
+        rows = await database.call(queries.NEXT_CHECK)
+        if not rows or rows[0]["seconds"] is None:
+            return
+        due = clock() + max(pause, rows[0]["seconds"])
+        if due >= until:
+            return
+        await asyncio.sleep(due - clock())
+        began = clock()
+        await database.call(queries.RUN_DUE_CHECKS, seconds=RUN_CHECKS_TIMEOUT)
+        # Under load a check waits for others that become due.
+        pause = min(max(10 * (clock() - began), SHORTEST_PAUSE), LONGEST_PAUSE)
 
 
 def advice(sqlstate: str | None) -> str:
