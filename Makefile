@@ -29,7 +29,7 @@ lint: setup dist ## check Python (ruff, mypy) and SQL (sqlfluff, plpgsql_check)
 test: lint ## run lint, then every test (pytest, which runs pg_prove for pgTAP)
 	@$(PYTHON) -m pytest
 
-test-upgraded: setup dist ## run every test on installations that were upgraded from an earlier version
+test-upgraded: setup dist ## run every test on installations that were upgraded from the release before
 	@GHOSTWATCH_TEST_UPGRADED=1 $(PYTHON) -m pytest $(ARGS)
 
 test-containers: setup dist ## run every test against the images, on PostgreSQL 17 and 18 (starts an engine if need be)

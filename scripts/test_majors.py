@@ -38,6 +38,11 @@ def _server(version: str) -> Path:
     return server
 
 
+def server_of_15() -> Path:
+    """PostgreSQL 15 as others than Debian build it; the suite runs on the machine's own."""
+    return _server("15.18.0-beta.17")
+
+
 if __name__ == "__main__":
     end_orderly_on_signals()
     sys.exit(main(sys.argv[1:]))

@@ -14,14 +14,14 @@ import hypothesis
 import pytest
 from psycopg import sql
 
-from scripts.build import DIST, build
+from scripts.build import build
 from tests.support.cluster import Server, ServerTree
 from tests.support.database import KINDS, Database, install, make_templates
-from tests.support.earlier import Migrations, make_trees
+from tests.support.earlier import RELEASED, Migrations, make_trees
 from tests.support.own_server import OwnServer, own_server
 
 _numbers = itertools.count(1)
-# Whether tests run on installations that were upgraded from an earlier version instead of fresh ones.
+# Whether tests run on installations that were upgraded from the release before instead of fresh ones.
 UPGRADED = os.environ.get("GHOSTWATCH_TEST_UPGRADED") == "1"
 
 # No test asserts how long anything takes: the machine may be busy.
@@ -70,20 +70,19 @@ def trees(built: None) -> Iterator[tuple[Path, Path]]:
 
 
 @pytest.fixture(scope="session")
-def server(request: pytest.FixtureRequest) -> Iterator[Server]:
+def server() -> Iterator[Server]:
     """The server under test."""
-    dist = request.getfixturevalue("trees")[1] / "dist" if UPGRADED else DIST
-    with own_server(dist=dist) as started:
+    with own_server() as started:
         yield started
 
 
 @pytest.fixture(scope="session")
-def templates(server: Server, request: pytest.FixtureRequest) -> Iterator[dict[str, str]]:
+def templates(server: Server) -> Iterator[dict[str, str]]:
     """The template database of each kind of installation, both extensions in it."""
 
     def install_and_upgrade(server: Server, database: str, kind: str) -> None:
-        migrations = Migrations(server, *request.getfixturevalue("trees"))
-        migrations.install_earlier(database, kind)
+        migrations = Migrations.released(server, RELEASED[-1])
+        migrations.install_before(database, kind)
         with server.connect(database) as connection:
             migrations.upgrade(connection, kind)
 

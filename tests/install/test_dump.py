@@ -2,85 +2,102 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from psycopg import sql
 
-from tests.support.database import Database
+from tests.support.cluster import Server
+from tests.support.database import Database, install_as
+from tests.support.incident import columns, dumped, go_on_with_the_incident, live_through_an_incident, recorded, restore
 
-pytestmark = [pytest.mark.both_kinds, pytest.mark.pg_dump]
+pytestmark = pytest.mark.pg_dump
 
 NEXT_ALERT = "SELECT nextval(pg_get_serial_sequence('ghostwatch.alert', 'alert_id'))"
+OWNERS = """
+    SELECT DISTINCT o.owner::regrole::text
+    FROM (
+        SELECT n.nspowner FROM pg_namespace AS n WHERE n.nspname IN ('ghostwatch', 'onboarding')
+        UNION ALL
+        SELECT c.relowner FROM pg_class AS c WHERE c.relnamespace::regnamespace::text IN ('ghostwatch', 'onboarding')
+        UNION ALL
+        SELECT p.proowner FROM pg_proc AS p WHERE p.pronamespace::regnamespace::text IN ('ghostwatch', 'onboarding')
+        UNION ALL
+        SELECT t.typowner FROM pg_type AS t WHERE t.typnamespace::regnamespace::text IN ('ghostwatch', 'onboarding')
+    ) AS o (owner)
+"""
+
+
+@pytest.mark.both_kinds
+def test_dump_and_restore_keep_every_row(database: Database, empty_database: Database, tmp_path: Path) -> None:
+    """Every table of the restored database has the rows of the first, and identities go on counting."""
+    live_through_an_incident(database)
+    known = dumped(columns(database))
+    restore(database, empty_database, tmp_path)
+    assert dumped(columns(empty_database)) == known
+    after = recorded(empty_database, known)
+    assert after == recorded(database, known)
+    for name in ("contract", "invariant", "violation", "alert", "notification", "changed_setting"):
+        assert after["ghostwatch", name], name
+    assert empty_database.value("SELECT kind FROM ghostwatch.installation") == database.kind
+    assert empty_database.value(NEXT_ALERT) == database.value(NEXT_ALERT)
+
+
+@pytest.mark.both_kinds
+def test_checks_go_on_after_a_restore(database: Database, empty_database: Database, tmp_path: Path) -> None:
+    """The restored database goes on with the same incident instead of opening another."""
+    live_through_an_incident(database)
+    restore(database, empty_database, tmp_path)
+    go_on_with_the_incident(empty_database)
 
 
 @pytest.fixture
-def lived_in(database: Database) -> Database:
-    """A database with a contract, settings, a channel, and a user who became a ghost."""
-    now = datetime.now(UTC)
-    database.execute("SELECT FROM onboarding.adopt()")
-    database.execute("SELECT ghostwatch.set_setting('resolve_after', '7 minutes')")
-    database.execute("SELECT ghostwatch.add_channel('admins', -100)")
-    database.set_clock(now - timedelta(minutes=10))
-    database.execute("SELECT FROM onboarding.start(6001480, 'Anna', deep_link => 'kitchen')")
-    database.set_clock(now)
-    database.execute("CALL ghostwatch.run_checks()")
-    return database
+def owned(server: Server, kind: str) -> Iterator[Database]:
+    """An installation of a role without other rights, in a database of its own."""
+    owner = f"owner_{os.getpid()}"
+    server.execute(f"CREATE ROLE {owner} LOGIN")
+    name = f"owned_{os.getpid()}"
+    server.create_database(name, owner=owner)
+    database = Database(server, name, kind)
+    install_as(database.connect(owner), kind)
+    yield database
+    database.connection.close()
+    server.drop_database(name)
+    server.execute(f"DROP OWNED BY {owner}")
+    server.execute(f"DROP ROLE {owner}")
 
 
-def test_dump_and_restore_keep_every_row(lived_in: Database, empty_database: Database, tmp_path: Path) -> None:
-    """Every table of the restored database has the rows of the first, and identities go on counting."""
-    _restore(lived_in, empty_database, tmp_path)
-    tables = _tables(lived_in)
-    assert tables == _tables(empty_database)
-    for table in tables:
-        assert _rows(empty_database, table) == _rows(lived_in, table), table
-    for name in ("contract", "invariant", "violation", "alert", "notification", "changed_setting"):
-        assert _rows(empty_database, ("ghostwatch", name)), name
-    assert empty_database.value("SELECT kind FROM ghostwatch.installation") == lived_in.kind
-    assert empty_database.value(NEXT_ALERT) == lived_in.value(NEXT_ALERT)
+@pytest.mark.both_kinds
+def test_a_superuser_restores_what_a_role_owned(
+    owned: Database, server: Server, empty_database: Database, tmp_path: Path
+) -> None:
+    """It is that role's again, where the role created the extension before; a dump names no owner of one."""
+    live_through_an_incident(owned)
+    known = dumped(columns(owned))
+    ((owner,),) = owned.rows(OWNERS)
+    restored = Database(server, f"restored_{os.getpid()}", owned.kind)
+    server.create_database(restored.name, owner=owner)
+    try:
+        restored.connect(owner)
+        if owned.kind == "extension":
+            install_as(restored.connection, owned.kind)
+        restore(owned, restored, tmp_path)
+        assert restored.rows(OWNERS) == [(owner,)]
+        assert recorded(restored, known) == recorded(owned, known)
+        go_on_with_the_incident(restored)
+    finally:
+        restored.connection.close()
+        server.drop_database(restored.name)
 
 
-def test_checks_go_on_after_a_restore(lived_in: Database, empty_database: Database, tmp_path: Path) -> None:
-    """The restored database goes on with the same incident instead of opening another."""
-    _restore(lived_in, empty_database, tmp_path)
-    empty_database.execute("INSERT INTO public.user_meme_reaction (user_id, meme_id) VALUES (6001480, 1)")
-    empty_database.execute("CALL ghostwatch.run_checks()")
-    assert empty_database.rows(
-        """
-        SELECT v.state
-        FROM ghostwatch.violation AS v
-        JOIN ghostwatch.invariant AS i USING (invariant_id)
-        WHERE i.name = 'first_meme'
-        """
-    ) == [("recovered",)]
-    assert empty_database.value("SELECT count(*) FROM ghostwatch.alert") == 1
-
-
-def _restore(source: Database, target: Database, directory: Path) -> None:
-    dump = directory / "dump.sql"
-    dump.write_text(source.server.dump(source.name), encoding="utf-8")
-    restored = target.server.psql_file(dump, target.name)
-    assert restored.stderr == ""
-
-
-def _tables(database: Database) -> list[tuple[str, str]]:
-    """All tables but what is written anew, the installation's record and the secrets of roles, and a harmless cache."""
-    return [
-        (schema, name)
-        for schema, name in database.rows(
-            """
-            SELECT t.schemaname, t.tablename
-            FROM pg_tables AS t
-            WHERE t.schemaname IN ('ghostwatch', 'onboarding', 'public')
-                AND t.tablename NOT IN ('installation', 'role_secret', 'user_info')
-            ORDER BY t.schemaname, t.tablename
-            """
-        )
-    ]
-
-
-def _rows(database: Database, table: tuple[str, str]) -> list[str]:
-    query = sql.SQL("SELECT t::text FROM {} AS t ORDER BY 1").format(sql.Identifier(*table))
-    return [row for (row,) in database.connection.execute(query)]
+def test_a_superuser_restores_an_extension_of_its_own(
+    owned: Database, empty_database: Database, tmp_path: Path
+) -> None:
+    """A dump names no owner of an extension. The doctor says that the owner of the contracts lacks rights then."""
+    live_through_an_incident(owned)
+    ((owner,),) = owned.rows(OWNERS)
+    restore(owned, empty_database, tmp_path)
+    assert empty_database.rows(OWNERS) == [("postgres",)]
+    found = empty_database.rows("SELECT finding FROM ghostwatch.doctor() WHERE verdict = 'error'")
+    assert (f"Role {owner} owns contracts and has no privileges on ghostwatch: nothing checks them.",) in found

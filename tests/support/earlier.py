@@ -1,4 +1,4 @@
-"""A version before the present one, made up so that every kind of difference occurs between the two.
+"""Versions before the present one: those released, and one that is made up so that every kind of difference occurs.
 
 Each difference is one that a release may bring: its effect on an upgrade must not depend on whether the last release
 happened to have it.
@@ -13,11 +13,13 @@ from typing import Any
 
 import psycopg
 
-from scripts.build import ROOT, build, installation_scripts, version
+from scripts.build import ROOT, build, installation_scripts, released_versions, version
 from tests.support.cluster import Server
 from tests.support.database import PARTS, install
 
 EARLIER = "0.0.1"
+# The versions that were released before the present one.
+RELEASED = [number for number in released_versions() if number != version()]
 
 # What each file of the earlier version had in place of what it has now.
 REPLACED = {
@@ -117,19 +119,29 @@ def make_trees(directory: Path) -> tuple[Path, Path]:
 
 @dataclass(frozen=True)
 class Migrations:
-    """The earlier version and the present one, on a server that has the files of both."""
+    """A version before and the present one, on a server that has the files of both.
+
+    scripts: where the installation scripts of the version before lie. present: the source tree of the present one.
+    """
 
     server: Server
-    earlier: Path
+    before: str
+    scripts: Path
     present: Path
 
-    def install_earlier(self, database: str, kind: str) -> None:
-        """Installs both parts in the earlier version."""
-        if kind == "plain":
-            install(self.server, database, kind, self.earlier / "dist")
-        else:
-            for part in PARTS:
-                self.server.execute(f"CREATE EXTENSION {part} VERSION '{EARLIER}'", database)
+    @classmethod
+    def made_up(cls, server: Server, earlier: Path, present: Path) -> Migrations:
+        """From the version that make_trees() makes up."""
+        return cls(server, EARLIER, earlier / "dist", present)
+
+    @classmethod
+    def released(cls, server: Server, number: str) -> Migrations:
+        """From a version as it was released."""
+        return cls(server, number, ROOT / "migrations" / "released" / number, ROOT)
+
+    def install_before(self, database: str, kind: str) -> None:
+        """Installs both parts in the version before."""
+        install(self.server, database, kind, self.scripts, self.before)
 
     def install_present(self, database: str, kind: str) -> None:
         """Installs both parts in the present version."""
@@ -137,7 +149,7 @@ class Migrations:
 
     def upgrade(self, connection: psycopg.Connection[Any], kind: str, *parts: str, undo: bool = False) -> None:
         """Upgrades the parts one after the other, or goes back, as a DBA does; raises what the server says."""
-        before, after = (version(), EARLIER) if undo else (EARLIER, version())
+        before, after = (version(), self.before) if undo else (self.before, version())
         for part in parts or (PARTS[::-1] if undo else PARTS):
             if kind == "extension":
                 connection.execute(f"ALTER EXTENSION {part} UPDATE TO '{after}'".encode())

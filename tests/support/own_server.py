@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
 
-from scripts.build import DIST
 from tests.support.cluster import Cluster
 from tests.support.container import ContainerServer, container_server
 
@@ -19,17 +18,16 @@ ENOUGH_MEMORY = 4 * 2**30
 
 
 def own_server(
-    *, cron_database: str = "postgres", settings: Mapping[str, str] | None = None, dist: Path = DIST
+    *, cron_database: str = "postgres", settings: Mapping[str, str] | None = None
 ) -> AbstractContextManager[OwnServer]:
     """A container of GHOSTWATCH_TEST_IMAGE, else a throw-away server; it ends with the context.
 
     cron_database: the database in which pg_cron lives, where the server has it.
     settings: parameters beside those of a throw-away server.
-    dist: where a throw-away server takes the extension files from.
     """
     image = os.environ.get("GHOSTWATCH_TEST_IMAGE")
     if image is None:
-        return Cluster(cron_database=cron_database, settings=settings, directory=_directory_in_memory(), dist=dist)
+        return Cluster(cron_database=cron_database, settings=settings, directory=_directory_in_memory())
     return container_server(image, cron_database=cron_database, settings=settings)
 
 
