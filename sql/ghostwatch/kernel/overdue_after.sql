@@ -1,12 +1,15 @@
 CREATE FUNCTION ghostwatch._overdue_after()
 RETURNS interval
-LANGUAGE sql
+LANGUAGE plpgsql
 STABLE
 PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $_overdue_after$
-    -- Three periods, and at least half a minute, so that one slow run among runs every second is no alarm.
-    SELECT greatest(3 * ghostwatch._setting('check_period')::interval, '30 seconds'::interval)
+-- Three periods, and at least half a minute, so that one slow run among runs every second is no alarm.
+-- (plpgsql, so that a session that runs checks again and again plans this once.)
+BEGIN
+    RETURN greatest(3 * ghostwatch._setting('check_period')::interval, '30 seconds'::interval);
+END
 $_overdue_after$;
 
 COMMENT ON FUNCTION ghostwatch._overdue_after() IS

@@ -11,8 +11,8 @@ LANGUAGE sql
 IMMUTABLE
 PARALLEL SAFE
 ROWS 20
-SET search_path = pg_catalog, pg_temp
-AS $_setting_defaults$
+-- Parsed when it is created, and without a SET clause, so that PostgreSQL puts it in the place of the call.
+BEGIN ATOMIC
     -- A thousand years stands for no limit: such a moment is still a valid timestamp.
     VALUES
         ('paused', 'boolean'::regtype, 'false', NULL, NULL,
@@ -62,8 +62,8 @@ AS $_setting_defaults$
         ('keep_sidecars', 'interval', '1 day', '5 minutes', '1000 years',
             'How long a sidecar that reports no longer stays in the list.'),
         ('page_sample_keys', 'boolean', 'false', NULL, NULL,
-            'While true, the page and the roles of grant_viewer() see sample keys of subjects, and errors of checks in full.')
-$_setting_defaults$;
+            'While true, the page and the roles of grant_viewer() see sample keys of subjects, and errors of checks in full.');
+END;
 
 COMMENT ON FUNCTION ghostwatch._setting_defaults() IS
 'Every setting, in the order in which the settings are shown, with its type, default, minimum and maximum (NULL: none).';

@@ -15,7 +15,6 @@ PARALLEL UNSAFE
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $_finish_run$
--- After the last invariant it is known whether the checks run again after an outage.
 DECLARE
     as_of constant timestamptz := ghostwatch._clock();
     caller constant regrole := ghostwatch._caller(credential);
@@ -39,7 +38,10 @@ BEGIN
     END IF;
 
     PERFORM ghostwatch._summarize_maintenance(as_of);
-    PERFORM ghostwatch._decide_checks_stopped_now();
+    -- Whether they have stopped was decided before the first invariant; whether they run again is known after the last.
+    IF EXISTS (SELECT FROM ghostwatch.alert AS a WHERE a.kind = 'checks_stopped' AND a.state = 'firing') THEN
+        PERFORM ghostwatch._decide_checks_stopped_now();
+    END IF;
     PERFORM ghostwatch._relax_commit();
 END
 $_finish_run$;

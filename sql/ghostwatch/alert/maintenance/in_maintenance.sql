@@ -3,13 +3,15 @@ CREATE FUNCTION ghostwatch._in_maintenance(
     as_of timestamptz
 )
 RETURNS boolean
-LANGUAGE sql
+LANGUAGE plpgsql
 STABLE
 PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $_in_maintenance$
-    -- The alert that checks have stopped belongs to no invariant: it waits only where every contract is covered.
-    SELECT EXISTS (
+-- The alert that checks have stopped belongs to no invariant: it waits only where every contract is covered.
+-- (plpgsql, so that a session that runs checks again and again plans this once.)
+BEGIN
+    RETURN EXISTS (
         SELECT
         FROM ghostwatch.maintenance AS m
         WHERE m.summarized_at IS NULL
@@ -27,7 +29,8 @@ AS $_in_maintenance$
                     AND m.ends_at > as_of
                     AND pg_has_role(m.owner, c.owner, 'USAGE')
             )
-    )
+    );
+END
 $_in_maintenance$;
 
 COMMENT ON FUNCTION ghostwatch._in_maintenance(integer, timestamptz) IS

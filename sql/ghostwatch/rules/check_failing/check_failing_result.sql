@@ -3,12 +3,16 @@ CREATE FUNCTION ghostwatch._check_failing_result(
     as_of timestamptz
 )
 RETURNS ghostwatch._rule_result
-LANGUAGE sql
+LANGUAGE plpgsql
 STABLE
 PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $_check_failing_result$
-    -- A warning at first, and an error once nothing was checked for three periods.
+-- A warning at first, and an error once nothing was checked for three periods.
+-- (plpgsql, so that a session that runs checks again and again plans this once.)
+DECLARE
+    result ghostwatch._rule_result;
+BEGIN
     SELECT
         -- A check that waits for a lock usually waits for a migration, which is worth an alert only if it lasts.
         p.failing_since IS NOT NULL
@@ -32,8 +36,12 @@ AS $_check_failing_result$
         -- One check that succeeds is enough.
         '0'::interval,
         NULL
+    INTO result
     FROM ghostwatch.check_progress AS p
-    WHERE p.invariant_id = _check_failing_result.invariant_id
+    WHERE p.invariant_id = _check_failing_result.invariant_id;
+
+    RETURN result;
+END
 $_check_failing_result$;
 
 COMMENT ON FUNCTION ghostwatch._check_failing_result(integer, timestamptz) IS

@@ -2,12 +2,16 @@ CREATE FUNCTION ghostwatch._checks_stopped_result(
     as_of timestamptz
 )
 RETURNS ghostwatch._rule_result
-LANGUAGE sql
+LANGUAGE plpgsql
 STABLE
 PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $_checks_stopped_result$
-    -- The evidence names the contracts concerned where the checks of others succeed.
+-- The evidence names the contracts concerned where the checks of others succeed.
+-- (plpgsql, so that a session that runs checks again and again plans this once.)
+DECLARE
+    result ghostwatch._rule_result;
+BEGIN
     SELECT
         coalesce(bool_or(s.stopped), false),
         'error',
@@ -33,7 +37,11 @@ AS $_checks_stopped_result$
             ELSE '0'
         END,
         NULL
-    FROM ghostwatch._stopped_checks(as_of) AS s
+    INTO result
+    FROM ghostwatch._stopped_checks(as_of) AS s;
+
+    RETURN result;
+END
 $_checks_stopped_result$;
 
 COMMENT ON FUNCTION ghostwatch._checks_stopped_result(timestamptz) IS

@@ -6,14 +6,17 @@ RETURNS TABLE (
     last_success_at timestamptz,
     stopped boolean
 )
-LANGUAGE sql
+LANGUAGE plpgsql
 STABLE
 PARALLEL SAFE
 ROWS 10
 SET search_path = pg_catalog, pg_temp
 AS $_stopped_checks$
-    -- A run checks only the contracts of its own role, so the success of one role's runs says nothing about those of another. Only
-    -- successes count, whatever the scheduler reports.
+-- A run checks only the contracts of its own role, so the success of one role's runs says nothing about those of another. Only
+-- successes count, whatever the scheduler reports.
+-- (plpgsql, so that a session that runs checks again and again plans this once.)
+BEGIN
+    RETURN QUERY
     SELECT
         c.name,
         max(p.last_success_at),
@@ -29,7 +32,8 @@ AS $_stopped_checks$
     FROM ghostwatch.check_progress AS p
     INNER JOIN ghostwatch.invariant AS i USING (invariant_id)
     INNER JOIN ghostwatch.contract AS c USING (contract_id)
-    GROUP BY c.name
+    GROUP BY c.name;
+END
 $_stopped_checks$;
 
 COMMENT ON FUNCTION ghostwatch._stopped_checks(timestamptz) IS

@@ -16,7 +16,7 @@ AS $_walk_detectors$
     -- One detector sees all trials; each branch family has one more, which sees only its own.
     -- A trial is measured by the usual rate of its own branch in both, so that more signups through a branch with a high
     -- usual rate are no evidence. A branch that reaches the ceiling is broken whatever is usual.
-    WITH family AS (
+    WITH family AS MATERIALIZED (
         SELECT f.branch_family, ghostwatch._usual_rate(baseline, f.branch_family) AS usual_rate
         FROM (SELECT DISTINCT branch_family FROM unnest(_walk_detectors.branch_families) AS branch_family) AS f
     ),
