@@ -17,6 +17,7 @@
 \ir tables/arrival.sql
 \ir tables/capture_failure.sql
 \ir tables/violation.sql
+\ir tables/repair_attempt.sql
 \ir tables/branch_minute.sql
 \ir tables/branch_sum.sql
 \ir tables/family_rate.sql
@@ -89,6 +90,7 @@
 \ir declare/require_readable.sql
 \ir kernel/column_list.sql
 \ir kernel/column_names.sql
+\ir kernel/repair_call.sql
 \ir kernel/index_advice.sql
 \ir kernel/key_match.sql
 \ir kernel/key_is_among.sql
@@ -362,6 +364,12 @@
 \ir operate/stays_until.sql
 \ir operate/stay.sql
 \ir operate/run_checks.sql
+\ir repair/claim_repair.sql
+\ir repair/record_repair.sql
+\ir repair/broken_keys.sql
+\ir repair/repair_subject.sql
+\ir repair/repair.sql
+\ir repair/repair_history.sql
 \ir operate/schedule.sql
 \ir operate/unschedule.sql
 \ir operate/pause.sql

@@ -74,6 +74,8 @@ OF_CONTRACTS = (
     "maintenance",
     "mark",
     "notification",
+    "repair_attempt",
+    "repair_history",
     "role_secret",
     "silence",
     "status",
@@ -97,6 +99,8 @@ RECORDERS: tuple[LiteralString, ...] = (
     SELECT ghostwatch._record_rechecks(c, now(), '{}')
     FROM jsonb_populate_record(NULL::ghostwatch._clause, \'{"invariant_id": 1}\') AS c
     """,
+    "SELECT ghostwatch._claim_repair(1, '9', now(), now())",
+    "SELECT ghostwatch._record_repair(1, '9', now(), 'healed', NULL, NULL)",
     "SELECT ghostwatch._record_success(1, now(), NULL, NULL)",
     "SELECT ghostwatch._record_failure(1, now(), '22012', 'none')",
     "SELECT ghostwatch._decide_alerts(1, now())",

@@ -22,7 +22,8 @@ CREATE FUNCTION ghostwatch.declare_invariant(
     exactly integer DEFAULT NULL,
     no_row boolean DEFAULT NULL,
     subject_column text DEFAULT NULL,
-    set_column name DEFAULT NULL
+    set_column name DEFAULT NULL,
+    repair text DEFAULT NULL
 )
 RETURNS void
 LANGUAGE plpgsql
@@ -88,7 +89,8 @@ BEGIN
             'branch_ceiling', branch_ceiling,
             'missing_label', missing_label,
             'runbook_url', runbook_url,
-            'description', description
+            'description', description,
+            'repair', repair
         ),
         reset
     );
@@ -159,6 +161,10 @@ BEGIN
                   HINT = format('The defaults fit together: %s, reset => %L)', statement, ghostwatch._rule_settings() || '{at_least,exactly,no_row}'::text[]);
     END IF;
 
+    IF after.repair IS NOT NULL THEN
+        PERFORM ghostwatch._repair_call(its_contract.contract_id, declare_invariant.name, after.repair);
+    END IF;
+
     after.warn_after := ghostwatch._fixed_length(after.warn_after);
     after.error_after := ghostwatch._fixed_length(after.error_after);
     after.watch_for := ghostwatch._fixed_length(after.watch_for);
@@ -184,7 +190,7 @@ $declare_invariant$;
 COMMENT ON FUNCTION ghostwatch.declare_invariant(
     text, text, regclass, text, text, name, interval, interval, interval, text, text, text, text,
     integer, double precision, double precision, double precision, double precision, text[],
-    integer, integer, boolean, text, name
+    integer, integer, boolean, text, name, text
 ) IS
 'Declares one clause of a contract: a row of related with the subject''s key (and predicate) exists in time; declaring again changes what is given and keeps the rest.
 related: the table of that row. related_key_column: its column that holds the subject''s key, several as an array: {tenant_id,user_id}. predicate: boolean SQL over the aliases s (subject) and r (related).
@@ -195,4 +201,5 @@ days_per_false_alarm (days, default: 90), expected_rate (share, default: 0.1), b
 runbook_url: a link that messages show. description: for people. reset: names of arguments to set back to their defaults.
 at_least, exactly: how many such rows (default: at least 1). no_row: no such row may be there, judged for as long as the subject is watched.
 subject_column: the column of the subject that related_key_column is compared with, several as an array (default: its key). set_column: a column of the subject itself that must not be NULL; then neither related nor related_key_column need be given.
-Raises GW001 (no such contract), GW002, GW003 (no such table or column), GW004 to GW006 (the predicate is not valid, or a table not readable), GW008 (belongs to another role), GW009 (keys cannot be compared), GW010 (no time), GW015 (a setting of the rule is out of its range), GW016 (no name), GW018 (an argument that cannot be reset).';
+repair: the signature of a function of the contract''s owner that takes the key and restores what a subject lacks, for ghostwatch.repair(): app.seed_languages(bigint).
+Raises GW001 (no such contract), GW002, GW003 (no such table or column), GW004 to GW006 (the predicate is not valid, or a table not readable), GW008 (belongs to another role), GW009 (keys cannot be compared), GW010 (no time), GW015 (a setting of the rule is out of its range), GW016 (no name), GW018 (an argument that cannot be reset), GW066 (no function that can be its repair).';

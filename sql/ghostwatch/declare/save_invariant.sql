@@ -18,14 +18,14 @@ BEGIN
 
     INSERT INTO ghostwatch.invariant AS i (
         contract_id, name, related, related_key_column, subject_column, predicate, at_least, exactly, no_row, related_at_column, warn_after, error_after, watch_for,
-        rule, min_count, min_rate, days_per_false_alarm, expected_rate, branch_ceiling, missing_label, runbook_url, description
+        rule, min_count, min_rate, days_per_false_alarm, expected_rate, branch_ceiling, missing_label, runbook_url, description, repair
     )
     VALUES (
         saved.contract_id, saved.name, saved.related, saved.related_key_column, saved.subject_column, saved.predicate,
         saved.at_least, saved.exactly, saved.no_row, saved.related_at_column,
         saved.warn_after, saved.error_after, saved.watch_for, saved.rule, saved.min_count, saved.min_rate,
         saved.days_per_false_alarm, saved.expected_rate, saved.branch_ceiling, saved.missing_label, saved.runbook_url,
-        saved.description
+        saved.description, saved.repair
     )
     ON CONFLICT ON CONSTRAINT invariant_contract_id_name_key DO UPDATE
     SET related = excluded.related,
@@ -47,7 +47,8 @@ BEGIN
         branch_ceiling = excluded.branch_ceiling,
         missing_label = excluded.missing_label,
         runbook_url = excluded.runbook_url,
-        description = excluded.description
+        description = excluded.description,
+        repair = excluded.repair
     RETURNING i.* INTO present;
 
     RETURN present;

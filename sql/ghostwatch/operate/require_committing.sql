@@ -1,4 +1,7 @@
-CREATE PROCEDURE ghostwatch._require_committing()
+CREATE PROCEDURE ghostwatch._require_committing(
+    statement text DEFAULT 'ghostwatch.run_checks()',
+    what text DEFAULT 'checks'
+)
 LANGUAGE plpgsql
 AS $_require_committing$
 -- Without this, PostgreSQL reports the first write or the first COMMIT, and gives no hint.
@@ -8,14 +11,14 @@ DECLARE
     on_rollback pg_catalog.text;
 BEGIN
     IF pg_catalog.current_setting('transaction_read_only')::pg_catalog.bool THEN
-        RAISE EXCEPTION 'checks cannot run %',
-            CASE WHEN pg_catalog.pg_is_in_recovery() THEN 'on a standby' ELSE 'in a read-only transaction' END
+        RAISE EXCEPTION '% cannot run %',
+            what, CASE WHEN pg_catalog.pg_is_in_recovery() THEN 'on a standby' ELSE 'in a read-only transaction' END
         USING
             ERRCODE = 'GW023',
-            DETAIL = 'A check run records what it finds.',
+            DETAIL = 'What is found is recorded.',
             HINT = CASE
-                WHEN pg_catalog.pg_is_in_recovery() THEN 'Connect to the primary: CALL ghostwatch.run_checks();'
-                ELSE 'SET default_transaction_read_only = off; CALL ghostwatch.run_checks();'
+                WHEN pg_catalog.pg_is_in_recovery() THEN pg_catalog.format('Connect to the primary: CALL %s;', statement)
+                ELSE pg_catalog.format('SET default_transaction_read_only = off; CALL %s;', statement)
             END;
     END IF;
 
@@ -35,14 +38,14 @@ BEGIN
     END;
 
     IF on_commit OPERATOR(pg_catalog.=) on_rollback THEN
-        RAISE EXCEPTION 'checks cannot run in a transaction block'
+        RAISE EXCEPTION '% cannot run in a transaction block', what
         USING
             ERRCODE = 'GW022',
-            DETAIL = 'A check run commits after each invariant.',
-            HINT = 'COMMIT; then, with autocommit on: CALL ghostwatch.run_checks();';
+            DETAIL = 'They commit after each step.',
+            HINT = pg_catalog.format('COMMIT; then, with autocommit on: CALL %s;', statement);
     END IF;
 END
 $_require_committing$;
 
-COMMENT ON PROCEDURE ghostwatch._require_committing () IS
-'Refuses to run checks where they cannot commit. Raises GW022 (in a transaction block), GW023 (on a standby, or in a read-only transaction).';
+COMMENT ON PROCEDURE ghostwatch._require_committing (text, text) IS
+'Refuses to run checks, or whatever else is named, where they cannot commit. Raises GW022 (in a transaction block), GW023 (on a standby, or in a read-only transaction).';

@@ -25,6 +25,7 @@ BEGIN
                 ('capture_failure', 'contract_id IN ' || own_contracts, 'contract_id IN ' || own_contracts),
                 ('checked_ahead', 'invariant_id IN ' || own_invariants, NULL),
                 ('violation', 'invariant_id IN ' || own_invariants, NULL),
+                ('repair_attempt', 'invariant_id IN ' || own_invariants, NULL),
                 ('check_progress', 'invariant_id IN ' || own_invariants, NULL),
                 ('branch_minute', 'invariant_id IN ' || own_invariants, NULL),
                 ('branch_sum', 'invariant_id IN ' || own_invariants, NULL),

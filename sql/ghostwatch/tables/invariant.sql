@@ -23,6 +23,7 @@ CREATE TABLE ghostwatch.invariant (
     missing_label text NOT NULL DEFAULT '',
     runbook_url text,
     description text,
+    repair text,
     UNIQUE (contract_id, name),
     CONSTRAINT invariant_counts CHECK ((at_least > 1)::integer + (exactly IS NOT NULL)::integer + no_row::integer <= 1),
     CONSTRAINT invariant_rule CHECK (
@@ -47,3 +48,5 @@ COMMENT ON COLUMN ghostwatch.invariant.min_rate IS
 'An alert of the rule "threshold" is held back while a smaller share of the subjects under watch is in violation.';
 COMMENT ON COLUMN ghostwatch.invariant.missing_label IS
 'What a message says the subject lacks: a first meme.';
+COMMENT ON COLUMN ghostwatch.invariant.repair IS
+'The signature of the function that restores what a subject lacks, as text: where the application makes its function anew, it is found again.';
