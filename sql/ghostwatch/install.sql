@@ -173,6 +173,7 @@
 \ir detect/lock_progress.sql
 \ir detect/next_invariant.sql
 \ir kernel/require_runnable.sql
+\ir kernel/require_committing.sql
 \ir detect/ghost_summary.sql
 \ir detect/explain_state.sql
 \ir detect/row_count.sql
@@ -255,6 +256,8 @@
 \ir alert/silence.sql
 \ir alert/unsilence.sql
 \ir alert/mark.sql
+\ir alert/request_repair.sql
+\ir alert/end_repair_request.sql
 \ir alert/reproducing_query.sql
 \ir alert/explain_alert.sql
 \ir alert/alert_history.sql
@@ -284,6 +287,7 @@
 \ir rules/auto/announce_usual_rate.sql
 \ir deliver/queue_edit.sql
 \ir deliver/queue_details.sql
+\ir deliver/queue_repairs.sql
 \ir deliver/is_following.sql
 \ir deliver/enqueue.sql
 \ir deliver/release_kept_messages.sql
@@ -328,6 +332,22 @@
 \ir deliver/explain_notification.sql
 \ir deliver/explain_messages.sql
 
+-- repair: what restores what is missing, judged by the clause
+\ir repair/broken_violations.sql
+\ir repair/still_broken.sql
+\ir repair/repairing_query.sql
+\ir repair/claim_repair.sql
+\ir repair/record_repairs.sql
+\ir repair/repair_subject.sql
+\ir repair/verify_repairs.sql
+\ir repair/announce_repairs.sql
+\ir repair/due_repair.sql
+\ir repair/perform_repairs.sql
+\ir repair/repair.sql
+\ir repair/dry_run/repair.sql
+\ir repair/repair_in_run.sql
+\ir repair/repair_history.sql
+
 -- sidecar: what the sidecar may call; the folder is what grant_sidecar() grants
 \ir sidecar/claim_notifications.sql
 \ir sidecar/next_due_in.sql
@@ -356,7 +376,6 @@
 \ir operate/find_relations.sql
 \ir operate/check_invariant.sql
 \ir operate/finish_run.sql
-\ir operate/require_committing.sql
 \ir operate/due_checks.sql
 \ir operate/next_check_due.sql
 \ir operate/run_due_checks.sql
@@ -364,12 +383,6 @@
 \ir operate/stays_until.sql
 \ir operate/stay.sql
 \ir operate/run_checks.sql
-\ir repair/claim_repair.sql
-\ir repair/record_repair.sql
-\ir repair/broken_keys.sql
-\ir repair/repair_subject.sql
-\ir repair/repair.sql
-\ir repair/repair_history.sql
 \ir operate/schedule.sql
 \ir operate/unschedule.sql
 \ir operate/pause.sql

@@ -23,7 +23,7 @@ def roles(server: Server) -> Iterator[None]:
 
 @pytest.fixture
 def broken(roles: None, database: Database) -> Database:
-    """Five users without languages, found by a check run, and a repair that heals some of them."""
+    """Five users without languages, found by a check run, and a repair that works for some of them."""
     for statement in (
         "SELECT ghostwatch.grant_operator('repairer')",
         "GRANT CREATE ON SCHEMA public TO repairer",
@@ -62,15 +62,15 @@ HISTORY = "SELECT subject_key, outcome, error_state FROM ghostwatch.repair_histo
 
 
 def test_each_is_repaired_once_and_judged(broken: Database) -> None:
-    """A failure undoes only itself, also one that would have come at COMMIT; the clause says what is healed."""
+    """A failure undoes only itself, also one that would have come at COMMIT; the clause says what is repaired."""
     bot = broken.connect("repairer")
     assert bot.execute("CALL ghostwatch.repair('people', 'languages')").fetchone() == (2, 1, 2)
     assert bot.execute(HISTORY).fetchall() == [
-        ("1", "healed", None),
+        ("1", "repaired", None),
         ("2", "still broken", None),
         ("3", "failed", "P0001"),
         ("4", "failed", "23503"),
-        ("5", "healed", None),
+        ("5", "repaired", None),
     ]
     assert bot.execute("SELECT person_id FROM language ORDER BY 1").fetchall() == [(1,), (5,), (6,)]
     assert bot.execute("CALL ghostwatch.repair('people', 'languages')").fetchone() == (0, 0, 0)
@@ -91,14 +91,14 @@ def test_what_the_application_restored_meanwhile_is_left_alone(broken: Database)
 
 
 def test_a_dry_run_changes_nothing(broken: Database) -> None:
-    """It says how many there are, also in a transaction block."""
+    """It lists whom a repair would be called for, also in a transaction block."""
     bot = broken.connect("repairer", autocommit=False)
-    notices: list[str] = []
-    bot.add_notice_handler(lambda notice: notices.append(notice.message_primary or ""))
-    bot.execute("CALL ghostwatch.repair('people', 'languages', dry_run => true)")
-    assert notices == ["5 would be repaired by seed(bigint)"]
+    bot.execute("INSERT INTO language VALUES (1, 'de')")
+    assert bot.execute(
+        "SELECT subject_key, state FROM ghostwatch.repair('people', 'languages', dry_run => true)"
+    ).fetchall() == [(str(key), "error") for key in range(2, 6)]
     assert bot.execute(HISTORY).fetchall() == []
-    assert bot.execute("SELECT count(*) FROM language").fetchone() == (1,)
+    assert bot.execute("SELECT count(*) FROM language").fetchone() == (2,)
 
 
 @pytest.mark.parametrize(
@@ -106,6 +106,9 @@ def test_a_dry_run_changes_nothing(broken: Database) -> None:
     [
         ("postgres", "CALL ghostwatch.repair('people', 'languages')", "GW020"),
         ("repairer", "CALL ghostwatch.repair('people', 'first_meme')", "GW007"),
+        ("repairer", "SELECT * FROM ghostwatch.repair('people', 'languages', dry_run => false)", "GW068"),
+        ("postgres", "SELECT * FROM ghostwatch.repair('people', 'languages', dry_run => true)", "GW020"),
+        ("repairer", "SELECT ghostwatch.declare_invariant('people', 'languages', repair_limit => -1)", "GW015"),
         (
             "repairer",
             "SELECT ghostwatch.declare_invariant('people', 'languages', repair => 'nothing(bigint)')",

@@ -100,7 +100,8 @@ RECORDERS: tuple[LiteralString, ...] = (
     FROM jsonb_populate_record(NULL::ghostwatch._clause, \'{"invariant_id": 1}\') AS c
     """,
     "SELECT ghostwatch._claim_repair(1, '9', now(), now())",
-    "SELECT ghostwatch._record_repair(1, '9', now(), 'healed', NULL, NULL)",
+    "SELECT ghostwatch._record_repairs(1, '{9}', 'repaired')",
+    "SELECT ghostwatch._announce_repairs(1, now())",
     "SELECT ghostwatch._record_success(1, now(), NULL, NULL)",
     "SELECT ghostwatch._record_failure(1, now(), '22012', 'none')",
     "SELECT ghostwatch._decide_alerts(1, now())",

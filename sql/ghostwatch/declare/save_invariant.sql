@@ -18,14 +18,14 @@ BEGIN
 
     INSERT INTO ghostwatch.invariant AS i (
         contract_id, name, related, related_key_column, subject_column, predicate, at_least, exactly, no_row, related_at_column, warn_after, error_after, watch_for,
-        rule, min_count, min_rate, days_per_false_alarm, expected_rate, branch_ceiling, missing_label, runbook_url, description, repair
+        rule, min_count, min_rate, days_per_false_alarm, expected_rate, branch_ceiling, missing_label, runbook_url, description, repair, repair_limit
     )
     VALUES (
         saved.contract_id, saved.name, saved.related, saved.related_key_column, saved.subject_column, saved.predicate,
         saved.at_least, saved.exactly, saved.no_row, saved.related_at_column,
         saved.warn_after, saved.error_after, saved.watch_for, saved.rule, saved.min_count, saved.min_rate,
         saved.days_per_false_alarm, saved.expected_rate, saved.branch_ceiling, saved.missing_label, saved.runbook_url,
-        saved.description, saved.repair
+        saved.description, saved.repair, saved.repair_limit
     )
     ON CONFLICT ON CONSTRAINT invariant_contract_id_name_key DO UPDATE
     SET related = excluded.related,
@@ -48,7 +48,8 @@ BEGIN
         missing_label = excluded.missing_label,
         runbook_url = excluded.runbook_url,
         description = excluded.description,
-        repair = excluded.repair
+        repair = excluded.repair,
+        repair_limit = excluded.repair_limit
     RETURNING i.* INTO present;
 
     RETURN present;

@@ -39,7 +39,7 @@ BEGIN
         FROM ghostwatch.notification AS n
         WHERE n.alert_id = its_alert.alert_id
             AND n.channel_id = channel.channel_id
-            AND n.reason NOT IN ('updated', 'details')
+            AND n.reason NOT IN ('updated', 'details', 'repaired')
             AND n.created_at >= greatest(its_alert.opened_at, its_alert.reopened_at)
             AND (n.state <> 'suppressed' OR n.covered_by IS NOT NULL)
     ) THEN

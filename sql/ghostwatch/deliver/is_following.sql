@@ -15,7 +15,7 @@ AS $_is_following$
             FROM ghostwatch.notification AS step
             WHERE step.alert_id = _is_following.alert_id
                 AND step.channel_id = _is_following.channel_id
-                AND step.reason NOT IN ('updated', 'details')
+                AND step.reason NOT IN ('updated', 'details', 'repaired')
             ORDER BY step.notification_id DESC
             LIMIT 1
         ),

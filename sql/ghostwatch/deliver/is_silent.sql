@@ -19,7 +19,7 @@ AS $_is_silent$
             WHEN is_quiet AND _is_silent.channel.quiet_errors THEN true
             WHEN is_quiet OR _is_silent.channel.sound = 'errors' THEN NOT (
                 _is_silent.reason = 'channel_closed'
-                OR (_is_silent.reason <> 'details' AND coalesce(_is_silent.alert @> '{"state": "firing", "severity": "error"}', false))
+                OR (_is_silent.reason NOT IN ('details', 'repaired') AND coalesce(_is_silent.alert @> '{"state": "firing", "severity": "error"}', false))
                 OR coalesce(_is_silent.covered @> '[{"state": "firing", "severity": "error"}]', false)
             )
             ELSE false

@@ -17,8 +17,8 @@ AS $_later_message$
         WHERE step.alert_id = notification.alert_id
             AND step.channel_id = notification.channel_id
             AND step.notification_id > notification.notification_id
-            AND step.reason NOT IN ('updated', 'details')
-            AND notification.reason NOT IN ('updated', 'details')
+            AND step.reason NOT IN ('updated', 'details', 'repaired')
+            AND notification.reason NOT IN ('updated', 'details', 'repaired')
         UNION ALL
         SELECT digest.notification_id
         FROM ghostwatch.notification AS digest

@@ -36,7 +36,7 @@ BEGIN
             )
             AND n.channel_id = channel.channel_id
             AND n.state = 'pending'
-            AND n.reason NOT IN ('updated', 'details')
+            AND n.reason NOT IN ('updated', 'details', 'repaired')
             AND n.notification_id <> entered.notification_id
         RETURNING n.notification_id, n.alert_id, n.reason
     )

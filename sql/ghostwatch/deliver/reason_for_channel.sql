@@ -15,7 +15,7 @@ AS $_reason_for_channel$
         FROM ghostwatch.notification AS step
         WHERE step.alert_id = notification.alert_id
             AND step.channel_id = notification.channel_id
-            AND step.reason NOT IN ('updated', 'details')
+            AND step.reason NOT IN ('updated', 'details', 'repaired')
         UNION
         -- The digest or the later message that took its place.
         SELECT cover.notification_id, cover.state, coalesce(cover.rendered_at, cover.sent_at), cover.unconfirmed_at, cover.covered_by

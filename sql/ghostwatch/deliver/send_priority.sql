@@ -11,7 +11,7 @@ BEGIN ATOMIC
     SELECT
         CASE
             WHEN _send_priority.reason IN ('opened', 'escalated', 'reopened', 'silence_ended') AND _send_priority.severity = 'error' THEN 0
-            WHEN _send_priority.reason = 'resolved' THEN 2
+            WHEN _send_priority.reason IN ('resolved', 'repaired') THEN 2
             WHEN _send_priority.reason = 'updated' THEN 3
             WHEN _send_priority.reason = 'events' THEN 4
             ELSE 1
@@ -19,5 +19,5 @@ BEGIN ATOMIC
 END;
 
 COMMENT ON FUNCTION ghostwatch._send_priority(text, text) IS
-'How urgent a notification is: 0 for a new error, 1 for any other new message, 2 for a resolution, 3 for an edit, 4 for events.
+'How urgent a notification is: 0 for a new error, 1 for any other new message, 2 for a resolution or a repair, 3 for an edit, 4 for events.
 reason: as in ghostwatch.notification. severity: of its alert, NULL without one.';

@@ -30,7 +30,8 @@ SELECT
     i.error_after,
     i.watch_for,
     coalesce(i.warn_after, i.error_after) AS deadline,
-    i.rule
+    i.rule,
+    i.repair
 FROM ghostwatch.invariant AS i
 INNER JOIN ghostwatch.contract AS c ON i.contract_id = c.contract_id
 WHERE ghostwatch._is_own(c.owner);

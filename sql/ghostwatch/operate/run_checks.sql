@@ -13,6 +13,7 @@ DECLARE
     budget_ends_at pg_catalog.timestamptz;
     candidate integer;
     outcome ghostwatch._check_outcome;
+    was_cancelled pg_catalog.bool := false;
     done integer[] := ARRAY[]::integer[];
     waiting integer[] := ARRAY[]::integer[];
     rechecked integer[] := ARRAY[]::integer[];
@@ -67,8 +68,12 @@ BEGIN
         run.judged := run.judged OPERATOR(pg_catalog.+) coalesce(outcome.judged, 0);
         run.opened := run.opened OPERATOR(pg_catalog.+) coalesce(outcome.opened, 0);
 
+        IF outcome.error_state IS NULL AND NOT outcome.backlog THEN
+            CALL ghostwatch._repair_in_run(candidate, budget_ends_at, was_cancelled);
+        END IF;
+
         -- A cancelled run ends here; the next one starts with the other invariants.
-        EXIT WHEN outcome.error_state OPERATOR(pg_catalog.=) '57014';
+        EXIT WHEN was_cancelled OR outcome.error_state OPERATOR(pg_catalog.=) '57014';
     END LOOP;
 
     PERFORM ghostwatch._finish_run(
@@ -76,7 +81,11 @@ BEGIN
     );
     COMMIT;
 
-    IF outcome.error_state OPERATOR(pg_catalog.=) '57014' THEN
+    IF was_cancelled THEN
+        RAISE EXCEPTION 'a repair was cancelled'
+            USING ERRCODE = '57014',
+                  HINT = 'SELECT * FROM ghostwatch.repair_history WHERE error_state = ''57014''';
+    ELSIF outcome.error_state OPERATOR(pg_catalog.=) '57014' THEN
         RAISE EXCEPTION USING ERRCODE = outcome.error_state, MESSAGE = outcome.error_message;
     END IF;
 

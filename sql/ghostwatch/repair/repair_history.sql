@@ -24,4 +24,4 @@ WHERE ghostwatch._is_own(c.owner);
 ALTER VIEW ghostwatch.repair_history SET (security_barrier);
 
 COMMENT ON VIEW ghostwatch.repair_history IS
-'What was repaired, and what the clause said afterwards: healed, still broken or failed, with the error; state: that of the violation now.';
+'What was repaired, and what the clause said afterwards: repaired, still broken or failed, with the error; unverified: it was not asked yet; state: that of the violation now.';

@@ -180,7 +180,7 @@ BEGIN
         buttons := claimed.has_buttons
             AND coalesce(alert ->> 'state' = 'firing' AND alert ->> 'kind' <> 'drill', false)
             AND (claimed.incident_message IS NULL OR claimed.reason = 'updated')
-            AND claimed.reason <> 'details';
+            AND claimed.reason NOT IN ('details', 'repaired');
         silent := ghostwatch._is_silent(claimed.its_channel, claimed.reason, alert, payload -> 'alerts', claimed.is_quiet);
         as_of := present;
         time_zone := claimed.time_zone;

@@ -24,7 +24,9 @@ CREATE TABLE ghostwatch.alert (
     branches jsonb NOT NULL DEFAULT '[]',
     evidence jsonb NOT NULL DEFAULT '{}',
     changed_at timestamptz NOT NULL,
-    last_notified_at timestamptz
+    last_notified_at timestamptz,
+    repair_requested_at timestamptz,
+    repair_requested_by text
 ) WITH (fillfactor = 70);
 
 -- checks_stopped belongs to no invariant; NULLs would not exclude each other.
@@ -51,3 +53,5 @@ COMMENT ON COLUMN ghostwatch.alert.changed_at IS
 'When its counts were last taken and found to differ.';
 COMMENT ON COLUMN ghostwatch.alert.last_notified_at IS
 'When a new message about it was last due, sent or suppressed; repeats count from here.';
+COMMENT ON COLUMN ghostwatch.alert.repair_requested_at IS
+'Since when a repair that was asked for by button waits for the next check run; NULL when it was performed.';

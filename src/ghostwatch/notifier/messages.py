@@ -125,7 +125,7 @@ def _rendered(environment: jinja2.Environment, name: str, values: Mapping[str, A
 def template_of(notification: Notification) -> str:
     """The name of the template that renders a notification."""
     alert = notification.alert
-    if alert is None or notification.reason in ("digest", "outage_summary", "maintenance", "details"):
+    if alert is None or notification.reason in ("digest", "outage_summary", "maintenance", "details", "repaired"):
         return f"{notification.reason}.html"
     return f"{alert['rule'] if alert['kind'] == 'violations' else alert['kind']}.html"
 
