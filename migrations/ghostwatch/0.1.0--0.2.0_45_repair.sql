@@ -1,5 +1,5 @@
 ALTER TABLE ghostwatch.invariant ADD COLUMN repair text;
-ALTER TABLE ghostwatch.invariant ADD COLUMN repair_limit integer NOT NULL DEFAULT 0 CHECK (repair_limit >= 0);
+ALTER TABLE ghostwatch.invariant ADD COLUMN repair_limit integer CHECK (repair_limit >= 0);
 
 ALTER TABLE ghostwatch.alert ADD COLUMN repair_requested_at timestamptz;
 ALTER TABLE ghostwatch.alert ADD COLUMN repair_requested_by text;

@@ -1,4 +1,4 @@
-"""How many subjects a second are repaired, each in its own transaction and judged by the clause, beside the bare function.
+"""How many subjects a second are repaired, each in its own transaction and judged, beside the bare function.
 
 Sizes: SUBJECTS (10000).
 """

@@ -85,7 +85,7 @@ SELECT ghostwatch.declare_invariant(
 SELECT is(
     (SELECT settings FROM pg_temp.clause),
     '{"name": "greeted", "related": "app.greeting", "related_name": "app.greeting", "related_key_column": ["author_id"],
-      "subject_column": null, "predicate": null, "at_least": 1, "exactly": null, "no_row": false, "repair": null, "repair_limit": 0,
+      "subject_column": null, "predicate": null, "at_least": 1, "exactly": null, "no_row": false, "repair": null, "repair_limit": null,
       "related_at_column": null, "warn_after": null, "error_after": "00:05:00", "watch_for": "00:25:00", "rule": "auto",
       "runbook_url": null, "description": null, "missing_label": "greeted", "min_count": 1, "min_rate": 0, "days_per_false_alarm": 90,
       "expected_rate": 0.1, "branch_ceiling": 0.8}'::jsonb,

@@ -153,7 +153,7 @@ BEGIN
     );
     IF (after.at_least >= 1 AND coalesce(after.exactly, 1) >= 1) IS NOT TRUE THEN
         problem := format('at_least is %s and exactly %s; both must be at least 1.', after.at_least, coalesce(after.exactly::text, 'not given'));
-    ELSIF (after.repair_limit >= 0) IS NOT TRUE THEN
+    ELSIF after.repair_limit < 0 THEN
         problem := format('repair_limit is %s, and must not be negative.', after.repair_limit);
     ELSIF (after.at_least > 1)::integer + (after.exactly IS NOT NULL)::integer + after.no_row::integer > 1 THEN
         problem := 'Only one of at_least, exactly and no_row can be given.';
@@ -205,5 +205,5 @@ days_per_false_alarm (days, default: 90), expected_rate (share, default: 0.1), b
 runbook_url: a link that messages show. description: for people. reset: names of arguments to set back to their defaults.
 at_least, exactly: how many such rows (default: at least 1). no_row: no such row may be there, judged for as long as the subject is watched.
 subject_column: the column of the subject that related_key_column is compared with, several as an array (default: its key). set_column: a column of the subject itself that must not be NULL; then neither related nor related_key_column need be given.
-repair: the signature of a function of the contract''s owner that takes the key and restores what a subject lacks, for ghostwatch.repair(): app.seed_languages(bigint). repair_limit: how many subjects check runs repair in an hour without being asked (default: 0).
+repair: the signature of a function of the contract''s owner that takes the key and restores what a subject lacks, for ghostwatch.repair(): app.seed_languages(bigint). repair_limit: how many subjects check runs repair in an hour without being asked (default: none).
 Raises GW001 (no such contract), GW002, GW003 (no such table or column), GW004 to GW006 (the predicate is not valid, or a table not readable), GW008 (belongs to another role), GW009 (keys cannot be compared), GW010 (no time), GW015 (a setting of the rule is out of its range), GW016 (no name), GW018 (an argument that cannot be reset), GW066 (no function that can be its repair).';

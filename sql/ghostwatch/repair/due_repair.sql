@@ -16,7 +16,6 @@ AS $_due_repair$
 #variable_conflict use_column
 DECLARE
     clause ghostwatch._clause;
-    its_limit integer;
 BEGIN
     SELECT c.* INTO clause FROM ghostwatch._clause AS c WHERE c.invariant_id = _due_repair.invariant_id;
     IF clause.repair IS NULL THEN
@@ -34,18 +33,16 @@ BEGIN
         -- The application may still do by itself what is only late.
         since := 'infinity';
         only_errors := true;
-        SELECT i.repair_limit INTO its_limit FROM ghostwatch.invariant AS i WHERE i.invariant_id = _due_repair.invariant_id;
-        at_most := its_limit - CASE
-            WHEN its_limit > 0
-                THEN (
-                    SELECT count(*)
-                    FROM ghostwatch.repair_attempt AS a
-                    WHERE a.invariant_id = _due_repair.invariant_id
-                        AND a.attempted_at > as_of - '1 hour'::interval
-                )
-            ELSE 0
-        END;
-        IF at_most <= 0 THEN
+        SELECT i.repair_limit INTO at_most FROM ghostwatch.invariant AS i WHERE i.invariant_id = _due_repair.invariant_id;
+        IF at_most > 0 THEN
+            at_most := at_most - (
+                SELECT count(*)
+                FROM ghostwatch.repair_attempt AS a
+                WHERE a.invariant_id = _due_repair.invariant_id
+                    AND a.attempted_at > as_of - '1 hour'::interval
+            );
+        END IF;
+        IF (at_most > 0) IS NOT TRUE THEN
             RETURN;
         END IF;
     END IF;

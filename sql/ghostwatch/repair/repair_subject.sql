@@ -46,5 +46,6 @@ END
 $_repair_subject$;
 
 COMMENT ON FUNCTION ghostwatch._repair_subject(ghostwatch._clause, text, text, timestamptz) IS
-'Calls the repair of one violation, to be committed by the caller. Returns the SQLSTATE that it ended with, 00000 if it returned; NULL if it was called before, or if the application held a lock for too long.
+'Calls the repair of one violation, to be committed by the caller.
+Returns the SQLSTATE that it ended with, 00000 if it returned; NULL if it was called before, or if the application held a lock for too long.
 repairing: the call of the repair for the keys $1, as SQL. opened_at: when the violation was opened.';

@@ -24,7 +24,7 @@ CREATE TABLE ghostwatch.invariant (
     runbook_url text,
     description text,
     repair text,
-    repair_limit integer NOT NULL DEFAULT 0 CHECK (repair_limit >= 0),
+    repair_limit integer CHECK (repair_limit >= 0),
     UNIQUE (contract_id, name),
     CONSTRAINT invariant_counts CHECK ((at_least > 1)::integer + (exactly IS NOT NULL)::integer + no_row::integer <= 1),
     CONSTRAINT invariant_rule CHECK (
@@ -52,4 +52,4 @@ COMMENT ON COLUMN ghostwatch.invariant.missing_label IS
 COMMENT ON COLUMN ghostwatch.invariant.repair IS
 'The signature of the function that restores what a subject lacks, as text: where the application makes its function anew, it is found again.';
 COMMENT ON COLUMN ghostwatch.invariant.repair_limit IS
-'How many subjects check runs repair in an hour without being asked; 0: none.';
+'How many subjects check runs repair in an hour without being asked; NULL: none.';

@@ -22,6 +22,7 @@ COMMENT ON TABLE ghostwatch.repair_attempt IS
 COMMENT ON COLUMN ghostwatch.repair_attempt.opened_at IS
 'When the violation was opened: a subject that breaks the clause again may be repaired again.';
 COMMENT ON COLUMN ghostwatch.repair_attempt.outcome IS
-'unverified: the repair returned, and the clause was not asked yet. repaired: the clause holds. still broken: it does not. failed: the repair raised an error, and what it did was undone.';
+'unverified: the repair returned, and the clause was not asked yet.
+repaired: the clause holds. still broken: it does not. failed: the repair raised an error, and what it did was undone.';
 COMMENT ON COLUMN ghostwatch.repair_attempt.error_state IS
 'The SQLSTATE of the error that the repair raised.';
