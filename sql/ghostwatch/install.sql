@@ -404,6 +404,7 @@
 \ir operate/doctor_transactions.sql
 \ir operate/doctor_time_limit.sql
 \ir operate/doctor_rules.sql
+\ir operate/doctor_repairs.sql
 \ir operate/doctor_delivery.sql
 \ir operate/doctor_server.sql
 \ir operate/doctor.sql

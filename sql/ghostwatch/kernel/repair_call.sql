@@ -32,8 +32,6 @@ BEGIN
         WHEN problem IS NOT NULL THEN problem
         WHEN its_function IS NULL THEN 'There is no such function; the types of its arguments belong to its name.'
         WHEN its_function.prokind <> 'f' THEN 'It is no function: a repair takes part in the transaction in which its result is judged.'
-        WHEN (SELECT r.rolsuper FROM pg_catalog.pg_roles AS r WHERE r.oid = its_contract.owner)
-            THEN format('The contract belongs to the superuser %s, so nothing would limit what a repair does.', its_contract.owner)
         WHEN its_function.proowner <> its_contract.owner
             THEN format('It belongs to role %s, the contract to role %s.', its_function.proowner::regrole, its_contract.owner)
         WHEN its_function.pronargs <> cardinality(its_contract.key_column)
@@ -69,4 +67,4 @@ END
 $_repair_call$;
 
 COMMENT ON FUNCTION ghostwatch._repair_call(integer, text, text) IS
-'The call of a declared repair for a subject s, as SQL. Raises GW066 (no function, not the owner''s, the owner is a superuser, or it does not take the key).';
+'The call of a declared repair for a subject s, as SQL. Raises GW066 (no function, not the owner''s, or not one that takes the key).';

@@ -23,6 +23,7 @@ DECLARE
         'ghostwatch._doctor_transactions',
         'ghostwatch._doctor_time_limit',
         'ghostwatch._doctor_rules',
+        'ghostwatch._doctor_repairs',
         'ghostwatch._doctor_delivery',
         'ghostwatch._doctor_server'
     ];

@@ -48,6 +48,26 @@ BEGIN
         WHERE a.alert_id = page_alert_timeline.alert_id
         UNION ALL
         SELECT
+            date_trunc('minute', r.attempted_at),
+            'repaired',
+            concat_ws(
+                ', ',
+                nullif(count(*) FILTER (WHERE r.outcome = 'repaired'), 0) || ' repaired, verified',
+                nullif(count(*) FILTER (WHERE r.outcome = 'still broken'), 0) || ' still broken',
+                nullif(count(*) FILTER (WHERE r.outcome = 'failed'), 0) || ' failed',
+                nullif(count(*) FILTER (WHERE r.outcome = 'unverified'), 0) || ' not verified yet'
+            ),
+            5
+        FROM ghostwatch.alert AS a
+        INNER JOIN ghostwatch.repair_attempt AS r
+            ON r.invariant_id = a.invariant_id
+            AND r.attempted_at >= a.opened_at
+            AND r.attempted_at <= coalesce(a.resolved_at, 'infinity')
+        WHERE a.alert_id = page_alert_timeline.alert_id
+            AND a.kind = 'violations'
+        GROUP BY date_trunc('minute', r.attempted_at)
+        UNION ALL
+        SELECT
             coalesce(n.sent_at, n.created_at),
             'message',
             format('%s, to %s: %s', n.reason, c.name, CASE
@@ -67,4 +87,4 @@ $page_alert_timeline$;
 
 COMMENT ON FUNCTION ghostwatch.page_alert_timeline(bigint) IS
 'What happened to an alert and which messages were sent about it, in order of time, for the page. what: opened,
-escalated, reopened, acknowledged, silenced, resolved, or message. Raises GW030 (no such alert).';
+escalated, reopened, acknowledged, silenced, repaired (by the minute), resolved, or message. Raises GW030 (no such alert).';

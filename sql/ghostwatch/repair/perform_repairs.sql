@@ -63,4 +63,4 @@ $_perform_repairs$;
 
 COMMENT ON PROCEDURE ghostwatch._perform_repairs (integer, timestamptz, boolean, integer, timestamptz, integer, integer, integer, boolean) IS
 'Repairs violations of an invariant of this role: those of ghostwatch._broken_violations() that still break the clause, until ends_at.
-Returns how many are repaired, which the clause says; how many still lack what they lacked; how many repairs failed; and whether it was cancelled. Raises GW024, GW066, GW067.';
+Returns how many are repaired, which the clause says; how many still lack what they lacked; how many repairs failed; and whether it was cancelled. Raises GW024, GW066, GW067, GW069.';

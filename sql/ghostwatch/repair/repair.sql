@@ -39,4 +39,4 @@ COMMENT ON PROCEDURE ghostwatch.repair (text, text, integer, integer, integer) I
 Each is repaired once, in a transaction of its own, with the rights of the contract''s owner, and judged again by the clause.
 To be called outside a transaction block by the owner of the contract.
 Returns how many are repaired, which the clause says; how many still lack what they lacked although the repair returned; and how many repairs failed. ghostwatch.repair_history lists them.
-Raises GW001 (no such contract), GW007 (no such invariant), GW020 (it belongs to another role), GW022 (in a transaction block), GW023 (on a standby, or in a read-only transaction), GW066 (the function is gone or not fit), GW067 (no repair was declared), 57014 (cancelled, after recording it).';
+Raises GW001 (no such contract), GW007 (no such invariant), GW020 (it belongs to another role), GW022 (in a transaction block), GW023 (on a standby, or in a read-only transaction), GW066 (the function is gone or not fit), GW067 (no repair was declared), GW069 (the owner is a superuser), 57014 (cancelled, after recording it).';

@@ -17,6 +17,13 @@ BEGIN
                   );
     END IF;
 
+    IF (SELECT r.rolsuper FROM pg_roles AS r WHERE r.oid = clause.owner) THEN
+        RAISE EXCEPTION 'contract % belongs to the superuser %, so nothing is repaired', quote_literal(clause.contract), clause.owner
+            USING ERRCODE = 'GW069',
+                  DETAIL = 'A repair runs with the rights of the contract''s owner, and those of a superuser have no limit.',
+                  HINT = 'Declare the contract as a role that is made for it; docs/security.md says which rights it needs.';
+    END IF;
+
     RETURN format(
         'SELECT %s FROM %s AS s WHERE %s',
         ghostwatch._repair_call(clause.contract_id, clause.invariant, clause.repair),
@@ -26,4 +33,4 @@ END
 $_repairing_query$;
 
 COMMENT ON FUNCTION ghostwatch._repairing_query(ghostwatch._clause) IS
-'The call of the repair of an invariant for the subjects with the keys $1, as SQL. Raises GW066 (the function is gone or not fit), GW067 (no repair was declared).';
+'The call of the repair of an invariant for the subjects with the keys $1, as SQL. Raises GW066 (the function is gone or not fit), GW067 (no repair was declared), GW069 (the owner is a superuser).';
