@@ -175,13 +175,16 @@ def test_a_key_of_several_columns(broken: Database) -> None:
     """Each column goes to the function as its own type."""
     bot = broken.connect("repairer")
     for statement in (
-        "CREATE TABLE member (tenant text, number integer, created_at timestamptz NOT NULL, PRIMARY KEY (number, tenant))",
+        "CREATE TABLE member (tenant text, number integer, created_at timestamptz NOT NULL, "
+        "PRIMARY KEY (number, tenant))",
         "CREATE TABLE badge (tenant text, number integer)",
-        "CREATE FUNCTION give(tenant text, number bigint) RETURNS void LANGUAGE sql AS 'INSERT INTO badge VALUES ($1, $2)'",
+        "CREATE FUNCTION give(tenant text, number bigint) RETURNS void LANGUAGE sql "
+        "AS 'INSERT INTO badge VALUES ($1, $2)'",
         "SELECT ghostwatch.declare_contract('members', 'member', '{tenant,number}')",
         "SELECT ghostwatch.declare_invariant('members', 'badges', 'badge', '{tenant,number}', "
         "repair => 'give(text, bigint)')",
-        "INSERT INTO member VALUES ('a,b', 1, now() - interval '10 minutes'), ('c''d', 2, now() - interval '9 minutes')",
+        "INSERT INTO member VALUES ('a,b', 1, now() - interval '10 minutes'), "
+        "('c''d', 2, now() - interval '9 minutes')",
         "CALL ghostwatch.run_checks('members')",
     ):
         bot.execute(statement.encode())
@@ -253,7 +256,10 @@ def test_the_thread_of_the_alert_is_told(broken: Database) -> None:
         "INSERT INTO ghostwatch.notification (channel_id, alert_id, reason, created_at, next_attempt_at) "
         "SELECT channel_id, alert_id, 'opened', now(), now() FROM ghostwatch.channel, ghostwatch.alert"
     )
-    told = "SELECT payload - 'error_states', payload ->> 'error_states' FROM ghostwatch.notification WHERE reason = 'repaired'"
+    told = (
+        "SELECT payload - 'error_states', payload ->> 'error_states' "
+        "FROM ghostwatch.notification WHERE reason = 'repaired'"
+    )
     for _ in range(2):
         bot.execute("CALL ghostwatch.repair('people', 'languages')")
         assert broken.rows(told) == [

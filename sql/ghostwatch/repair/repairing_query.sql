@@ -33,4 +33,5 @@ END
 $_repairing_query$;
 
 COMMENT ON FUNCTION ghostwatch._repairing_query(ghostwatch._clause) IS
-'The call of the repair of an invariant for the subjects with the keys $1, as SQL. Raises GW066 (the function is gone or not fit), GW067 (no repair was declared), GW069 (the owner is a superuser).';
+'The call of the repair of an invariant for the subjects with the keys $1, as SQL.
+Raises GW066 (the function is gone or not fit), GW067 (no repair was declared), GW069 (the owner is a superuser).';
