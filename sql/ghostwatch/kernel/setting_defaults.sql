@@ -7,13 +7,16 @@ RETURNS TABLE (
     maximum text,
     description text
 )
-LANGUAGE sql
+LANGUAGE plpgsql
 IMMUTABLE
 PARALLEL SAFE
 ROWS 20
--- Parsed when it is created, and without a SET clause, so that PostgreSQL puts it in the place of the call.
-BEGIN ATOMIC
+SET search_path = pg_catalog, pg_temp
+AS $_setting_defaults$
+-- (plpgsql, so that a session that runs checks again and again plans this once.)
+BEGIN
     -- A thousand years stands for no limit: such a moment is still a valid timestamp.
+    RETURN QUERY
     VALUES
         ('paused', 'boolean'::regtype, 'false', NULL, NULL,
             'While true, check runs do nothing. Changed by ghostwatch.pause() and ghostwatch.resume().'),
@@ -63,7 +66,8 @@ BEGIN ATOMIC
             'How long a sidecar that reports no longer stays in the list.'),
         ('page_sample_keys', 'boolean', 'false', NULL, NULL,
             'While true, the page and the roles of grant_viewer() see sample keys of subjects, and errors of checks in full.');
-END;
+END
+$_setting_defaults$;
 
 COMMENT ON FUNCTION ghostwatch._setting_defaults() IS
 'Every setting, in the order in which the settings are shown, with its type, default, minimum and maximum (NULL: none).';
