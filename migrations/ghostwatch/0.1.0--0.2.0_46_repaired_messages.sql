@@ -1,11 +1,12 @@
 ALTER TABLE ghostwatch.notification DROP CONSTRAINT notification_reason_check;
 ALTER TABLE ghostwatch.notification ADD CONSTRAINT notification_reason_check CHECK (reason IN (
     'opened', 'escalated', 'reopened', 'repeated', 'resolved', 'updated',
-    'events', 'digest', 'outage_summary', 'maintenance', 'silence_ended', 'details', 'channel_closed', 'usual_rate', 'test', 'repaired'
+    'events', 'digest', 'outage_summary', 'maintenance', 'silence_ended', 'details', 'channel_closed', 'usual_rate', 'test', 'repaired',
+    'unacknowledged', 'passed_on'
 ));
 
 -- undo
-DELETE FROM ghostwatch.notification WHERE reason = 'repaired';
+DELETE FROM ghostwatch.notification WHERE reason IN ('repaired', 'unacknowledged', 'passed_on');
 ALTER TABLE ghostwatch.notification DROP CONSTRAINT notification_reason_check;
 ALTER TABLE ghostwatch.notification ADD CONSTRAINT notification_reason_check CHECK (reason IN (
     'opened', 'escalated', 'reopened', 'repeated', 'resolved', 'updated',

@@ -64,6 +64,7 @@
 \ir kernel/rule_result.sql
 \ir kernel/apply_declaration.sql
 \ir kernel/mark_before.sql
+\ir kernel/in_maintenance.sql
 
 -- declare: what must hold
 \ir kernel/contract_id.sql
@@ -180,7 +181,6 @@
 \ir detect/check_subject.sql
 
 -- alert: the life of an alert, and when it is announced
-\ir alert/maintenance/in_maintenance.sql
 \ir alert/maintenance/maintenance.sql
 \ir alert/maintenance/end_maintenance.sql
 \ir alert/maintenance/summarize_maintenance.sql
@@ -293,6 +293,9 @@
 \ir deliver/release_kept_messages.sql
 \ir deliver/enqueue_firing.sql
 \ir deliver/forget_messages.sql
+\ir deliver/escalation_chain.sql
+\ir deliver/escalations.sql
+\ir deliver/escalate.sql
 \ir deliver/channel_id.sql
 \ir deliver/check_channel.sql
 \ir deliver/require_own_channel.sql

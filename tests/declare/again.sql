@@ -10,7 +10,7 @@ SELECT to_jsonb(c) - 'contract_id' AS settings FROM ghostwatch.contract AS c;
 CREATE VIEW pg_temp.clause AS
 SELECT to_jsonb(i) - '{invariant_id,contract_id}'::text[] AS settings FROM ghostwatch.invariant AS i;
 CREATE VIEW pg_temp.channel AS
-SELECT to_jsonb(c) - 'channel_id' AS settings FROM ghostwatch.channel AS c;
+SELECT to_jsonb(c) - 'channel_id' AS settings FROM ghostwatch.channel AS c WHERE c.name = 'admins';
 
 -- A contract with every argument other than its default.
 SET search_path = app, public;
@@ -115,6 +115,8 @@ SELECT ghostwatch.drop_contract('many');
 
 -- A channel.
 SELECT ghostwatch.add_channel('admins', -1001, 7, 'error', false, '{welcome}', '22:00', '08:00', 'Europe/Berlin', true, '{42}');
+SELECT ghostwatch.add_channel('on_call', -1003);
+SELECT ghostwatch.add_channel('admins', escalate_after => '15 minutes', escalate_to => 'on_call');
 DROP TABLE before;
 CREATE TEMPORARY TABLE before AS SELECT settings FROM pg_temp.channel;
 SELECT ghostwatch.add_channel('admins');
@@ -127,10 +129,10 @@ SELECT is(
     (SELECT settings || '{"thread_id": 8, "chat_id": -1002}' FROM before),
     'another chat changes the chat'
 );
-SELECT ghostwatch.add_channel('admins', reset => '{thread_id,min_severity,events,contracts,quiet_from,quiet_until,quiet_time_zone,quiet_errors,button_user_ids,sound}');
+SELECT ghostwatch.add_channel('admins', reset => '{thread_id,min_severity,events,contracts,quiet_from,quiet_until,quiet_time_zone,quiet_errors,button_user_ids,sound,escalate_after,escalate_to}');
 SELECT results_eq(
-    'SELECT thread_id, min_severity, events, contracts, quiet_from, quiet_until, quiet_time_zone, quiet_errors, button_user_ids, sound FROM ghostwatch.channel',
-    $$ VALUES (NULL::integer, 'warn', true, NULL::text[], NULL::time, NULL::time, 'UTC', false, '{}'::bigint[], 'errors') $$,
+    'SELECT thread_id, min_severity, events, contracts, quiet_from, quiet_until, quiet_time_zone, quiet_errors, button_user_ids, sound, escalate_after, escalate_to FROM ghostwatch.channel WHERE name = ''admins''',
+    $$ VALUES (NULL::integer, 'warn', true, NULL::text[], NULL::time, NULL::time, 'UTC', false, '{}'::bigint[], 'errors', NULL::interval, NULL::text) $$,
     'all of it can be reset'
 );
 SELECT throws_ok($$ SELECT ghostwatch.add_channel('admins', reset => '{chat_id}') $$, 'GW018', '''chat_id'' cannot be reset', 'but not the chat');

@@ -68,7 +68,7 @@ def declared(database: Database) -> Database:
         SELECT ghostwatch.add_channel(
             channel, -1001, 7, 'error', false, '{onboarding}', '22:00', '08:00', 'Europe/Berlin', true, '{42}'
         )
-        FROM unnest(ARRAY['admins', 'on_call', 'growth']) AS channel;
+        FROM unnest(ARRAY['admins', 'on_call', 'growth', 'owner']) AS channel;
         CREATE TABLE public.member (id bigint PRIMARY KEY, created_at timestamptz NOT NULL, photo json);
         """
     )

@@ -158,6 +158,8 @@ def test_drift() -> None:
         ("reopened", {"reopened_count": 1}, "it is back\n"),
         ("reopened", {"reopened_count": 21}, "it is back, 21× by now"),
         ("repeated", {}, "still firing after 28 min"),
+        ("unacknowledged", {}, "not acknowledged in admins for 15 min"),
+        ("passed_on", {}, "not acknowledged for 15 min: now also sent to admins"),
         ("silence_ended", {}, "the silence has ended, and it is still firing"),
         ("updated", {"clear_since": "2026-01-02T14:20:00+00:00"}, "nothing wrong since 14:20 UTC"),
         (
@@ -184,7 +186,7 @@ def test_drift() -> None:
 )
 def test_steps_of_an_incident(reason: str, alert: dict[str, Any], says: str) -> None:
     """Each says what is new."""
-    assert says in told(notification(reason, **alert))
+    assert says in told(notification(reason, {"channel": "admins", "after": 900}, **alert))
 
 
 def test_resolved() -> None:

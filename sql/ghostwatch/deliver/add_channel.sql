@@ -11,6 +11,8 @@ CREATE FUNCTION ghostwatch.add_channel(
     quiet_errors boolean DEFAULT NULL,
     button_user_ids bigint[] DEFAULT NULL,
     sound text DEFAULT NULL,
+    escalate_after interval DEFAULT NULL,
+    escalate_to text DEFAULT NULL,
     reset text[] DEFAULT '{}',
     credential uuid DEFAULT ghostwatch._credential()
 )
@@ -43,7 +45,9 @@ BEGIN
             'quiet_time_zone', quiet_time_zone,
             'quiet_errors', quiet_errors,
             'button_user_ids', button_user_ids,
-            'sound', sound
+            'sound', sound,
+            'escalate_after', escalate_after,
+            'escalate_to', escalate_to
         ),
         reset
     );
@@ -58,13 +62,22 @@ BEGIN
         PERFORM ghostwatch._require_own_channel(before.name, before.contracts, before.events, role => ghostwatch._caller(credential));
     END IF;
 
+    -- A chain copies alerts to a chat as well.
+    IF after.escalate_to IS DISTINCT FROM before.escalate_to THEN
+        PERFORM ghostwatch._require_own_channel(c.name, c.contracts, c.events, role => ghostwatch._caller(credential))
+        FROM ghostwatch.channel AS c
+        WHERE c.name = after.escalate_to;
+    END IF;
+
     INSERT INTO ghostwatch.channel AS c (
         name, chat_id, thread_id, min_severity, events, contracts,
-        quiet_from, quiet_until, quiet_time_zone, quiet_errors, button_user_ids, sound
+        quiet_from, quiet_until, quiet_time_zone, quiet_errors, button_user_ids, sound,
+        escalate_after, escalate_to
     )
     VALUES (
         after.name, after.chat_id, after.thread_id, after.min_severity, after.events, after.contracts,
-        after.quiet_from, after.quiet_until, after.quiet_time_zone, after.quiet_errors, after.button_user_ids, after.sound
+        after.quiet_from, after.quiet_until, after.quiet_time_zone, after.quiet_errors, after.button_user_ids, after.sound,
+        after.escalate_after, after.escalate_to
     )
     ON CONFLICT ON CONSTRAINT channel_name_key DO UPDATE
     SET
@@ -79,6 +92,8 @@ BEGIN
         quiet_errors = excluded.quiet_errors,
         button_user_ids = excluded.button_user_ids,
         sound = excluded.sound,
+        escalate_after = excluded.escalate_after,
+        escalate_to = excluded.escalate_to,
         -- What the Bot API said about another chat or topic does not hold for this one.
         disabled_at = CASE WHEN c.chat_id = excluded.chat_id THEN c.disabled_at END,
         disabled_reason = CASE WHEN c.chat_id = excluded.chat_id THEN c.disabled_reason END,
@@ -98,11 +113,12 @@ BEGIN
 END
 $add_channel$;
 
-COMMENT ON FUNCTION ghostwatch.add_channel(text, bigint, integer, text, boolean, text[], time, time, text, boolean, bigint[], text, text[], uuid) IS
+COMMENT ON FUNCTION ghostwatch.add_channel(text, bigint, integer, text, boolean, text[], time, time, text, boolean, bigint[], text, interval, text, text[], uuid) IS
 'Adds a Telegram chat, or a topic in one, that gets alerts and events; adding a name again changes what is given and keeps the rest.
 name: what the channel is called here. chat_id, thread_id: the chat, and the topic in it (default: none). min_severity: of its alerts, warn (the default) or error.
 events: whether it gets events (default: true). contracts: only alerts of these (default: of all). quiet_from, quiet_until, quiet_time_zone (default: UTC): hours in which warnings wait.
 quiet_errors: whether errors wait too (default: false). button_user_ids: the Telegram users who may press buttons there (default: nobody).
 sound: which new messages make a sound: errors (the default: errors that fire), all or none.
+escalate_after, escalate_to: an alert that nobody has acknowledged so long after its first message here is sent to that channel as well, whatever its filters are.
 reset: names of arguments to set back to their defaults.
-Raises GW018 (an argument that cannot be reset), GW044 (alerts of others, or events), GW045 (no name or no chat), GW046 (not a severity, or not a sound), GW047 (no such contract), GW048 (invalid quiet hours).';
+Raises GW018 (an argument that cannot be reset), GW043 (an invalid chain of channels), GW044 (alerts of others, or events), GW045 (no name or no chat), GW046 (not a severity, or not a sound), GW047 (no such contract), GW048 (invalid quiet hours).';

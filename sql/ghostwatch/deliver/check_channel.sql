@@ -9,6 +9,7 @@ SET search_path = pg_catalog, pg_temp
 AS $_check_channel$
 DECLARE
     unknown_contract text;
+    chain text[];
 BEGIN
     IF coalesce(channel.name, '') = '' OR coalesce(channel.chat_id, 0) = 0 THEN
         RAISE EXCEPTION 'a channel needs a name and the id of a chat'
@@ -61,9 +62,31 @@ BEGIN
                       channel.name, channel.chat_id
                   );
     END IF;
+
+    IF channel.escalate_to IS NULL AND channel.escalate_after IS NULL THEN
+        RETURN;
+    END IF;
+
+    SELECT array_agg(c.channel ORDER BY c.step) INTO chain
+    FROM ghostwatch._escalation_chain(channel.escalate_to) AS c;
+
+    IF (channel.escalate_after BETWEEN '1 second' AND '1 year') IS NOT TRUE OR chain IS NULL OR channel.name = ANY (chain) THEN
+        RAISE EXCEPTION 'alerts of channel % cannot escalate to channel % after %',
+            quote_literal(channel.name), quote_nullable(channel.escalate_to), coalesce(channel.escalate_after::text, 'NULL')
+            USING ERRCODE = 'GW043',
+                  DETAIL = CASE
+                      WHEN channel.name = channel.escalate_to OR channel.name = ANY (chain) THEN format(
+                          'The chain would be a loop: %s.',
+                          array_to_string(channel.name || chain[1:array_position(chain, channel.name)], ' -> ')
+                      )
+                      WHEN chain IS NULL THEN 'There is no such channel.'
+                      ELSE 'The time is from 1 second to 1 year.'
+                  END,
+                  HINT = format('SELECT ghostwatch.add_channel(%L, escalate_after => ''15 minutes'', escalate_to => ''on_call'')', channel.name);
+    END IF;
 END
 $_check_channel$;
 
 COMMENT ON FUNCTION ghostwatch._check_channel(ghostwatch.channel) IS
 'Refuses a channel that could get no message, or not those that were meant.
-Raises GW045 (no name or no chat), GW046 (severity or sound), GW047 (contract), GW048 (quiet hours).';
+Raises GW043 (chain of channels), GW045 (no name or no chat), GW046 (severity or sound), GW047 (contract), GW048 (quiet hours).';

@@ -21,10 +21,11 @@ BEGIN
         SELECT c.*
         FROM ghostwatch.channel AS c
         WHERE (only_channel_id IS NULL OR c.channel_id = only_channel_id)
-            AND (c.contracts IS NULL OR its_alert.contract IS NULL OR its_alert.contract = ANY (c.contracts))
             AND (
-                c.min_severity = 'warn'
-                OR its_alert.severity = 'error'
+                (
+                    (c.contracts IS NULL OR its_alert.contract IS NULL OR its_alert.contract = ANY (c.contracts))
+                    AND (c.min_severity = 'warn' OR its_alert.severity = 'error')
+                )
                 OR ghostwatch._is_following(its_alert.alert_id, c.channel_id)
             )
         ORDER BY c.channel_id

@@ -27,7 +27,13 @@ AS $_explain_delivery$
             CASE
                 WHEN c.disabled_at IS NOT NULL
                     THEN format('the channel is closed since %s: %s', c.disabled_at::timestamptz(0), c.disabled_reason)
-            END
+            END,
+            (
+                SELECT format('unless somebody acknowledges it, %s gets it at %s', c.escalate_to, e.due_at::timestamptz(0))
+                FROM ghostwatch._escalations() AS e
+                WHERE e.alert_id = its_alert.alert_id
+                    AND e.channel_id = c.channel_id
+            )
         )
     FROM ghostwatch.channel AS c
     CROSS JOIN LATERAL (

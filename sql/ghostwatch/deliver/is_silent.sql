@@ -18,7 +18,7 @@ AS $_is_silent$
             WHEN _is_silent.reason = 'updated' OR _is_silent.channel.sound = 'none' THEN true
             WHEN is_quiet AND _is_silent.channel.quiet_errors THEN true
             WHEN is_quiet OR _is_silent.channel.sound = 'errors' THEN NOT (
-                _is_silent.reason = 'channel_closed'
+                _is_silent.reason IN ('channel_closed', 'unacknowledged')
                 OR (_is_silent.reason NOT IN ('details', 'repaired') AND coalesce(_is_silent.alert @> '{"state": "firing", "severity": "error"}', false))
                 OR coalesce(_is_silent.covered @> '[{"state": "firing", "severity": "error"}]', false)
             )

@@ -2,7 +2,8 @@ CREATE FUNCTION ghostwatch._queue_message(
     its_alert ghostwatch.alert,
     channel ghostwatch.channel,
     reason text,
-    as_of timestamptz
+    as_of timestamptz,
+    payload jsonb DEFAULT '{}'
 )
 RETURNS void
 LANGUAGE plpgsql
@@ -15,9 +16,9 @@ DECLARE
     superseded text[];
 BEGIN
     INSERT INTO ghostwatch.notification AS n (
-        channel_id, alert_id, reason, state, state_reason, covered_by, created_at, next_attempt_at
+        channel_id, alert_id, reason, payload, state, state_reason, covered_by, created_at, next_attempt_at
     )
-    SELECT channel.channel_id, its_alert.alert_id, reason, h.state, h.state_reason, h.covered_by, as_of, h.next_attempt_at
+    SELECT channel.channel_id, its_alert.alert_id, reason, _queue_message.payload, h.state, h.state_reason, h.covered_by, as_of, h.next_attempt_at
     FROM ghostwatch._delivery_decision(its_alert, channel, as_of) AS h
     RETURNING n.notification_id, n.state, n.next_attempt_at INTO entered;
 
@@ -56,6 +57,6 @@ BEGIN
 END
 $_queue_message$;
 
-COMMENT ON FUNCTION ghostwatch._queue_message(ghostwatch.alert, ghostwatch.channel, text, timestamptz) IS
+COMMENT ON FUNCTION ghostwatch._queue_message(ghostwatch.alert, ghostwatch.channel, text, timestamptz, jsonb) IS
 'Puts a new message about an alert into the outbox of a channel, or records why it is suppressed. Takes the alert, the
 channel, the reason and the time.';

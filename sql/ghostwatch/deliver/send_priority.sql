@@ -10,7 +10,7 @@ BEGIN ATOMIC
     -- A chat may get so few messages that those which wait are sent by urgency, not by age.
     SELECT
         CASE
-            WHEN _send_priority.reason IN ('opened', 'escalated', 'reopened', 'silence_ended') AND _send_priority.severity = 'error' THEN 0
+            WHEN _send_priority.reason IN ('opened', 'escalated', 'reopened', 'silence_ended', 'unacknowledged') AND _send_priority.severity = 'error' THEN 0
             WHEN _send_priority.reason IN ('resolved', 'repaired') THEN 2
             WHEN _send_priority.reason = 'updated' THEN 3
             WHEN _send_priority.reason = 'events' THEN 4

@@ -84,13 +84,15 @@ BEGIN
                     CASE WHEN c.quiet_errors THEN 'warnings and errors' ELSE 'warnings' END,
                     c.quiet_from, c.quiet_until, c.quiet_time_zone
                 )
-            END
+            END,
+            CASE WHEN c.escalate_to IS NOT NULL THEN format('and after %s without acknowledgement channel %s gets them as well', c.escalate_after, c.escalate_to) END
         )),
         NULL::text
     FROM ghostwatch.channel AS c
     WHERE c.min_severity = 'error'
         OR c.contracts IS NOT NULL
         OR c.quiet_from IS NOT NULL
+        OR c.escalate_to IS NOT NULL
     ORDER BY c.name;
 
     RETURN QUERY

@@ -123,10 +123,22 @@ BEGIN
         RETURN QUERY
         SELECT 'message', NULL::text, 'no_channel', 'There is no channel that you may see.', 'SELECT ghostwatch.add_channel(''admins'', chat_id => -1001234567890);';
     END IF;
+
+    RETURN QUERY
+    SELECT
+        'escalation',
+        c.name,
+        'unacknowledged',
+        format('Channel %s gets it as well at %s, unless somebody acknowledges it before.', c.escalate_to, e.due_at::timestamptz(0)),
+        format('SELECT ghostwatch.acknowledge(%s, ...);', its_alert.alert_id)
+    FROM ghostwatch._escalations() AS e
+    INNER JOIN ghostwatch.channel AS c ON c.channel_id = e.channel_id
+    WHERE e.alert_id = its_alert.alert_id
+    ORDER BY e.due_at;
 END
 $why$;
 
 COMMENT ON FUNCTION ghostwatch.why(bigint) IS
-'Why a message about an alert arrived or not: a row for the check run, one for its rule, and one for each channel and message.
+'Why a message about an alert arrived or not: a row for the check run, one for its rule, one for each channel and message, and one for each channel that is to get it if nobody acknowledges it.
 cause: one word, such as no_run, silence, quiet_hours, filter, channel_closed, wrong_chat, token, sidecar_down, pace or sent.
 Raises GW030 (no such alert).';

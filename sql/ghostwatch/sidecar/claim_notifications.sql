@@ -64,6 +64,8 @@ BEGIN
 
     PERFORM ghostwatch._reclaim(present);
 
+    PERFORM ghostwatch._escalate(present);
+
     IF dispatch.held_until > present THEN
         RETURN;
     END IF;

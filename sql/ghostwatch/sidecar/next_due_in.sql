@@ -35,6 +35,8 @@ BEGIN
 
     SELECT d.* INTO dispatch FROM ghostwatch.dispatch AS d;
 
+    due_at := least(due_at, (SELECT min(e.due_at) FROM ghostwatch._escalations() AS e));
+
     -- Sidecars are given what is due within a second.
     RETURN greatest(
         due_at,

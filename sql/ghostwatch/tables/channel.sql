@@ -17,7 +17,9 @@ CREATE TABLE ghostwatch.channel (
     topic_state text CHECK (topic_state IN ('gone', 'closed')),
     migrated_at timestamptz,
     migrated_from bigint,
-    sound text NOT NULL DEFAULT 'errors' CHECK (sound IN ('errors', 'all', 'none'))
+    sound text NOT NULL DEFAULT 'errors' CHECK (sound IN ('errors', 'all', 'none')),
+    escalate_after interval,
+    escalate_to text
 );
 
 COMMENT ON TABLE ghostwatch.channel IS
@@ -34,3 +36,7 @@ COMMENT ON COLUMN ghostwatch.channel.migrated_from IS
 'The chat id before the group became a supergroup, as the Bot API said at migrated_at; add_channel() with that id goes back to it.';
 COMMENT ON COLUMN ghostwatch.channel.sound IS
 'Which new messages make a sound: those about errors that fire, all, or none; edits never do.';
+COMMENT ON COLUMN ghostwatch.channel.escalate_after IS
+'How long after its first message in this channel an alert that nobody has acknowledged is sent to escalate_to as well; NULL for never.';
+COMMENT ON COLUMN ghostwatch.channel.escalate_to IS
+'The name of the next channel of the chain, which gets such an alert whatever its filters are.';

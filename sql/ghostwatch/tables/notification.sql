@@ -4,7 +4,8 @@ CREATE TABLE ghostwatch.notification (
     alert_id bigint REFERENCES ghostwatch.alert ON DELETE CASCADE,
     reason text NOT NULL CHECK (reason IN (
         'opened', 'escalated', 'reopened', 'repeated', 'resolved', 'updated',
-        'events', 'digest', 'outage_summary', 'maintenance', 'silence_ended', 'details', 'channel_closed', 'usual_rate', 'test', 'repaired'
+        'events', 'digest', 'outage_summary', 'maintenance', 'silence_ended', 'details', 'channel_closed', 'usual_rate', 'test', 'repaired',
+        'unacknowledged', 'passed_on'
     )),
     payload jsonb NOT NULL DEFAULT '{}',
     state text NOT NULL DEFAULT 'pending' CHECK (state IN ('pending', 'claimed', 'sent', 'failed', 'suppressed', 'superseded')),
