@@ -222,18 +222,20 @@ SELECT bag_eq(
 );
 INSERT INTO ghostwatch.sidecar (worker, version, started_at, seen_at, listening, problem, cannot_send)
 VALUES
-    ('well', '1', '2026-01-01 11:00+00', '2026-01-01 12:00+00', true, NULL, false),
-    ('fresh', '1', '2026-01-01 11:59+00', '2026-01-01 12:00+00', false, NULL, false),
+    ('well', (SELECT version FROM ghostwatch.installation), '2026-01-01 11:00+00', '2026-01-01 12:00+00', true, NULL, false),
+    ('fresh', (SELECT version FROM ghostwatch.installation), '2026-01-01 11:59+00', '2026-01-01 12:00+00', false, NULL, false),
+    ('old', '0.0.1', '2026-01-01 11:00+00', '2026-01-01 12:00+00', true, NULL, false),
     ('polling', '1', '2026-01-01 11:00+00', '2026-01-01 12:00+00', false, NULL, false),
     ('mute', '1', '2026-01-01 11:00+00', '2026-01-01 12:00+00', true, 'the bot token: Telegram refuses it', true),
     ('ill', '1', '2026-01-01 11:00+00', '2026-01-01 12:00+00', true, 'the buttons: switched off', false);
 SELECT bag_eq(
     $$ SELECT split_part(s, ' | ', 1) || ' ' || split_part(s, ' | ', 2) FROM pg_temp.said('sidecar') AS s $$,
     $$ VALUES
+        ((SELECT format('warning Sidecar old is of version 0.0.1, and ghostwatch of version %s. Both go on working.', version) FROM ghostwatch.installation)),
         ('warning Sidecar polling receives no NOTIFY and finds its work by polling.'),
         ('error Sidecar mute: the bot token: Telegram refuses it'),
         ('warning Sidecar ill: the buttons: switched off') $$,
-    'sidecars in trouble; a refused token is an error, and a dead one is forgotten beside one at work'
+    'sidecars in trouble or of another version; a refused token is an error, and a dead one is forgotten beside one at work'
 );
 SELECT ghostwatch.add_channel('admins', -1);
 UPDATE ghostwatch.channel SET disabled_at = '2026-01-01 11:00+00', disabled_reason = 'kicked';

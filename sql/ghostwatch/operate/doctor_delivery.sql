@@ -9,6 +9,7 @@ DECLARE
     as_of     constant timestamptz := ghostwatch._clock();
     alive_from constant timestamptz := as_of - '2 minutes'::interval;
     is_late   constant timestamptz := as_of - '5 minutes'::interval;
+    installed constant text := (SELECT i.version FROM ghostwatch.installation AS i);
 BEGIN
     -- Of one that was killed only the time when it was last seen is known, and a fresh one may not listen yet.
     RETURN QUERY
@@ -17,19 +18,21 @@ BEGIN
         CASE
             WHEN s.seen_at < alive_from THEN 'warning'
             WHEN s.cannot_send THEN 'error'
-            WHEN s.problem IS NOT NULL OR (NOT s.listening AND s.started_at < alive_from) THEN 'warning'
+            WHEN s.problem IS NOT NULL OR (NOT s.listening AND s.started_at < alive_from) OR s.version <> installed THEN 'warning'
             ELSE 'ok'
         END,
         CASE
             WHEN s.seen_at < alive_from THEN format('Sidecar %s was last seen at %s.', s.worker, s.seen_at::timestamptz(0))
             WHEN s.problem IS NOT NULL THEN format('Sidecar %s: %s', s.worker, s.problem)
             WHEN NOT s.listening AND s.started_at < alive_from THEN format('Sidecar %s receives no NOTIFY and finds its work by polling.', s.worker)
+            WHEN s.version <> installed THEN format('Sidecar %s is of version %s, and ghostwatch of version %s. Both go on working.', s.worker, s.version, installed)
             ELSE format('Sidecar %s (version %s) has been running since %s.', s.worker, s.version, s.started_at::timestamptz(0))
         END,
         CASE
             WHEN s.seen_at < alive_from THEN 'Start it again, or ignore it if it was stopped on purpose.'
             WHEN s.problem IS NOT NULL THEN 'To see what Telegram says: ghostwatch send-test <channel>'
             WHEN NOT s.listening AND s.started_at < alive_from THEN 'Connect it to the database directly, not through a pooler in transaction mode.'
+            WHEN s.version <> installed THEN format('Upgrade the older one: pip install ghostwatch==%s, or ghostwatch migrate', installed)
         END
     FROM ghostwatch.sidecar AS s
     -- A dead one is forgotten where another one is running.

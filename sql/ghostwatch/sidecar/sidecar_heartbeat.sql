@@ -13,7 +13,8 @@ RETURNS TABLE (
     channels_disabled bigint,
     checks_succeeded_at timestamptz,
     checks_fresh boolean,
-    problems text[]
+    problems text[],
+    installed_version text
 )
 LANGUAGE plpgsql
 VOLATILE
@@ -70,7 +71,8 @@ BEGIN
         (SELECT count(*) FROM ghostwatch.channel WHERE channel.disabled_at IS NOT NULL),
         checks.succeeded_at,
         coalesce(checks.fresh, false),
-        ARRAY(SELECT p FROM ghostwatch._delivery_problems(as_of) AS p)
+        ARRAY(SELECT p FROM ghostwatch._delivery_problems(as_of) AS p),
+        (SELECT i.version FROM ghostwatch.installation AS i)
     FROM checks;
 END
 $sidecar_heartbeat$;
@@ -79,4 +81,5 @@ COMMENT ON FUNCTION ghostwatch.sidecar_heartbeat(text, text, boolean, text, bool
 'The sidecar reports that it is running, and learns how outbox and checks are: each watches the other. Takes its name,
 version, whether NOTIFY reaches it, what is wrong with it, if anything, and whether that keeps every message. Returns
 one row: what waits and for how long, what was given up, since when and whether the checks of every contract succeed
-in time (else ghostwatch.detect_stopped_checks() has raised an alert), and what keeps alerts back.';
+in time (else ghostwatch.detect_stopped_checks() has raised an alert), what keeps alerts back, and the version of
+ghostwatch in the database.';

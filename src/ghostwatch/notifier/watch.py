@@ -46,6 +46,7 @@ class Watch:
         self._version = version("ghostwatch")
         self._outside = HealthSignal("the heartbeat URL")
         self._heartbeat = HealthSignal("the heartbeat")
+        self._versions = HealthSignal("versions")
         self._checks_fresh = False
         self._problems: list[str] = []
 
@@ -68,6 +69,7 @@ class Watch:
             self._checks_fresh = row["checks_fresh"]
             self._problems = row["problems"]
             self._heartbeat.well()
+            self._compare_versions(row.get("installed_version"))
         except DatabaseUnavailable as error:
             self._checks_fresh = False
             self._metrics.database_gone()
@@ -79,6 +81,19 @@ class Watch:
                 connected=self._delivery.outbox.problem is None and self._heartbeat.problem is None,
                 token=self._delivery.token.problem is None,
                 reachable=self._delivery.reachable.problem is None,
+            )
+
+    def _compare_versions(self, installed: str | None) -> None:
+        """Says where database and sidecar are not of the same version, as they are while one is upgraded.
+
+        installed: the version in the database, which does not say so before 0.2.0.
+        """
+        if installed == self._version:
+            self._versions.well()
+        else:
+            self._versions.unwell(
+                f"this sidecar is of version {self._version}, ghostwatch in the database of "
+                f"{installed or 'an older one'}; both go on working, but upgrade the older one"
             )
 
     async def run_heartbeat(self) -> None:
