@@ -26,15 +26,17 @@ BEGIN
         BEGIN
             IF NOT ghostwatch._birth_is_indexed(clause) THEN
                 is_well := false;
-                -- Capture is for such tables, and records each arrival: there is nothing to do.
                 RETURN NEXT ROW(
                     'missed',
-                    CASE WHEN clause.capture THEN 'ok' ELSE 'warning' END,
+                    'warning',
                     format(
                         'Whether the checks of %s.%s miss subjects was not examined: no index leads to the births in %s.',
                         clause.contract, clause.invariant, clause.subject
                     ),
-                    NULL
+                    CASE
+                        WHEN clause.born_at_expression IS NULL
+                            THEN ghostwatch._index_advice(clause.subject, ARRAY[clause.born_at_column], ARRAY['btree']::name[], false)
+                    END
                 )::ghostwatch._finding;
                 CONTINUE;
             END IF;
