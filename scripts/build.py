@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parent.parent
 # Run as a file before anything is installed, as `make dist` and the wheel's build do.
 sys.path[:0] = [str(path) for path in (ROOT, ROOT / "src") if str(path) not in sys.path]
 
-from scripts.upgrade import Version, conversion_script, steps_between, upgrade_script  # noqa: E402
+from scripts.upgrade import Locks, Version, conversion_script, steps_between, upgrade_script  # noqa: E402
 
 DIST = ROOT / "dist"
 SOURCES = {"ghostwatch": "ghostwatch", "ghostwatch_onboarding": "onboarding"}
@@ -84,17 +84,31 @@ def _order(number: str) -> tuple[int, ...]:
     return tuple(int(part) for part in number.split("."))
 
 
-def upgrade_scripts(name: str, root: Path = ROOT) -> dict[str, str]:
-    """What changes one extension from each released version into the next and back, by file name; and old versions."""
-    frame = flatten(root / "sql" / "upgrade.sql")
+def _versions(name: str, root: Path) -> dict[str, str]:
+    """The installation script of each version of an extension, oldest first: the released ones and the tree's."""
     current = version(root)
-    installing = {
+    scripts = {
         number: (root / "migrations" / "released" / number / f"{name}--{number}.sql").read_text(encoding="utf-8")
         for number in released_versions(root)
     } | {current: installation_scripts(name, root)[f"{name}--{current}.sql"]}
-    numbers = sorted(installing, key=_order)
-    files = {f"{name}--{number}.sql": installing[number] for number in numbers}
-    for old, new in pairwise(Version.read(number, installing[number]) for number in numbers):
+    return {number: scripts[number] for number in sorted(scripts, key=_order)}
+
+
+def upgrade_locks(name: str, root: Path = ROOT) -> dict[str, Locks]:
+    """What the upgrade of one extension to each version locks."""
+    versions = (Version.read(number, script) for number, script in _versions(name, root).items())
+    return {
+        new.number: Locks.of(old, new, steps_between(root / "migrations" / name, old.number, new.number))
+        for old, new in pairwise(versions)
+    }
+
+
+def upgrade_scripts(name: str, root: Path = ROOT) -> dict[str, str]:
+    """What changes one extension from each released version into the next and back, by file name; and old versions."""
+    frame = flatten(root / "sql" / "upgrade.sql")
+    installing = _versions(name, root)
+    files = {f"{name}--{number}.sql": script for number, script in installing.items()}
+    for old, new in pairwise(Version.read(number, script) for number, script in installing.items()):
         steps = steps_between(root / "migrations" / name, old.number, new.number)
         for before, after, undo in ((old, new, False), (new, old, True)):
             for kind in ("extension", "plain"):

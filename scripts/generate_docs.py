@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Final, LiteralString
 
 import psycopg
 
 from ghostwatch.settings import environment_table
-from scripts.build import ROOT, build
+from scripts.build import ROOT, SOURCES, build, upgrade_locks
 from tests.support.cluster import Cluster
 
 # The settings of the sidecar, which no query knows.
 ENVIRONMENT: Final[LiteralString] = "environment"
 # The attacks that the tests try, which are marked there.
 ATTACKS: Final[LiteralString] = "attacks"
+# What each upgrade locks, which the steps in migrations/ say.
+RELEASES: Final[LiteralString] = "releases"
 
 # Which part of which document comes from which query: the column names are the table's head.
 TABLES: Final[dict[str, dict[str, LiteralString]]] = {
+    "../migrations/README.md": {"releases": RELEASES},
     "deploy.md": {"environment": ENVIRONMENT},
     "security.md": {"attacks": ATTACKS},
     "operating.md": {
@@ -125,9 +128,27 @@ def attacks() -> list[tuple[str, str, str, str]]:
     return found
 
 
+def releases() -> list[tuple[str, str, str]]:
+    """What the upgrade to each version locks, newest first."""
+    parts = [upgrade_locks(name) for name in SOURCES]
+    rows = []
+    for number in reversed(parts[0]):
+        locks = [part[number] for part in parts]
+        last = "; at the end those with policies" if any(lock.policies for lock in locks) else ""
+        tables = _names(table for lock in locks for table in lock.tables)
+        rows.append((number, (tables or "no table") + last, _names(t for lock in locks for t in lock.scanned)))
+    return rows
+
+
+def _names(tables: Iterable[str]) -> str:
+    return ", ".join(f"`{table}`" for table in sorted(tables))
+
+
 def _rows(query: LiteralString, connection: psycopg.Connection[Any]) -> str:
     if query == ENVIRONMENT:
         return _table(["variable", "default", "what it is for"], environment_table())
+    if query == RELEASES:
+        return _table(["upgrade to", "locks until its end", "longer, the more rows are in"], releases())
     if query == ATTACKS:
         return _table(["attack", "role", "result", "test"], attacks())
     cursor = connection.execute(query)

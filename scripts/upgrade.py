@@ -153,6 +153,41 @@ def upgrade_script(
     return re.sub(r"@([a-z_]+)@", lambda found: parts[found[1]], frame)
 
 
+# What locks a table against writing until the end: it is changed, filled, indexed, or referred to by a new foreign key.
+LOCKS = re.compile(
+    r"(?:ALTER TABLE|DROP TABLE|UPDATE|INSERT INTO|DELETE FROM|REFERENCES|INDEX\s+\w+\s+ON)"
+    r"\s+(?:IF EXISTS\s+|ONLY\s+)*(?P<table>\w+\.\w+)"
+)
+# What reads or writes every row that is there.
+TAKES_LONGER = re.compile(
+    r"(?:(?:UPDATE|DELETE FROM|INDEX\s+\w+\s+ON)\s+|ALTER TABLE\s+(?:ONLY\s+)?"
+    r"(?=\S+\s+(?:ADD CONSTRAINT|ALTER COLUMN \w+ (?:TYPE|SET NOT NULL))))(?P<table>\w+\.\w+)"
+)
+
+
+@dataclass(frozen=True)
+class Locks:
+    """What the steps of a release lock besides the record of the installation, until the end."""
+
+    tables: frozenset[str]
+    # Those of them where it takes longer the more rows there are.
+    scanned: frozenset[str]
+    # Whether the tables with policies are locked last, because policies are made anew.
+    policies: bool
+
+    @classmethod
+    def of(cls, before: Version, after: Version, steps: Sequence[Step]) -> Locks:
+        """Reads them from the steps; a table that a step makes keeps nobody waiting."""
+        known = before.created("TABLE").keys()
+        changes = [re.sub(r"--.*", "", step.change) for step in steps]
+        triggers = {table for (table, _), s in before.triggers.items() if s not in after.triggers.values()}
+        return cls(
+            frozenset(known & ({m["table"] for change in changes for m in LOCKS.finditer(change)} | triggers)),
+            frozenset(known & {m["table"] for change in changes for m in TAKES_LONGER.finditer(change)}),
+            before.block("row_security") != after.block("row_security"),
+        )
+
+
 def conversion_script(frame: str, *, extension: str, schema: str, version: Version) -> str:
     """The statement that makes a plain installation of a version the extension."""
     members = [
