@@ -311,6 +311,7 @@
 \ir deliver/event_branch.sql
 \ir deliver/gather_events.sql
 \ir deliver/is_silent.sql
+\ir deliver/mention.sql
 \ir deliver/send_priority.sql
 \ir deliver/room_at.sql
 \ir deliver/next_notification.sql

@@ -189,6 +189,13 @@ def test_steps_of_an_incident(reason: str, alert: dict[str, Any], says: str) -> 
     assert says in told(notification(reason, {"channel": "admins", "after": 900}, **alert))
 
 
+def test_mention() -> None:
+    """A name stands as it is, a user id becomes a link, and neither becomes markup."""
+    row = notification("opened", {"mention": ["@anna_b", "123456789", "@<b>"]})
+    last = Renderer().render(row).html.splitlines()[-1]
+    assert last == '@anna_b <a href="tg://user?id=123456789">123456789</a> @&lt;b&gt;'
+
+
 def test_resolved() -> None:
     """How it ended, how long it lasted, and how often it came back; whatever message shows it."""
     alert: dict[str, Any] = {

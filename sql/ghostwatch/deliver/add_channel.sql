@@ -13,6 +13,7 @@ CREATE FUNCTION ghostwatch.add_channel(
     sound text DEFAULT NULL,
     escalate_after interval DEFAULT NULL,
     escalate_to text DEFAULT NULL,
+    mention text DEFAULT NULL,
     reset text[] DEFAULT '{}',
     credential uuid DEFAULT ghostwatch._credential()
 )
@@ -47,7 +48,8 @@ BEGIN
             'button_user_ids', button_user_ids,
             'sound', sound,
             'escalate_after', escalate_after,
-            'escalate_to', escalate_to
+            'escalate_to', escalate_to,
+            'mention', regexp_replace(trim(mention), '[ ,]+', ' ', 'g')
         ),
         reset
     );
@@ -72,12 +74,12 @@ BEGIN
     INSERT INTO ghostwatch.channel AS c (
         name, chat_id, thread_id, min_severity, events, contracts,
         quiet_from, quiet_until, quiet_time_zone, quiet_errors, button_user_ids, sound,
-        escalate_after, escalate_to
+        escalate_after, escalate_to, mention
     )
     VALUES (
         after.name, after.chat_id, after.thread_id, after.min_severity, after.events, after.contracts,
         after.quiet_from, after.quiet_until, after.quiet_time_zone, after.quiet_errors, after.button_user_ids, after.sound,
-        after.escalate_after, after.escalate_to
+        after.escalate_after, after.escalate_to, after.mention
     )
     ON CONFLICT ON CONSTRAINT channel_name_key DO UPDATE
     SET
@@ -94,6 +96,7 @@ BEGIN
         sound = excluded.sound,
         escalate_after = excluded.escalate_after,
         escalate_to = excluded.escalate_to,
+        mention = excluded.mention,
         -- What the Bot API said about another chat or topic does not hold for this one.
         disabled_at = CASE WHEN c.chat_id = excluded.chat_id THEN c.disabled_at END,
         disabled_reason = CASE WHEN c.chat_id = excluded.chat_id THEN c.disabled_reason END,
@@ -113,12 +116,13 @@ BEGIN
 END
 $add_channel$;
 
-COMMENT ON FUNCTION ghostwatch.add_channel(text, bigint, integer, text, boolean, text[], time, time, text, boolean, bigint[], text, interval, text, text[], uuid) IS
+COMMENT ON FUNCTION ghostwatch.add_channel(text, bigint, integer, text, boolean, text[], time, time, text, boolean, bigint[], text, interval, text, text, text[], uuid) IS
 'Adds a Telegram chat, or a topic in one, that gets alerts and events; adding a name again changes what is given and keeps the rest.
 name: what the channel is called here. chat_id, thread_id: the chat, and the topic in it (default: none). min_severity: of its alerts, warn (the default) or error.
 events: whether it gets events (default: true). contracts: only alerts of these (default: of all). quiet_from, quiet_until, quiet_time_zone (default: UTC): hours in which warnings wait.
 quiet_errors: whether errors wait too (default: false). button_user_ids: the Telegram users who may press buttons there (default: nobody).
 sound: which new messages make a sound: errors (the default: errors that fire), all or none.
 escalate_after, escalate_to: an alert that nobody has acknowledged so long after its first message here is sent to that channel as well, whatever its filters are.
+mention: whom new errors mention, @names or Telegram user ids, five at most (default: nobody).
 reset: names of arguments to set back to their defaults.
-Raises GW018 (an argument that cannot be reset), GW043 (an invalid chain of channels), GW044 (alerts of others, or events), GW045 (no name or no chat), GW046 (not a severity, or not a sound), GW047 (no such contract), GW048 (invalid quiet hours).';
+Raises GW018 (an argument that cannot be reset), GW041 (mention), GW043 (an invalid chain of channels), GW044 (alerts of others, or events), GW045 (no name or no chat), GW046 (not a severity, or not a sound), GW047 (no such contract), GW048 (invalid quiet hours).';

@@ -63,6 +63,18 @@ BEGIN
                   );
     END IF;
 
+    IF EXISTS (
+        SELECT
+        FROM string_to_table(channel.mention, ' ') WITH ORDINALITY AS m (name, position)
+        WHERE m.name !~ '^(@[A-Za-z][A-Za-z0-9_]{3,31}|[1-9][0-9]{0,15})$'
+            OR m.position > 5
+    ) OR channel.mention = '' THEN
+        RAISE EXCEPTION 'messages to channel % cannot mention %', quote_literal(channel.name), quote_literal(left(channel.mention, 200))
+            USING ERRCODE = 'GW041',
+                  DETAIL = 'Up to five people can be mentioned, each as @name or by the number of the user.',
+                  HINT = format('SELECT ghostwatch.add_channel(%L, mention => ''@anna 123456789'')', channel.name);
+    END IF;
+
     IF channel.escalate_to IS NULL AND channel.escalate_after IS NULL THEN
         RETURN;
     END IF;
@@ -89,4 +101,4 @@ $_check_channel$;
 
 COMMENT ON FUNCTION ghostwatch._check_channel(ghostwatch.channel) IS
 'Refuses a channel that could get no message, or not those that were meant.
-Raises GW043 (chain of channels), GW045 (no name or no chat), GW046 (severity or sound), GW047 (contract), GW048 (quiet hours).';
+Raises GW041 (mention), GW043 (chain of channels), GW045 (no name or no chat), GW046 (severity or sound), GW047 (contract), GW048 (quiet hours).';

@@ -88,7 +88,8 @@ BEGIN
                     c.quiet_from, c.quiet_until, c.quiet_time_zone
                 )
             END,
-            CASE WHEN c.escalate_to IS NOT NULL THEN format('and after %s without acknowledgement channel %s gets them as well', c.escalate_after, c.escalate_to) END
+            CASE WHEN c.escalate_to IS NOT NULL THEN format('and after %s without acknowledgement channel %s gets them as well', c.escalate_after, c.escalate_to) END,
+            'and new errors mention ' || c.mention
         )),
         NULL::text
     FROM ghostwatch.channel AS c
@@ -96,6 +97,7 @@ BEGIN
         OR c.contracts IS NOT NULL
         OR c.quiet_from IS NOT NULL
         OR c.escalate_to IS NOT NULL
+        OR c.mention IS NOT NULL
     ORDER BY c.name;
 
     RETURN QUERY

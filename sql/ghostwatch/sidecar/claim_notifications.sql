@@ -174,7 +174,7 @@ BEGIN
             WHEN claimed.reason IN ('digest', 'outage_summary', 'maintenance')
                 THEN jsonb_build_object('alerts', ghostwatch._covered_alerts(claimed.notification_id))
             ELSE '{}'
-        END;
+        END || ghostwatch._mention(claimed.its_channel, reason, alert);
         edit_message_id := CASE WHEN claimed.reason = 'updated' THEN claimed.incident_message END;
         reply_to_message_id := CASE WHEN claimed.reason <> 'updated' THEN claimed.incident_message END;
         attempts := claimed.attempts;

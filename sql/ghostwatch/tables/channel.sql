@@ -19,7 +19,8 @@ CREATE TABLE ghostwatch.channel (
     migrated_from bigint,
     sound text NOT NULL DEFAULT 'errors' CHECK (sound IN ('errors', 'all', 'none')),
     escalate_after interval,
-    escalate_to text
+    escalate_to text,
+    mention text
 );
 
 COMMENT ON TABLE ghostwatch.channel IS
@@ -40,3 +41,5 @@ COMMENT ON COLUMN ghostwatch.channel.escalate_after IS
 'How long after its first message in this channel an alert that nobody has acknowledged is sent to escalate_to as well; NULL for never.';
 COMMENT ON COLUMN ghostwatch.channel.escalate_to IS
 'The name of the next channel of the chain, which gets such an alert whatever its filters are.';
+COMMENT ON COLUMN ghostwatch.channel.mention IS
+'Whom new errors mention: @names and user ids, with a space between two; NULL for nobody.';

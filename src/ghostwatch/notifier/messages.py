@@ -42,6 +42,10 @@ class Text:
         """Without markup: for a terminal, or for a server that does not understand the HTML."""
         return html.unescape(re.sub(r"<[^>]*>", "", self.html))
 
+    def mentioning(self, people: Sequence[str]) -> Text:
+        """The same with those people mentioned, by @name or by the number of the user."""
+        return Text(f"{self.html}\n{' '.join(map(_mention, people))}")
+
     def strayed_from(self, thread_id: int | None, state: str) -> Text:
         """The same, for the main chat, as its topic is gone or closed."""
         return Text(f"{self.html}\n(topic {thread_id} is {state}, so this message comes to the main chat)")
@@ -89,6 +93,9 @@ class Renderer:
             },
             essentials(notification),
         )
+        mention: Sequence[str] | None = notification.payload.get("mention")
+        if mention:
+            text = text.mentioning(mention)
         strayed: Mapping[str, Any] | None = notification.payload.get("strayed")
         return text.strayed_from(strayed["thread_id"], strayed["state"]) if strayed else text
 
@@ -144,6 +151,10 @@ def essentials(notification: Notification) -> Text:
             f"{notification.reason.replace('_', ' ')}, {alert['state']} · alert {alert['alert_id']}"
         )
     )
+
+
+def _mention(person: str) -> str:
+    return f'<a href="tg://user?id={person}">{person}</a>' if person.isdecimal() else html.escape(person)
 
 
 def _zone(name: str) -> tzinfo:
