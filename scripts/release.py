@@ -19,7 +19,7 @@ import subprocess
 import sys
 import tempfile
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from scripts.build import ROOT, SOURCES, build, installation_scripts, released_versions, version
@@ -116,18 +116,38 @@ def _make_once(root: Path, directory: Path) -> Path:
         check=True,
         capture_output=True,
     )
-    _pack(made / f"ghostwatch-{current}-sql.zip", build(tree), tree / "dist")
+    built = {path.name: path.read_text(encoding="utf-8") for path in build(tree) if path.parent == tree / "dist"}
+    _pack(made / f"ghostwatch-{current}-sql.zip", built)
+    readme = (tree / "README.md").read_text(encoding="utf-8")
+    _pack(made / f"ghostwatch-{current}-dbdev.zip", dbdev_files(built, readme))
     return made
 
 
-def _pack(target: Path, files: Sequence[Path], directory: Path) -> None:
-    """A zip archive of the files that lie in the directory, without a trace of when it was made."""
+def dbdev_files(built: Mapping[str, str], readme: str) -> dict[str, str]:
+    """The extensions as database.dev and pg_tle take them, a directory for each: no file lies on the server there.
+
+    Their versions are numbers, so that what turns a plain installation into the extension is left out. No command of
+    psql is in a script, and the role that creates the extension chooses its schema, which holds none of its objects.
+    """
+    files = {}
+    for name in SOURCES:
+        files[f"{name}/README.md"] = readme
+        control = built[f"{name}.control"].splitlines(keepends=True)
+        files[f"{name}/{name}.control"] = "".join(line for line in control if not line.startswith(("#", "schema")))
+        for file, text in built.items():
+            if re.fullmatch(rf"{name}(--\d+\.\d+\.\d+)+\.sql", file):
+                files[f"{name}/{file}"] = re.sub(r"^\\echo .*\n", "", text)
+    return files
+
+
+def _pack(target: Path, files: Mapping[str, str]) -> None:
+    """A zip archive without a trace of when it was made."""
     with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
-        for path in sorted(file for file in files if file.parent == directory):
-            entry = zipfile.ZipInfo(path.name)
+        for name, text in sorted(files.items()):
+            entry = zipfile.ZipInfo(name)
             entry.compress_type = zipfile.ZIP_DEFLATED
             entry.external_attr = 0o644 << 16
-            archive.writestr(entry, path.read_bytes())
+            archive.writestr(entry, text.encode())
 
 
 def _sums(directory: Path) -> str:

@@ -128,6 +128,7 @@ def test_it_is_built_twice_byte_for_byte(tree: Path) -> None:
     made = {path.name for path in make(tree)}
     assert made == {
         f"ghostwatch-{NEXT}.zip",
+        f"ghostwatch-{NEXT}-dbdev.zip",
         f"ghostwatch-{NEXT}-sql.zip",
         f"ghostwatch-{NEXT}.tar.gz",
         f"ghostwatch-{NEXT}-py3-none-any.whl",
