@@ -18,8 +18,15 @@
 \ir start/user_info.sql
 \ir start/refresh_user_info.sql
 \ir start/get_user_info.sql
+\ir start/first_languages.sql
 \ir start/start.sql
 \ir start/grant_app.sql
+
+-- repair: restore what start() would have written
+\ir repair/restore_languages.sql
+\ir repair/restore_start_log.sql
+\ir repair/restore_last_activity.sql
+\ir repair/restore_deep_link.sql
 
 -- adopt: make the bot's own tables, or find out whether they fit
 \ir adopt/adoption.sql

@@ -142,6 +142,72 @@ def test_every_mutant_is_caught(
         assert_contract("onboarding", user_id, connection=mutants)
 
 
+@each_branch
+@pytest.mark.parametrize("known", [False, True], ids=["new", "known"])
+@pytest.mark.parametrize(
+    "mutant", [mutant for mutant in MUTANTS if mutant.step not in (1, 6)], ids=lambda mutant: mutant.name
+)
+def test_its_repair_restores_what_a_mutant_left_out(
+    mutants: Connection[Any],
+    assert_contract: AssertContract,
+    mutant: Mutant,
+    known: bool,
+    deep_link: str | None,
+) -> None:
+    """All of it but the user, the profile that only Telegram knows, and the announcement, which would come late."""
+    if mutant.step == 2 and not known:
+        pytest.skip("there is no such user")
+    user_id = start(mutants, mutant, deep_link, known=known)
+    found = mutants.execute("SELECT name, repair FROM ghostwatch.invariant WHERE repair IS NOT NULL").fetchall()
+    repairs: dict[str, str] = dict(found)
+    # Whatever else is called does no harm, nor does calling it again. Without the user, start() went on without languages.
+    for clause in (mutant.clause, *repairs):
+        mutants.execute(f"SELECT {repairs[clause].replace('bigint', '%s')}", [user_id])
+        if mutant.step != 2:
+            assert_contract("onboarding", user_id, connection=mutants)
+    assert_contract("onboarding", user_id, connection=mutants)
+    same = start(mutants, INTACT, deep_link, known=known)
+    left = """
+        SELECT
+            t.deep_link,
+            ARRAY(SELECT l.language_code FROM public.user_language AS l WHERE l.user_id = t.id ORDER BY 1),
+            ARRAY(SELECT l.deep_link FROM public.user_deep_link_log AS l WHERE l.user_id = t.id),
+            i.user_type,
+            i.interface_language
+        FROM public.user_tg AS t
+        JOIN onboarding.user_info AS i ON i.user_id = t.id
+        WHERE t.id = %s
+    """
+    assert mutants.execute(left, [user_id]).fetchall() == mutants.execute(left, [same]).fetchall()
+
+
+@pytest.mark.parametrize(
+    ("links", "kept"),
+    [
+        (["kitchen", "wrapped"], "wrapped"),
+        (["s_1_2", "kitchen", "m_3_4"], "s_1_2"),
+        (["kitchen", None], "kitchen"),
+    ],
+)
+def test_of_several_links_the_right_one_is_kept(mutants: Connection[Any], links: list[str | None], kept: str) -> None:
+    """As start() would have kept it."""
+    user_id = start(mutants, INTACT, None, known=False)
+    for link in links:
+        mutants.execute("SELECT mutant_3.start(%s, 'Anna', deep_link => %s)", [user_id, link])
+    mutants.execute("SELECT onboarding._restore_deep_link(%s)", [user_id])
+    assert mutants.execute("SELECT deep_link FROM public.user_tg WHERE id = %s", [user_id]).fetchone() == (kept,)
+
+
+def test_languages_that_were_chosen_stay(mutants: Connection[Any]) -> None:
+    """A repair gives some to whoever has none."""
+    user_id = start(mutants, INTACT, None, known=False)
+    mutants.execute("UPDATE public.user_language SET language_code = 'xx' WHERE user_id = %s", [user_id])
+    chosen = "SELECT array_agg(language_code) FROM public.user_language WHERE user_id = %s"
+    before = mutants.execute(chosen, [user_id]).fetchone()
+    mutants.execute("SELECT onboarding._restore_languages(%s)", [user_id])
+    assert mutants.execute(chosen, [user_id]).fetchone() == before
+
+
 def test_a_returning_user_who_is_not_made_active_is_caught(
     mutants: Connection[Any], assert_contract: AssertContract
 ) -> None:

@@ -14,6 +14,12 @@ AS $_declare_contract$
 -- The deadlines, rules, settings and words of an existing clause are kept, whoever declared it; so are its expressions,
 -- unless they are to be renewed.
 DECLARE
+    -- A repair belongs to the owner of the contract.
+    own_functions constant boolean := EXISTS (
+        SELECT FROM pg_proc AS p
+        WHERE p.oid = 'onboarding.refresh_user_info(bigint)'::regprocedure
+            AND p.proowner = quote_ident(current_user)::regrole
+    );
     before ghostwatch.contract;
     clause record;
 BEGIN
@@ -63,6 +69,7 @@ BEGIN
             declared.invariant_id IS NOT NULL AS is_declared,
             coalesce(declared.missing_label = replace(shipped.name, '_', ' '), true) AS lacks_label,
             declared.description IS NULL AS lacks_description,
+            declared.repair IS NULL AND own_functions AS lacks_repair,
             shipped.name = ANY (_declare_contract.leave_out) AS is_left_out
         FROM onboarding._clauses() AS shipped
         LEFT JOIN ghostwatch.invariant AS declared
@@ -88,6 +95,7 @@ BEGIN
                 description => CASE WHEN clause.lacks_description THEN clause.description END,
                 warn_after => CASE WHEN NOT clause.is_declared THEN clause.warn_after END,
                 error_after => CASE WHEN NOT clause.is_declared THEN coalesce(clause.error_after, _declare_contract.default_due_after) END,
+                repair => CASE WHEN clause.lacks_repair THEN clause.repair END,
                 reset => CASE WHEN clause.predicate IS NULL THEN ARRAY['predicate'] END
             );
         END IF;

@@ -127,23 +127,7 @@ BEGIN
         PERFORM FROM public.user_language AS chosen WHERE chosen.user_id = start.user_id;
     END IF;
     IF created OR NOT FOUND THEN
-        languages := ARRAY(
-            SELECT coalesce(rule.language_code, own_language)
-            FROM onboarding.language_rule AS rule
-            WHERE coalesce(rule.language_code, own_language) IS NOT NULL
-                AND (rule.name_pattern IS NULL OR full_name ~ rule.name_pattern)
-                AND (rule.in_region IS NULL OR rule.in_region = from_region)
-            ORDER BY
-                CASE
-                    WHEN rule.language_code IS NOT NULL THEN rule.interface_rank
-                    ELSE (
-                        SELECT min(named.interface_rank)
-                        FROM onboarding.language_rule AS named
-                        WHERE named.language_code = own_language
-                    )
-                END NULLS FIRST,
-                coalesce(rule.language_code, own_language)
-        );
+        languages := onboarding._first_languages(full_name, own_language, from_region);
         INSERT INTO public.user_language (user_id, language_code)
         SELECT start.user_id, unnest(languages)
         ON CONFLICT DO NOTHING;
