@@ -160,7 +160,7 @@ def test_its_repair_restores_what_a_mutant_left_out(
     user_id = start(mutants, mutant, deep_link, known=known)
     found = mutants.execute("SELECT name, repair FROM ghostwatch.invariant WHERE repair IS NOT NULL").fetchall()
     repairs: dict[str, str] = dict(found)
-    # Whatever else is called does no harm, nor does calling it again. Without the user, start() went on without languages.
+    # Whatever else is called does no harm, nor does calling it again. Without a user there were no languages, either.
     for clause in (mutant.clause, *repairs):
         mutants.execute(f"SELECT {repairs[clause].replace('bigint', '%s')}", [user_id])
         if mutant.step != 2:
