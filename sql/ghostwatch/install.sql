@@ -316,6 +316,7 @@
 \ir deliver/room_at.sql
 \ir deliver/next_notification.sql
 \ir deliver/message_facts.sql
+\ir deliver/message_history.sql
 \ir deliver/adapt_to_digest.sql
 \ir deliver/incident_message.sql
 \ir deliver/later_message.sql

@@ -114,7 +114,7 @@ SELECT is(ghostwatch.retry_failed(), 0::bigint, 'leaves nothing to try again');
 SELECT pg_temp.ghost('6', 'error', 'none', '18:50');
 SELECT pg_temp.run('19:00');
 SELECT pg_temp.claim('19:00:01');
-SELECT ghostwatch._queue_details(c.channel_id, (pg_temp.alert()).alert_id, '[]', ghostwatch._clock())
+SELECT ghostwatch._queue_details(c.channel_id, (pg_temp.alert()).alert_id, ghostwatch._clock())
 FROM ghostwatch.channel AS c WHERE c.name = 'admins';
 SELECT is(
     pg_temp.claim('19:01'), 'admins:opened:error:firing errors:opened:error:firing', 'an alert is not overtaken by its details'

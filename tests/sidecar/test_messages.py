@@ -475,21 +475,34 @@ def test_the_end_of_an_outage_of_the_checks_is_a_summary() -> None:
     assert "no violations were found" in told(found_now)
 
 
-def test_details_show_what_is_known_by_topic() -> None:
-    """And how to see the rest."""
-    facts = [
-        {"topic": "branches", "item": "kitchen", "value": "12 of 12"},
-        {"topic": "branches", "item": "m_*", "value": "1 of 30"},
-        {"topic": "counts", "item": "error_count", "value": "14"},
+def test_details_say_what_is_behind_an_alert() -> None:
+    """The message as it stands, why the clause is there, how far it went, and who was sent what."""
+    messages = [
+        {"reason": "opened", "sent_at": "2026-01-02T14:02:01+00:00", "channels": ["admins"]},
+        {"reason": "silence_ended", "sent_at": "2026-01-02T14:06:00+00:00", "channels": ["admins", "on_call"]},
     ]
-    assert told(notification("details", {"facts": facts})).splitlines() == [
-        "🔎 onboarding · first_meme",
-        "branches",
-        "kitchen: 12 of 12",
-        "m_*: 1 of 30",
-        "counts",
-        "error count: 14",
-        "to see all: SELECT * FROM ghostwatch.explain_alert(42); · alert 42",
+    firing = notification(
+        "details", {"messages": messages}, description="They leave.", escalated_at="2026-01-02T14:06:00+00:00"
+    )
+    assert told(firing).splitlines() == [
+        "🔎 🔴 👻 onboarding · first_meme · ERROR",
+        "14 new users without a first meme for over 5 min, 3 more for 1–5 min",
+        "through kitchen: 12 of 12 · all others: 2 of 96",
+        "sample: 6001480, 6002980, 6002990",
+        "💡 They leave.",
+        "at most 17 new users at once",
+        "an error since 14:06 UTC",
+        "✉️ 14:02 UTC: opened, sent to admins",
+        "✉️ 14:06 UTC: silence ended, sent to admins, on_call",
+        "since 14:02 UTC · alert 42",
+    ]
+    over = {"state": "resolved", "resolved_at": "2026-01-02T14:30:00+00:00", "reopened_count": 2}
+    assert told(notification("details", {"messages": messages[:1]}, **over)).splitlines() == [
+        "🔎 ✅ onboarding · first_meme · RESOLVED",
+        "nobody lacks a first meme any more",
+        "at most 17 new users at once; came back 2×",
+        "✉️ 14:02 UTC: opened, sent to admins",
+        "14:02–14:30 UTC (28 min) · came back 2× · alert 42",
     ]
 
 

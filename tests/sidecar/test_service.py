@@ -268,7 +268,7 @@ def test_a_dry_run_shows_what_follows_from_what_it_shows(outbox: Outbox) -> None
     outbox.add_channel()
     alert_id = outbox.open_alert()
     outbox.database.execute(
-        "SELECT ghostwatch._queue_details(c.channel_id, %s, '[]', ghostwatch._clock()) FROM ghostwatch.channel AS c",
+        "SELECT ghostwatch._queue_details(c.channel_id, %s, ghostwatch._clock()) FROM ghostwatch.channel AS c",
         alert_id,
     )
     finished = run("notify", "--dry-run", "--dsn", outbox.database.dsn)

@@ -14,6 +14,7 @@ BEGIN
             || jsonb_build_object(
                 'subject_label', contract.subject_label,
                 'missing_label', invariant.missing_label,
+                'description', invariant.description,
                 'lack', CASE WHEN invariant.invariant_id IS NOT NULL THEN ghostwatch._lack(invariant.*) END,
                 'no_row', invariant.no_row,
                 'warn_after', extract(EPOCH FROM invariant.warn_after),

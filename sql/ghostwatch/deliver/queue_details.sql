@@ -1,7 +1,6 @@
 CREATE FUNCTION ghostwatch._queue_details(
     channel_id integer,
     alert_id bigint,
-    facts jsonb,
     as_of timestamptz
 )
 RETURNS boolean
@@ -24,8 +23,8 @@ BEGIN
         RETURN false;
     END IF;
 
-    INSERT INTO ghostwatch.notification (channel_id, alert_id, reason, payload, created_at, next_attempt_at)
-    VALUES (channel_id, alert_id, 'details', jsonb_build_object('facts', facts), as_of, as_of);
+    INSERT INTO ghostwatch.notification (channel_id, alert_id, reason, created_at, next_attempt_at)
+    VALUES (channel_id, alert_id, 'details', as_of, as_of);
 
     PERFORM ghostwatch._wake_sidecars();
 
@@ -33,6 +32,6 @@ BEGIN
 END
 $_queue_details$;
 
-COMMENT ON FUNCTION ghostwatch._queue_details(integer, bigint, jsonb, timestamptz) IS
-'Puts what is known about an alert into the outbox of the channel that asked for it, once a minute; false if it is
-there already. Takes the channel, the alert, what is known about it, and the time. ';
+COMMENT ON FUNCTION ghostwatch._queue_details(integer, bigint, timestamptz) IS
+'Puts what is known about an alert into the outbox of the channel that asked for it, once a minute; false if it is there
+already.';

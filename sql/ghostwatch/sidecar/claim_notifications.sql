@@ -173,6 +173,8 @@ BEGIN
         payload := claimed.payload || claimed.strayed || CASE
             WHEN claimed.reason IN ('digest', 'outage_summary', 'maintenance')
                 THEN jsonb_build_object('alerts', ghostwatch._covered_alerts(claimed.notification_id))
+            WHEN claimed.reason = 'details'
+                THEN jsonb_build_object('messages', ghostwatch._message_history(claimed.alert_id))
             ELSE '{}'
         END || ghostwatch._mention(claimed.its_channel, reason, alert);
         edit_message_id := CASE WHEN claimed.reason = 'updated' THEN claimed.incident_message END;

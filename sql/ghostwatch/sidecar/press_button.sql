@@ -48,15 +48,10 @@ BEGIN
     IF its_channel_id IS NULL THEN
         answer := 'Sorry, only those on this channel''s list can do that.';
     ELSIF press_button.action = 'details' THEN
-        SELECT
-            CASE
-                WHEN ghostwatch._queue_details(its_channel_id, pressed.alert_id, jsonb_agg(to_jsonb(fact)), as_of)
-                    THEN 'Details are on their way.'
-                ELSE 'Details were asked for a moment ago.'
-            END
-        INTO answer
-        FROM ghostwatch.explain_alert(pressed.alert_id) AS fact
-        WHERE fact.topic <> 'query';
+        answer := CASE
+            WHEN ghostwatch._queue_details(its_channel_id, pressed.alert_id, as_of) THEN 'Details are on their way.'
+            ELSE 'Details were asked for a moment ago.'
+        END;
     ELSIF pressed.state = 'resolved' THEN
         answer := format('Alert %s is resolved already.', pressed.alert_id);
     ELSIF press_button.action = 'acknowledge' THEN
