@@ -96,6 +96,27 @@ def test_a_lock_on_everything_that_the_trigger_needs(database: Database, owner: 
     assert violations(database) == ["1", "2", "3"]
 
 
+def test_who_never_arrived_is_found_before_the_deadline(database: Database, owner: str) -> None:
+    """The alert does not wait for it, and who is found then is judged at most one run after a deadline of their own."""
+    session = database.connect(owner)
+    session.execute("CREATE INDEX ON shop.account (created_at)")
+    session.execute("SELECT ghostwatch.declare_invariant('welcome', 'greeting', error_after => '10 minutes')")
+    now = database.value("SELECT now()")
+    database.set_clock(now)
+    alerts(database, owner)
+    locker = database.connect(autocommit=False)
+    locker.execute("LOCK TABLE ghostwatch.arrival, ghostwatch.capture_failure IN ACCESS EXCLUSIVE MODE")
+    database.execute("INSERT INTO shop.account VALUES (1, %s)", now)
+    locker.rollback()
+
+    told = {}
+    for minute in range(1, 15):
+        database.set_clock(database.value("SELECT %s::timestamptz + make_interval(mins => %s)", now, minute))
+        told[minute] = (alerts(database, owner), violations(database))
+    assert [minute for minute, (errors, _) in told.items() if errors][0] == 3
+    assert [minute for minute, (_, keys) in told.items() if keys == ["1"]] == [14]
+
+
 def test_the_doctor_finds_who_never_arrived(database: Database, owner: str) -> None:
     """Also where no check found them: the record of it may be gone."""
     session = database.connect(owner)

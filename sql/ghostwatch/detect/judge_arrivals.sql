@@ -70,6 +70,10 @@ BEGIN
 
     IF clause.capture THEN
         PERFORM ghostwatch._report_uncaptured(clause, as_of, progress.watermark, new_watermark);
+        -- Who came since the last check is looked for at once, not first when due. Whom a long transaction hid is found above.
+        PERFORM ghostwatch._report_uncaptured(
+            clause, as_of, greatest(new_watermark, progress.last_success_at - clause.lateness - '1 microsecond'::interval), settled_up_to
+        );
         PERFORM ghostwatch._forget_arrivals(clause.contract_id, as_of);
     END IF;
 END
