@@ -1,5 +1,5 @@
 BEGIN;
-SELECT plan(67);
+SELECT plan(77);
 
 CREATE TABLE public.account (id bigint PRIMARY KEY, created_at timestamptz NOT NULL, trial boolean NOT NULL DEFAULT false);
 CREATE TABLE public.greeting (account_id bigint NOT NULL);
@@ -141,6 +141,19 @@ SELECT * FROM check_test(
 );
 SELECT * FROM check_test(
     ghostwatch.contract_exempts('welcome', '7'), false, 'no subject', NULL, 'public.account has no row with the key ''7''.'
+);
+
+SELECT results_eq(
+    'SELECT p.* FROM ghostwatch.prove(''welcome'', 3, leave_out => ''{greeting}'') AS p',
+    'SELECT p.* FROM ghostwatch.prove(''welcome'', ''3'', leave_out => ''{greeting}'') AS p',
+    'a key may be given as a number'
+);
+SELECT * FROM check_test(ghostwatch.contract_holds('welcome', 5), true, 'a number for a contract', 'contract welcome holds for 5', '');
+SELECT * FROM check_test(
+    ghostwatch.clause_holds('welcome', 'greeting', 5), true, 'a number for a clause', 'greeting of contract welcome holds for 5', ''
+);
+SELECT * FROM check_test(
+    ghostwatch.contract_exempts('welcome', 4), true, 'a number of an exempt subject', 'contract welcome exempts 4', ''
 );
 
 SELECT throws_ok($$ SELECT ghostwatch.contract_holds('farewell', '1') $$, 'GW001', NULL, 'an unknown contract');

@@ -25,3 +25,23 @@ COMMENT ON FUNCTION ghostwatch.contract_exempts(text, text, text) IS
 'pgTAP: a subject lacks something, and the contract does not hold that against it.
 Returns a line of TAP.
 Raises GW078 (pgTAP is not there) and what ghostwatch.prove() raises.';
+
+CREATE FUNCTION ghostwatch.contract_exempts(
+    contract text,
+    subject_key bigint,
+    description text DEFAULT NULL
+)
+RETURNS text
+LANGUAGE sql
+VOLATILE
+PARALLEL UNSAFE
+BEGIN ATOMIC
+    -- A number does not become text by itself, so a key that is one would find no function.
+    SELECT
+        ghostwatch.contract_exempts(
+            contract_exempts.contract, contract_exempts.subject_key::text, contract_exempts.description
+        );
+END;
+
+COMMENT ON FUNCTION ghostwatch.contract_exempts(text, bigint, text) IS
+'pgTAP: a contract exempts a subject whose key is a number; see ghostwatch.contract_exempts(text, text).';

@@ -28,3 +28,27 @@ COMMENT ON FUNCTION ghostwatch.contract_holds(text, text, text, interval, text[]
 as_of: only what is due this much later than now. clauses: only these; leave_out: all but these. Returns a line of
 TAP; its diagnostics name the clauses that are broken or were not judged.
 A missing row fails the test also where the subject is exempt. Raises GW078 (pgTAP is not there) and what ghostwatch.prove() raises.';
+
+CREATE FUNCTION ghostwatch.contract_holds(
+    contract text,
+    subject_key bigint,
+    description text DEFAULT NULL,
+    as_of interval DEFAULT NULL,
+    clauses text[] DEFAULT NULL,
+    leave_out text[] DEFAULT NULL
+)
+RETURNS text
+LANGUAGE sql
+VOLATILE
+PARALLEL UNSAFE
+BEGIN ATOMIC
+    -- A number does not become text by itself, so a key that is one would find no function.
+    SELECT
+        ghostwatch.contract_holds(
+            contract_holds.contract, contract_holds.subject_key::text, contract_holds.description,
+            contract_holds.as_of, contract_holds.clauses, contract_holds.leave_out
+        );
+END;
+
+COMMENT ON FUNCTION ghostwatch.contract_holds(text, bigint, text, interval, text[], text[]) IS
+'pgTAP: a contract holds for a subject whose key is a number; see ghostwatch.contract_holds(text, text).';

@@ -91,3 +91,30 @@ COMMENT ON FUNCTION ghostwatch.prove(text, text, interval, text[], text[]) IS
 as_of: judge only what is due this much later than now. clauses: only these; leave_out: all but these.
 holds: whether the clause holds; NULL where as_of comes before it is due. state: as in ghostwatch.check_subject(), or no subject, no birth, born in the future, nothing proved.
 A test passes if no row has holds = false. Raises GW001 (no such contract), GW007 (no such invariant), GW020 (belongs to another role).';
+
+CREATE FUNCTION ghostwatch.prove(
+    contract text,
+    subject_key bigint,
+    as_of interval DEFAULT NULL,
+    clauses text[] DEFAULT NULL,
+    leave_out text[] DEFAULT NULL
+)
+RETURNS TABLE (
+    invariant text,
+    holds boolean,
+    state text,
+    explanation text
+)
+LANGUAGE sql
+VOLATILE
+PARALLEL UNSAFE
+ROWS 10
+SET search_path = pg_catalog, pg_temp
+AS $prove$
+    -- A number does not become text by itself, so a key that is one would find no function.
+    SELECT p.*
+    FROM ghostwatch.prove(prove.contract, prove.subject_key::text, prove.as_of, prove.clauses, prove.leave_out) AS p
+$prove$;
+
+COMMENT ON FUNCTION ghostwatch.prove(text, bigint, interval, text[], text[]) IS
+'Judges every clause of a contract for one subject whose key is a number; see ghostwatch.prove(text, text).';
