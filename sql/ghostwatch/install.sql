@@ -361,6 +361,7 @@
 \ir sidecar/notification_retry.sql
 \ir sidecar/notification_failed.sql
 \ir sidecar/preview_notifications.sql
+\ir sidecar/message_pace.sql
 \ir sidecar/messenger_back.sql
 \ir sidecar/hold_all_chats.sql
 \ir sidecar/channel_migrated.sql

@@ -219,15 +219,23 @@ def _add_doctor(commands: Subcommands) -> None:
 
 def _add_report(parser: argparse.ArgumentParser, name: str) -> None:
     _add_dsn(parser)
+    parser.add_argument(
+        "--dsn-file",
+        metavar="FILE",
+        help="all databases of a file, one a line: [name=NAME] DSN (default: GHOSTWATCH_DSN_FILE)",
+    )
     _add_json(parser)
     parser.set_defaults(run=_report, report=name)
 
 
 def _report(options: argparse.Namespace) -> int:
     from ghostwatch import report
-    from ghostwatch.settings import dsn
+    from ghostwatch.settings import databases, dsn
 
     reports = {"status": report.status, "doctor": report.doctor}
+    if options.dsn_file or (os.environ.get("GHOSTWATCH_DSN_FILE") and not options.dsn):
+        of_fleet = {"status": report.fleet_status, "doctor": report.fleet_doctor}
+        return of_fleet[options.report](databases(options.dsn_file), as_json=options.json)
     return reports[options.report](dsn(options.dsn), as_json=options.json)
 
 
@@ -341,11 +349,14 @@ def _notify(options: argparse.Namespace) -> int:
     from ghostwatch.settings import Settings
 
     needs_token = not (options.dry_run or options.terminal)
-    settings = Settings.from_environment(os.environ, dsn=options.dsn, needs_token=needs_token)
+
+    def settings() -> list[Settings]:
+        return Settings.fleet_from_environment(os.environ, dsn=options.dsn, needs_token=needs_token)
+
     if options.dry_run:
         from ghostwatch.notifier.preview import preview
 
-        return preview(settings)
+        return preview(settings())
     from ghostwatch.notifier.service import notify
 
     return notify(settings, to_terminal=options.terminal)

@@ -10,9 +10,10 @@ import difflib
 import os
 import re
 import socket
+import stat
 import sys
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit
@@ -121,6 +122,7 @@ class Setting:
 
 SETTINGS: Final = (
     Setting("DSN", "database, unless the PG* variables say it", secret=True),
+    Setting("DSN_FILE", "file with the databases of a fleet, one a line, instead of DSN: [name=NAME] DSN"),
     Setting("PASSWORD_FILE", "file with the password of the database role"),
     Setting("TELEGRAM_TOKEN_FILE", "file with the token of the bot"),
     Setting("TELEGRAM_TOKEN", "the token itself, instead of a file", secret=True),
@@ -195,17 +197,44 @@ def environment_table() -> list[tuple[str, str, str]]:
 
 
 def dsn(given: str | None = None) -> str:
-    """The connection string: given, else GHOSTWATCH_DSN, else empty, for libpq to read the PG* variables."""
+    """The connection string: given, else what the environment says, else empty, for libpq to read the PG* variables.
+
+    Raises CommandError where the environment names several databases.
+    """
     reader = _Reader(os.environ)
-    text = reader.dsn(given)
+    databases = reader.databases(given)
     reader.refuse_mistakes()
-    return text
+    return _only(databases).dsn
+
+
+def databases(file: str | None = None) -> list[Database]:
+    """The databases that a file names, or else the environment. Raises CommandError with a line for each mistake."""
+    reader = _Reader({PREFIX + "DSN_FILE": file} if file else os.environ)
+    found = reader.databases(None)
+    reader.refuse_mistakes()
+    return found
+
+
+@dataclass(frozen=True)
+class Database:
+    """A database that is watched. name: what people call it; None where there is one and it has no name."""
+
+    name: str | None
+    dsn: str
+
+
+def _only(found: Sequence[Database]) -> Database:
+    if len(found) > 1:
+        raise CommandError(f"{PREFIX}DSN_FILE names {len(found)} databases: say with --dsn which one is meant")
+    return found[0]
 
 
 @dataclass(frozen=True)
 class Settings:
-    """How the sidecar is to run. Times are in seconds."""
+    """How the sidecar is to run for one database. Times are in seconds."""
 
+    instance: str | None
+    fleet: bool
     dsn: str
     token: str | None
     api_url: str
@@ -239,12 +268,25 @@ class Settings:
         cls, environment: Mapping[str, str], *, dsn: str | None = None, needs_token: bool = True
     ) -> Settings:
         """Reads and checks all settings; raises one CommandError that names every mistake, a line each."""
+        found = cls.fleet_from_environment(environment, dsn=dsn, needs_token=needs_token)
+        _only([Database(settings.instance, settings.dsn) for settings in found])
+        return found[0]
+
+    @classmethod
+    def fleet_from_environment(
+        cls, environment: Mapping[str, str], *, dsn: str | None = None, needs_token: bool = True
+    ) -> list[Settings]:
+        """The settings for each database of the fleet; they differ in what concerns the database."""
         reader = _Reader(environment)
         reader.find_unknown()
-        outbox_dsn = reader.dsn(dsn)
+        databases = reader.databases(dsn)
         lease: float = reader.read("LEASE")
-        settings = cls(
-            dsn=outbox_dsn,
+        run_checks_dsn, page_dsn = reader.own_dsn("RUN_CHECKS_DSN"), reader.own_dsn("PAGE_DSN")
+        public_url = reader.read("PUBLIC_URL")
+        common = cls(
+            instance=None,
+            fleet=reader.names_fleet(dsn),
+            dsn="",
             token=reader.token(needed=needs_token),
             api_url=reader.read("TELEGRAM_API_URL"),
             worker=reader.read("WORKER"),
@@ -252,22 +294,57 @@ class Settings:
             lease=lease,
             send_timeout=min(lease / 2, LONGEST_REQUEST),
             run_checks_every=reader.read("RUN_CHECKS_EVERY"),
-            run_checks_dsn=reader.own_dsn("RUN_CHECKS_DSN", outbox_dsn),
+            run_checks_dsn="",
             templates=reader.read("TEMPLATES"),
             http_host=reader.read("HTTP_HOST"),
             http_port=reader.read("HTTP_PORT"),
             page_token=reader.page_token(),
             page_proxy_header=reader.read("PAGE_PROXY_HEADER"),
-            page_dsn=reader.own_dsn("PAGE_DSN", outbox_dsn),
+            page_dsn="",
             page_time_zone=reader.read("PAGE_TIME_ZONE"),
-            public_url=reader.read("PUBLIC_URL"),
+            public_url=public_url,
             heartbeat_url=reader.read("HEARTBEAT_URL"),
             buttons=reader.read("TELEGRAM_BUTTONS"),
             log_level=reader.read("LOG_LEVEL"),
             log_format=reader.read("LOG_FORMAT"),
         )
         reader.refuse_mistakes()
-        return settings
+        is_fleet = common.fleet
+        return [
+            replace(
+                common,
+                instance=database.name,
+                dsn=database.dsn,
+                run_checks_dsn=_with_role_of(run_checks_dsn, database.dsn)
+                if is_fleet
+                else run_checks_dsn or database.dsn,
+                page_dsn=_with_role_of(page_dsn, database.dsn) if is_fleet else page_dsn or database.dsn,
+                public_url=f"{public_url}{page_path(database.name)}" if is_fleet and public_url else public_url,
+            )
+            for database in databases
+        ]
+
+
+def page_path(name: str | None) -> str:
+    """Where the page of one database of a fleet is found."""
+    return f"/database/{quote(name or '', safe='')}"
+
+
+def _with_role_of(own: str, dsn: str) -> str:
+    """A connection string of the fleet, for the role that another one names, which says no database."""
+    from psycopg.conninfo import conninfo_to_dict, make_conninfo
+
+    role = {name: value for name, value in conninfo_to_dict(own).items() if name != "client_encoding"}
+    if "user" in role:
+        # The password of the one role is not that of the other.
+        role = {"password": None, "passfile": None} | role
+    kept = {name: value for name, value in conninfo_to_dict(dsn).items() if name not in role}
+    return make_conninfo("", **kept | {name: value for name, value in role.items() if value is not None})
+
+
+def clean_name(text: str) -> str:
+    """A name as it stands in messages, labels and addresses: one line of at most 63 characters."""
+    return "".join(character for character in text if character.isprintable())[:63].strip()
 
 
 def _without_driver(address: str) -> str:
@@ -316,15 +393,75 @@ class _Reader:
                 self.mistakes.append(f"{setting.variable}{shown}: {mistake}")
         return setting.default()
 
-    def dsn(self, given: str | None) -> str:
-        """The connection string, with the password from its file; empty where the PG* variables say it all."""
-        password = self._content_of("PASSWORD_FILE")
-        return self._connection_string("--dsn" if given else "GHOSTWATCH_DSN", given or self._text("DSN"), password)
+    def names_fleet(self, given: str | None) -> bool:
+        """Whether a file names the databases."""
+        return not given and bool(self._text("DSN_FILE"))
 
-    def own_dsn(self, name: str, otherwise: str) -> str:
-        """The connection string of a part that may have a role of its own."""
-        text = self._text(name)
-        return self._connection_string(PREFIX + name, text, None) if text else otherwise
+    def databases(self, given: str | None) -> list[Database]:
+        """The databases, with the password from its file; one without a name where no file names them."""
+        from psycopg.conninfo import conninfo_to_dict
+
+        password = self._content_of("PASSWORD_FILE")
+        if not self.names_fleet(given):
+            name = "--dsn" if given else "GHOSTWATCH_DSN"
+            dsn = self._connection_string(name, given or self._text("DSN"), password)
+            application = "" if self.mistakes else conninfo_to_dict(dsn).get("application_name")
+            return [Database(clean_name(str(application)) if application else None, dsn)]
+        if self._text("DSN"):
+            self.mistakes.append("GHOSTWATCH_DSN and GHOSTWATCH_DSN_FILE are both set: keep one of them")
+        return self._fleet(self._content_of("DSN_FILE") or "", password)
+
+    def _fleet(self, content: str, password: str | None) -> list[Database]:
+        """The databases of a file, one a line; lines that begin with # are comments."""
+        from psycopg.conninfo import conninfo_to_dict
+
+        file = self._text("DSN_FILE")
+        found: list[Database] = []
+        for number, line in enumerate(content.splitlines(), start=1):
+            match = re.fullmatch(r"\s*(?:name=(\S+)\s+)?([^#\s].*?)\s*", line)
+            if match is None:
+                continue
+            before = len(self.mistakes)
+            dsn = self._connection_string(f"{file}:{number}", match[2], None)
+            if len(self.mistakes) > before:
+                continue
+            parts = conninfo_to_dict(dsn)
+            if password and not parts.get("password"):
+                dsn = self._connection_string(f"{file}:{number}", dsn, password)
+            name = clean_name(str(match[1] or parts.get("application_name") or parts.get("dbname") or ""))
+            if not name:
+                self.mistakes.append(f"{file}:{number} has no name: write name=NAME before the connection string")
+            elif name in [database.name for database in found]:
+                self.mistakes.append(f"{file}:{number}: another line is called {name!r} too: write name=NAME before it")
+            found.append(Database(name, dsn))
+            if parts.get("password"):
+                self._require_private(file)
+        if not found and not self.mistakes:
+            self.mistakes.append(f"{file} names no database: write a connection string a line")
+        return found
+
+    def _require_private(self, file: str) -> None:
+        """A file with passwords is read by its owner and group only."""
+        mistake = f"{file} contains passwords and other users can read it: chmod 600 {file}"
+        if Path(file).stat().st_mode & (stat.S_IROTH | stat.S_IWOTH) and mistake not in self.mistakes:
+            self.mistakes.append(mistake)
+
+    def own_dsn(self, name: str) -> str:
+        """The connection string of a part that may have a role of its own; empty if it has none.
+
+        With a fleet it names a role only, as each database is named by its own line.
+        """
+        from psycopg.conninfo import conninfo_to_dict
+
+        before = len(self.mistakes)
+        text = self._text(name) and self._connection_string(PREFIX + name, self._text(name), None)
+        if text and len(self.mistakes) == before and self._text("DSN_FILE"):
+            given = {"host", "hostaddr", "port", "dbname", "service"} & set(conninfo_to_dict(text))
+            if given:
+                self.mistakes.append(
+                    f"{PREFIX}{name} is for every database of {PREFIX}DSN_FILE: leave out {', '.join(sorted(given))}"
+                )
+        return text
 
     def token(self, *, needed: bool) -> str | None:
         """The bot's token, from the environment or from a file; never echoed."""

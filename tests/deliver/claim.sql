@@ -1,5 +1,5 @@
 BEGIN;
-SELECT plan(22);
+SELECT plan(23);
 \ir outbox.psql
 
 SELECT is(pg_temp.claim(), '', 'an empty outbox gives nothing');
@@ -78,6 +78,17 @@ SELECT pg_temp.advance('1 hour');
 SELECT pg_temp.open_alert(20);
 SELECT is(
     (SELECT count(*) FROM ghostwatch.claim_notifications('w')), 1::bigint, 'all chats together keep the pace of the bot'
+);
+
+SELECT ghostwatch.set_setting('chat_interval', '250 milliseconds');
+SELECT results_eq(
+    'SELECT messages_per_second, chat_interval, group_messages_per_minute FROM ghostwatch.message_pace()',
+    $$VALUES (
+        ghostwatch._setting('messages_per_second')::double precision,
+        0.25::double precision,
+        ghostwatch._setting('group_messages_per_minute')::integer
+    )$$,
+    'a sidecar of several databases learns the pace that each allows'
 );
 
 SELECT * FROM finish();

@@ -212,6 +212,7 @@ CALLS: tuple[tuple[str, LiteralString], ...] = (
     ("sidecar", "SELECT * FROM ghostwatch.sidecar_heartbeat('me', '1', true)"),
     ("sidecar", "SELECT ghostwatch.detect_stopped_checks()"),
     ("sidecar", "SELECT ghostwatch.next_due_in()"),
+    ("sidecar", "SELECT * FROM ghostwatch.message_pace()"),
     ("sidecar", "SELECT * FROM ghostwatch.preview_notifications()"),
     ("sidecar", "SELECT * FROM ghostwatch.claim_notifications('me')"),
     ("sidecar", "SELECT ghostwatch.renew_claims('{1,2}', 'me', '1 minute')"),

@@ -28,7 +28,7 @@ def run_sidecar(settings: Settings) -> None:
     from ghostwatch.notifier.service import notify
 
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
-    notify(settings, to_terminal=False)
+    notify(lambda: [settings], to_terminal=False)
 
 
 @pytest.mark.timeout(240)

@@ -16,10 +16,8 @@ from pathlib import Path
 
 import pytest
 
-from ghostwatch.notifier.database import Database as WorkingConnection
-from ghostwatch.notifier.delivery import Delivery
+from ghostwatch.notifier.fleet import Fleet
 from ghostwatch.notifier.messages import Renderer, Text
-from ghostwatch.notifier.metrics import Metrics
 from ghostwatch.notifier.service import _supervise
 from ghostwatch.notifier.terminal import Terminal
 from ghostwatch.settings import Settings
@@ -74,20 +72,22 @@ def test_sigterm_finishes_what_is_being_sent(
 
 
 async def test_a_side_task_that_dies_ends_the_process(
-    database: Database, telegram: FakeTelegram, caplog: pytest.LogCaptureFixture
+    database: Database,
+    telegram: FakeTelegram,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """With a non-zero code and the reason, for its supervisor to start it again."""
-    settings = Settings.from_environment(telegram.environment, dsn=database.dsn)
-    connection = WorkingConnection(database.dsn, "test")
-    delivery = Delivery(settings, connection, Terminal(), Renderer(), Metrics("0"))
+    fleet = Fleet(Terminal(), Renderer(), None)
+    await fleet.serve([Settings.from_environment(telegram.environment, dsn=database.dsn)])
 
     async def out_of_luck() -> None:
         raise RuntimeError("out of luck")
 
-    assert await _supervise(delivery, {"listener": out_of_luck()}) == 1
-    assert "listener has died, so the sidecar stops" in caplog.text
+    monkeypatch.setattr(fleet.instances[0].listener, "run", out_of_luck)
+    assert await _supervise(fleet, {}) == 1
+    assert "listener has died" in caplog.text
     assert "out of luck" in caplog.text
-    await connection.close()
 
 
 def test_the_first_connect_fails_fast(telegram: FakeTelegram) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from psycopg.conninfo import conninfo_to_dict
 
 from ghostwatch.errors import CommandError
 from ghostwatch.settings import Settings
@@ -57,6 +58,8 @@ def test_everything_said(tmp_path: Path) -> None:
         }
     )
     assert settings == Settings(
+        instance=None,
+        fleet=False,
         dsn="dbname=bot host=db client_encoding=utf8",
         token=TOKEN,
         api_url="http://telegram:8081",
@@ -143,3 +146,59 @@ def test_an_argument_is_called_what_it_is() -> None:
     """Whoever typed it looks for --dsn, not for a variable."""
     with pytest.raises(CommandError, match=r"^--dsn cannot be read"):
         Settings.from_environment(GOOD, dsn="nonsense")
+
+
+def fleet_file(directory: Path, *lines: str) -> dict[str, str]:
+    """The environment that names a file with these lines."""
+    (directory / "databases").write_text("\n".join(lines), encoding="utf-8")
+    return GOOD | {"GHOSTWATCH_DSN_FILE": str(directory / "databases")}
+
+
+def test_a_fleet(tmp_path: Path) -> None:
+    """A database a line; the name is given, or that of the application, or that of the database."""
+    (tmp_path / "password").write_text("of-all\n")
+    environment = fleet_file(
+        tmp_path,
+        "# all",
+        "",
+        "  name=kitchen postgresql://me@db1/bot",
+        "host=db2 dbname=bot application_name=bakery",
+        "host=db3 dbname=garden user=me",
+    )
+    (tmp_path / "databases").chmod(0o644)
+    found = Settings.fleet_from_environment(
+        environment
+        | {
+            "GHOSTWATCH_PASSWORD_FILE": str(tmp_path / "password"),
+            "GHOSTWATCH_PAGE_DSN": "user=viewer password=other",
+            "GHOSTWATCH_PUBLIC_URL": "https://watch.example",
+        }
+    )
+    assert [settings.instance for settings in found] == ["kitchen", "bakery", "garden"]
+    assert "password=of-all" in found[0].dsn
+    page = conninfo_to_dict(found[2].page_dsn)
+    assert (page["host"], page["dbname"], page["user"], page["password"]) == ("db3", "garden", "viewer", "other")
+    assert found[0].public_url == "https://watch.example/database/kitchen"
+    # What is said on the command line is meant alone.
+    assert [one.instance for one in Settings.fleet_from_environment(environment, dsn="dbname=x")] == [None]
+
+
+def test_mistakes_in_the_file_of_a_fleet(tmp_path: Path) -> None:
+    """Each is told with its line, and no password is."""
+    environment = fleet_file(
+        tmp_path, "name=a dbname=bot password=secret", "name=a dbname=other", "nonsense", "host=db1 user=me"
+    )
+    (tmp_path / "databases").chmod(0o644)
+    environment |= {"GHOSTWATCH_DSN": "dbname=bot", "GHOSTWATCH_PAGE_DSN": "host=db1 user=viewer"}
+    file = environment["GHOSTWATCH_DSN_FILE"]
+    assert mistakes(**environment) == [
+        "GHOSTWATCH_DSN and GHOSTWATCH_DSN_FILE are both set: keep one of them",
+        f"{file} contains passwords and other users can read it: chmod 600 {file}",
+        f"{file}:2: another line is called 'a' too: write name=NAME before it",
+        f"{file}:3 cannot be read: write postgresql://user@host:5432/database or host=… dbname=… user=…",
+        f"{file}:4 has no name: write name=NAME before the connection string",
+        "GHOSTWATCH_PAGE_DSN is for every database of GHOSTWATCH_DSN_FILE: leave out host",
+    ]
+    assert mistakes(**fleet_file(tmp_path, "# nothing")) == [
+        f"{file} names no database: write a connection string a line"
+    ]

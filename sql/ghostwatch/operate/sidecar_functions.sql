@@ -18,6 +18,7 @@ AS $_sidecar_functions$
             'detect_stopped_checks',
             'hold_all_chats',
             'lead_buttons',
+            'message_pace',
             'messenger_back',
             'next_due_in',
             'notification_failed',

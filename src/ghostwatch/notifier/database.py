@@ -25,6 +25,7 @@ LONGEST_ERROR = 500
 # A connection that was idle for so long is asked whether it is still there before anything depends on it.
 IDLE_AFTER = 1.0
 PROBE_TIMEOUT = 1.0
+SQLSTATE_INSUFFICIENT_PRIVILEGE = "42501"
 
 
 class DatabaseUnavailable(Exception):

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, replace
 
 from ghostwatch.notifier import queries
 from ghostwatch.notifier.database import Database, DatabaseUnavailable
 from ghostwatch.notifier.health_signal import Backoff, HealthSignal, RecentCauses
-from ghostwatch.notifier.messages import Renderer, Text, essentials
+from ghostwatch.notifier.messages import Renderer, Text
 from ghostwatch.notifier.messenger import (
     ChatClosed,
     EditTargetGone,
@@ -28,6 +29,7 @@ from ghostwatch.notifier.messenger import (
     Unreachable,
 )
 from ghostwatch.notifier.metrics import Metrics
+from ghostwatch.notifier.pace import Limits, Pace
 from ghostwatch.settings import Settings
 
 MOST_IN_FLIGHT = 30
@@ -62,13 +64,22 @@ class Delivery:
     """Delivers what the outbox holds until it is stopped; never loses what it has claimed."""
 
     def __init__(
-        self, settings: Settings, database: Database, messenger: Messenger, renderer: Renderer, metrics: Metrics
+        self,
+        settings: Settings,
+        database: Database,
+        messenger: Messenger,
+        renderer: Renderer,
+        metrics: Metrics,
+        pace: Pace | None = None,
     ) -> None:
+        """With a pace, which several databases share, each message waits for its turn among those of all of them."""
         self._settings = settings
         self._database = database
         self._messenger = messenger
         self._renderer = renderer
         self._metrics = metrics
+        self._pace = pace
+        self._limits = Limits()
         self._wake = asyncio.Event()
         self._stopping = False
         # Something was not answered: before more is sent, the messenger is asked whether it is there.
@@ -77,6 +88,9 @@ class Delivery:
         # How often Telegram said that something was too fast.
         self._waits_requested = 0
         self._in_flight: dict[asyncio.Task[None], int] = {}
+        # Those of them whose turn has not come.
+        self._queued: set[asyncio.Task[None]] = set()
+        self._renewed_at = float("-inf")
         self._recent_causes = RecentCauses()
         self.outbox = HealthSignal("the database")
         self.token = HealthSignal("the bot token")
@@ -92,6 +106,8 @@ class Delivery:
         """Claims nothing more; run() ends when what is being sent has been sent and reported."""
         self._stopping = True
         self._wake.set()
+        for task in self._queued:
+            task.cancel()
 
     async def run(self) -> None:
         """The loop."""
@@ -129,6 +145,8 @@ class Delivery:
             raise
         except TooFast as problem:
             # It is there, but the bot as a whole must wait.
+            if self._pace is not None:
+                self._pace.hold_all(problem.retry_after)
             await self._database.call(queries.HOLD, {"seconds": problem.retry_after})
         except MessengerProblem as problem:
             self._in_doubt = True
@@ -181,6 +199,7 @@ class Delivery:
         while True:
             await asyncio.sleep(self._settings.lease / 3)
             if self._in_flight:
+                asked_at = time.monotonic()
                 try:
                     await self._database.call(
                         queries.RENEW,
@@ -190,6 +209,7 @@ class Delivery:
                             "lease": self._settings.lease,
                         },
                     )
+                    self._renewed_at = asked_at
                 except DatabaseUnavailable as error:
                     self.outbox.unwell(str(error))
 
@@ -206,17 +226,18 @@ class Delivery:
         # All sidecars together keep the bot's pace, each message in its turn.
         await asyncio.sleep(notification.wait)
         started = time.perf_counter()
-        if time.monotonic() - asked_at > self._settings.lease:
-            # The process was suspended, say: another sidecar has it by now, and what it says may be old.
-            log.warning("notification %s: its lease ended before it was sent", notification.notification_id)
-            return
         try:
-            if self._waits_requested != waits_requested:
-                # What was asked of one chat may be meant for the whole bot, so the database is asked once more.
-                raise GivenBack
-            outcome = Outcome("sent", message_id=await self._transmit(notification))
-        except GivenBack:
-            outcome = Outcome("wait", "given back, since Telegram asked to wait", retry_after=0.0)
+            async with self._turn_of(notification.chat_id):
+                if time.monotonic() - max(asked_at, self._renewed_at) > self._settings.lease:
+                    # The process was suspended, say: another sidecar has it by now, and what it says may be old.
+                    log.warning("notification %s: its lease ended before it was sent", notification.notification_id)
+                    return
+                if self._waits_requested != waits_requested:
+                    # What was asked of one chat may be meant for the whole bot, so the database is asked once more.
+                    raise GivenBack("since Telegram asked to wait")
+                outcome = Outcome("sent", message_id=await self._transmit(notification))
+        except GivenBack as reason:
+            outcome = Outcome("wait", f"given back, {reason}", retry_after=0.0)
         except MessengerProblem as problem:
             outcome = self._outcome_of(problem, notification)
         self._log(notification, outcome)
@@ -235,6 +256,33 @@ class Delivery:
         if outcome.result != "sent":
             self._wake.set()
         self._metrics.sent(outcome.result, time.perf_counter() - started)
+
+    @contextlib.asynccontextmanager
+    async def _turn_of(self, chat_id: int) -> AsyncIterator[None]:
+        """The turn of a message among those of all databases; raises GivenBack if the sidecar stops before it comes."""
+        if self._pace is None:
+            yield
+            return
+        task = asyncio.current_task()
+        assert task is not None
+        self._queued.add(task)
+        try:
+            async with self._pace.turn(chat_id, self._limits):
+                self._queued.discard(task)
+                yield
+        except asyncio.CancelledError:
+            if task not in self._queued:
+                raise
+            task.uncancel()
+            raise GivenBack("since the sidecar stops") from None
+        finally:
+            self._queued.discard(task)
+
+    async def read_limits(self) -> None:
+        """Learns from the database which pace it allows; needed only where the pace is shared."""
+        if self._pace is not None:
+            (row,) = await self._database.call(queries.PACE)
+            self._limits = Limits(**row)
 
     def _outcome_of(self, problem: MessengerProblem, notification: Notification) -> Outcome:
         """What follows from a failure."""
@@ -332,7 +380,7 @@ class Delivery:
                 return replace(attempt, html=False)
             case Refused():
                 # Better the essentials than nothing.
-                return replace(attempt, html=False, text=essentials(notification), buttons_for=None)
+                return replace(attempt, html=False, text=self._renderer.essentials(notification), buttons_for=None)
             case EditTargetGone():
                 return replace(attempt, edit=None)
             case Migrated():

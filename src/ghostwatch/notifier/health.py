@@ -3,18 +3,33 @@
 from __future__ import annotations
 
 import json
+from typing import Any, Protocol
 
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client.registry import Collector
 
 from ghostwatch.notifier.http import Handler, Request, Response, Stream, plain
-from ghostwatch.notifier.metrics import Metrics
-from ghostwatch.notifier.watch import Watch
+
+
+class Reporter(Protocol):
+    """Knows how it is: a watch, or a fleet."""
+
+    def report(self) -> dict[str, Any]:
+        """What is alive, and what keeps alerts back."""
+
+
+class Measured(Protocol):
+    """Has metrics."""
+
+    @property
+    def registry(self) -> Collector:
+        """What collects them."""
 
 
 class HealthPages:
     """Answers what it knows, and leaves the rest to another handler, if there is one."""
 
-    def __init__(self, watch: Watch, metrics: Metrics, otherwise: Handler | None = None) -> None:
+    def __init__(self, watch: Reporter, metrics: Measured, otherwise: Handler | None = None) -> None:
         self._watch = watch
         self._metrics = metrics
         self._otherwise = otherwise

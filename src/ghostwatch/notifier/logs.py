@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import contextvars
 import json
 import logging
 from datetime import UTC, datetime
 
 from ghostwatch.notifier.text import redact
 from ghostwatch.settings import Settings
+
+# The database that is worked for; tasks inherit it from the one that began them.
+instance: contextvars.ContextVar[str | None] = contextvars.ContextVar("instance", default=None)
 
 
 def set_up(settings: Settings) -> None:
@@ -32,12 +36,20 @@ class _Formatter(logging.Formatter):
         line = self._as_json(record) if self._json else super().format(record)
         return redact(line, self._secrets)
 
+    def formatMessage(self, record: logging.LogRecord) -> str:
+        name = instance.get()
+        if name is not None:
+            record.message = f"[{name}] {record.message}"
+        return super().formatMessage(record)
+
     def _as_json(self, record: logging.LogRecord) -> str:
         entry: dict[str, object] = {
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),
             "message": record.getMessage(),
         }
+        if (name := instance.get()) is not None:
+            entry["database"] = name
         # What was logged with extra={"facts": …}.
         entry |= getattr(record, "facts", {})
         if record.exc_info:

@@ -7,6 +7,7 @@ fails is replaced by the built-in one, and the log says so once.
 
 from __future__ import annotations
 
+import copy
 import html
 import logging
 import re
@@ -50,13 +51,19 @@ class Text:
         """The same, for the main chat, as its topic is gone or closed."""
         return Text(f"{self.html}\n(topic {thread_id} is {state}, so this message comes to the main chat)")
 
+    def of(self, instance: str | None) -> Text:
+        """The same, with the name of the database in front of it, if it has one."""
+        return self if instance is None else Text(f"<b>[{html.escape(clean(instance))}]</b> {self.html}")
+
 
 class Renderer:
     """Renders notifications as they stand at this moment."""
 
     def __init__(self, templates: Path | None = None, page_url: str | None = None) -> None:
         built_in = jinja2.PackageLoader("ghostwatch.notifier")
-        self._built_in = _environment(built_in, page_url)
+        self._page_url = page_url
+        self._instance: str | None = None
+        self._built_in = _environment(built_in)
         self._own = (
             _environment(
                 jinja2.ChoiceLoader(
@@ -66,8 +73,7 @@ class Renderer:
                         # So that a template of one's own can extend the one that it replaces.
                         jinja2.PrefixLoader({"built-in": built_in}),
                     ]
-                ),
-                page_url,
+                )
             )
             if templates
             else self._built_in
@@ -76,6 +82,12 @@ class Renderer:
         # Compiled before the first message needs it: that would keep the messages behind it from their pace.
         for name in built_in.list_templates():
             self._built_in.get_template(name)
+
+    def of(self, instance: str | None, page_url: str | None) -> Renderer:
+        """One with the same templates, for the messages of one database of a fleet."""
+        other = copy.copy(self)
+        other._instance, other._page_url = instance, page_url
+        return other
 
     def render(self, notification: Notification) -> Text:
         """The message, with the times that a reader there would see on a clock."""
@@ -97,13 +109,19 @@ class Renderer:
         if mention:
             text = text.mentioning(mention)
         strayed: Mapping[str, Any] | None = notification.payload.get("strayed")
+        text = text.of(self._instance)
         return text.strayed_from(strayed["thread_id"], strayed["state"]) if strayed else text
+
+    def essentials(self, notification: Notification) -> Text:
+        """What is sent where the whole message cannot be."""
+        return essentials(notification).of(self._instance)
 
     def test_message(self) -> Text:
         """What send-test sends."""
-        return self._render("test.html", {}, Text("ghostwatch can write here"))
+        return self._render("test.html", {}, Text("ghostwatch can write here")).of(self._instance)
 
     def _render(self, name: str, values: Mapping[str, Any], otherwise: Text) -> Text:
+        values = {**values, "page_url": self._page_url}
         if self._own is not self._built_in:
             try:
                 return _fit(_rendered(self._own, name, values))
@@ -170,7 +188,7 @@ def _zone_label(now: datetime) -> str:
     return label if label.isalpha() else f"UTC{label}"
 
 
-def _environment(loader: jinja2.BaseLoader, page_url: str | None) -> jinja2.Environment:
+def _environment(loader: jinja2.BaseLoader) -> jinja2.Environment:
     environment = jinja2.sandbox.ImmutableSandboxedEnvironment(
         loader=loader,
         autoescape=True,
@@ -190,13 +208,15 @@ def _environment(loader: jinja2.BaseLoader, page_url: str | None) -> jinja2.Envi
     }
     environment.globals |= {"through": through, "between": between}
 
-    def alert_link(alert_id: int) -> str:
-        """alert 42, which leads to its page where there is one."""
-        text = f"alert {alert_id}"
-        return Markup('<a href="{}/alert/{}">{}</a>').format(page_url, alert_id, text) if page_url else text
-
     environment.filters["alert_link"] = alert_link
     return environment
+
+
+@jinja2.pass_context
+def alert_link(context: jinja2.runtime.Context, alert_id: int) -> str:
+    """alert 42, which leads to its page where there is one."""
+    text, page_url = f"alert {alert_id}", context.get("page_url")
+    return Markup('<a href="{}/alert/{}">{}</a>').format(page_url, alert_id, text) if page_url else text
 
 
 def _tamed(value: Any) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -17,14 +18,16 @@ from ghostwatch.notifier.terminal import show
 from ghostwatch.settings import Settings
 
 
-def preview(settings: Settings) -> int:
-    """Prints the messages; returns the exit code."""
-    set_up(settings)
-    notifications = asyncio.run(_read(settings))
-    renderer = Renderer(settings.templates)
-    for notification in notifications:
-        show(_heading(notification), renderer.render(notification))
-    if not notifications:
+def preview(fleet_settings: Sequence[Settings]) -> int:
+    """Prints the messages of each database; returns the exit code."""
+    set_up(fleet_settings[0])
+    renderer = Renderer(fleet_settings[0].templates)
+    found = False
+    for settings in fleet_settings:
+        for notification in asyncio.run(_read(settings)):
+            found = True
+            show(_heading(notification), renderer.of(settings.instance, settings.public_url).render(notification))
+    if not found:
         print("nothing would be sent now")
     return 0
 

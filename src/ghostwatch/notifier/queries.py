@@ -15,6 +15,9 @@ RENEW: Final[Query] = (
 # How long until there may be something to claim; NULL while nothing waits.
 NEXT_DUE: Final[Query] = "SELECT extract(EPOCH FROM ghostwatch.next_due_in())::float8 AS seconds"
 
+# How fast messages may follow each other.
+PACE: Final[Query] = "SELECT * FROM ghostwatch.message_pace()"
+
 # What would be sent from now on, as JSON; nothing is claimed.
 PREVIEW: Final[Query] = "SELECT p AS message FROM ghostwatch.preview_notifications() AS p"
 

@@ -33,7 +33,7 @@ async def _send_test(settings: Settings, channel: str | None, chat_id: int | Non
     telegram = Telegram(settings)
     try:
         bot = await telegram.who_am_i()
-        text = Renderer(settings.templates).test_message()
+        text = Renderer(settings.templates).of(settings.instance, settings.public_url).test_message()
         number = await telegram.send(chat_id, thread_id, text, None, html=True)
     except MessengerProblem as problem:
         explanation = _explain(problem, settings, chat_id, thread_id)

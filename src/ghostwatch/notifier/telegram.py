@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -74,6 +75,7 @@ class Press:
     user_name: str
     action: str
     alert_id: int
+    instance: str = ""
 
 
 class Telegram:
@@ -85,6 +87,7 @@ class Telegram:
 
         assert settings.token is not None
         self._secrets = settings.secrets
+        self._instance = ""
         self._timeout = settings.send_timeout
         self._base = f"{settings.api_url}/bot{settings.token}/"
         self._http: httpx.AsyncClient = httpx.AsyncClient(
@@ -93,6 +96,12 @@ class Telegram:
             # A redirect would take the token to wherever it points.
             follow_redirects=False,
         )
+
+    def of(self, instance: str) -> Telegram:
+        """The same bot, whose buttons say which database of a fleet their alerts are of."""
+        other = copy.copy(self)
+        other._instance = instance
+        return other
 
     async def who_am_i(self) -> str:
         """The bot's user name; TokenRefused if the token is not good."""
@@ -115,7 +124,7 @@ class Telegram:
             "sendMessage",
             {
                 "chat_id": chat_id,
-                **_content(text, html=html, buttons_for=buttons_for),
+                **self._content(text, html=html, buttons_for=buttons_for),
                 "disable_notification": True if silent else None,
                 # The General topic is the chat itself and must not be named.
                 "message_thread_id": None if thread_id == GENERAL_TOPIC else thread_id,
@@ -138,7 +147,7 @@ class Telegram:
             {
                 "chat_id": chat_id,
                 "message_id": message_id,
-                **_content(text, html=html, buttons_for=buttons_for),
+                **self._content(text, html=html, buttons_for=buttons_for),
             },
         )
 
@@ -200,17 +209,16 @@ class Telegram:
                 problem = meaning
         raise problem from None
 
+    def _content(self, text: Text, *, html: bool, buttons_for: int | None) -> dict[str, object]:
+        return {
+            "text": text.html if html else text.plain,
+            "parse_mode": "HTML" if html else None,
+            "link_preview_options": {"is_disabled": True},
+            "reply_markup": None if buttons_for is None else _keyboard(buttons_for, self._instance),
+        }
+
     def _redacted(self, text: str) -> str:
         return clean(redact(text, self._secrets), 200)
-
-
-def _content(text: Text, *, html: bool, buttons_for: int | None) -> dict[str, object]:
-    return {
-        "text": text.html if html else text.plain,
-        "parse_mode": "HTML" if html else None,
-        "link_preview_options": {"is_disabled": True},
-        "reply_markup": None if buttons_for is None else _keyboard(buttons_for),
-    }
 
 
 def _encoded(value: object) -> str:
@@ -255,8 +263,9 @@ def _meaning_of(answer: dict[str, Any], said: str) -> MessengerProblem | None:
     return Unreachable(said)
 
 
-def _keyboard(alert_id: int) -> dict[str, object]:
-    buttons = [{"text": label, "callback_data": f"{action}:{alert_id}"} for action, label in BUTTONS.items()]
+def _keyboard(alert_id: int, instance: str) -> dict[str, object]:
+    suffix = f"@{instance}" if instance else ""
+    buttons = [{"text": label, "callback_data": f"{action}:{alert_id}{suffix}"} for action, label in BUTTONS.items()]
     return {"inline_keyboard": [buttons]}
 
 
@@ -268,7 +277,8 @@ def press_of(update: object) -> Press | None:
             chat = message.get("chat") if isinstance(message, dict) else None
             chat_id = chat.get("id") if isinstance(chat, dict) else None
             data = query.get("data")
-            action, _, alert_id = (data if isinstance(data, str) else "").partition(":")
+            asked, _, instance = (data if isinstance(data, str) else "").partition("@")
+            action, _, alert_id = asked.partition(":")
             return Press(
                 query_id=query_id,
                 chat_id=_number(chat_id),
@@ -277,6 +287,7 @@ def press_of(update: object) -> Press | None:
                 action=clean(action, 64),
                 # What a client sends need not be what a button said.
                 alert_id=int(alert_id) if alert_id.isascii() and alert_id.isdigit() and len(alert_id) < 19 else 0,
+                instance=clean(instance, 64),
             )
     return None
 

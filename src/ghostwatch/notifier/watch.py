@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
+from collections.abc import Callable
 from importlib.metadata import version
 from typing import Any
 
@@ -44,7 +45,6 @@ class Watch:
         self._listener = listener
         self._metrics = metrics
         self._version = version("ghostwatch")
-        self._outside = HealthSignal("the heartbeat URL")
         self._heartbeat = HealthSignal("the heartbeat")
         self._versions = HealthSignal("versions")
         self._checks_fresh = False
@@ -66,6 +66,7 @@ class Watch:
                 },
             )
             self._metrics.heartbeat(row)
+            await self._delivery.read_limits()
             self._checks_fresh = row["checks_fresh"]
             self._problems = row["problems"]
             self._heartbeat.well()
@@ -114,30 +115,6 @@ class Watch:
             await self.probe()
             await asyncio.sleep(PROBE_EVERY)
 
-    async def run_watchdog(self, every: float) -> None:
-        """Reports to systemd that the drain loop turns, as long as it does."""
-        while True:
-            if self.alive():
-                systemd.notify("WATCHDOG=1")
-            await asyncio.sleep(every)
-
-    async def run_heartbeat_url(self, url: str) -> None:
-        """Pings an outside watcher, but only while checks succeed and the outbox is served."""
-        import httpx
-
-        async with httpx.AsyncClient(timeout=URL_TIMEOUT) as client:
-            while True:
-                if self.well():
-                    try:
-                        (await client.get(url)).raise_for_status()
-                        self._outside.well()
-                    # Whoever knows the URL can ping in our name, so nothing that quotes it is logged.
-                    except httpx.HTTPStatusError as error:
-                        self._outside.unwell(f"it answers {error.response.status_code}")
-                    except (httpx.HTTPError, httpx.InvalidURL) as error:
-                        self._outside.unwell(f"it cannot be fetched ({type(error).__name__})")
-                await asyncio.sleep(URL_EVERY)
-
     def _problem(self) -> HealthSignal | None:
         """What the doctor should know: a refused token, no way to Telegram, or buttons that are off."""
         signals = (self._delivery.token, self._delivery.reachable, self._delivery.buttons)
@@ -170,3 +147,30 @@ class Watch:
             "listening": self._listener.listening,
             "problems": self.problems(),
         }
+
+
+async def run_watchdog(every: float, alive: Callable[[], bool]) -> None:
+    """Reports to systemd that the drain loops turn, as long as they do."""
+    while True:
+        if alive():
+            systemd.notify("WATCHDOG=1")
+        await asyncio.sleep(every)
+
+
+async def run_heartbeat_url(url: str, well: Callable[[], bool]) -> None:
+    """Pings an outside watcher, but only while checks succeed and the outbox is served."""
+    import httpx
+
+    outside = HealthSignal("the heartbeat URL")
+    async with httpx.AsyncClient(timeout=URL_TIMEOUT) as client:
+        while True:
+            if well():
+                try:
+                    (await client.get(url)).raise_for_status()
+                    outside.well()
+                # Whoever knows the URL can ping in our name, so nothing that quotes it is logged.
+                except httpx.HTTPStatusError as error:
+                    outside.unwell(f"it answers {error.response.status_code}")
+                except (httpx.HTTPError, httpx.InvalidURL) as error:
+                    outside.unwell(f"it cannot be fetched ({type(error).__name__})")
+            await asyncio.sleep(URL_EVERY)
