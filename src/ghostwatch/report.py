@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import sys
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Final, LiteralString
 
 import psycopg
+from psycopg.conninfo import conninfo_to_dict
 from rich.console import Console
 from rich.padding import Padding
 from rich.table import Table
@@ -17,6 +19,7 @@ from rich.text import Text
 
 from ghostwatch import proof
 from ghostwatch.errors import CommandError, explain, is_not_installed
+from ghostwatch.settings import Database
 
 Row = dict[str, Any]
 
@@ -53,6 +56,9 @@ STYLES: Final = {
 }
 # Below this many columns a table of invariants would be mostly line breaks.
 NARROW: Final = 64
+# A database of a fleet that is away must not keep the others from the screen.
+CONNECT_TIMEOUT: Final = 5
+MOST_AT_ONCE: Final = 20
 
 
 def status(dsn: str, *, as_json: bool) -> int:
@@ -81,6 +87,57 @@ def doctor(dsn: str, *, as_json: bool) -> int:
     else:
         _print_findings(_console(), findings)
     return int(any(finding["verdict"] == "error" for finding in findings))
+
+
+def fleet_status(fleet: Sequence[Database], *, as_json: bool) -> int:
+    """Prints how every invariant of every database stands. Returns the exit code: 1 if a database cannot be read."""
+    answers = _read_each(fleet, STATUS)
+    if as_json:
+        _print_json(
+            [{"database": one.name, "error": one.error, "status": [row for row, *_ in one.rows]} for one in answers]
+        )
+    else:
+        console = _console()
+        table = _table("database", "invariant", "state", "warn", "error", "behind", "checked")
+        for one in answers:
+            for row in one.rows:
+                its = Invariant.of(*row)
+                table.add_row(one.name, its.name, _styled(its.state), its.warn, its.error, its.behind, its.checked)
+            if one.error:
+                table.add_row(one.name, "", _styled("unknown"), "", "", "", "")
+            elif not one.rows:
+                table.add_row(one.name, "none is declared", "", "", "", "", "")
+        console.print(table)
+        _print_errors(console, answers)
+    return int(any(one.error for one in answers))
+
+
+def fleet_doctor(fleet: Sequence[Database], *, as_json: bool) -> int:
+    """Prints what the doctor finds wrong in each database. Returns the exit code: 1 if there is an error in one."""
+    answers = _read_each(fleet, DOCTOR)
+    verdicts = {one.name: Counter(finding["verdict"] for (finding,) in one.rows) for one in answers}
+    if as_json:
+        _print_json(
+            [{"database": one.name, "error": one.error, "findings": [row for (row,) in one.rows]} for one in answers]
+        )
+    else:
+        console = _console()
+        table = _table("database", "verdict", "errors", "warnings", "ok")
+        for one in answers:
+            count = verdicts[one.name]
+            worst = "unknown" if one.error else next((v for v in ("error", "warning") if count[v]), "ok")
+            numbers = ("", "", "") if one.error else (str(count["error"]), str(count["warning"]), str(count["ok"]))
+            table.add_row(one.name, _styled(worst), *numbers)
+        console.print(table)
+        for one in answers:
+            for (finding,) in one.rows:
+                if finding["verdict"] != "ok":
+                    console.print(f"\n{one.name}:", _styled(finding["verdict"]), finding["check_name"])
+                    _print_indented(console, finding["finding"])
+                    if finding["advice"]:
+                        _print_advice(console, finding["advice"])
+        _print_errors(console, answers)
+    return int(any(one.error or verdicts[one.name]["error"] for one in answers))
 
 
 def why(dsn: str, asked: dict[str, Any], *, as_json: bool) -> int:
@@ -135,10 +192,34 @@ class Invariant:
         return cls(name, row["state"], str(row["warn_count"]), str(row["error_count"]), behind, checked, row["remark"])
 
 
+@dataclass(frozen=True)
+class Answer:
+    """What one database of a fleet says, or why it says nothing."""
+
+    name: str
+    rows: Sequence[tuple[Any, ...]]
+    error: str | None = None
+
+
+def _read_each(fleet: Sequence[Database], query: LiteralString) -> list[Answer]:
+    """Asks all databases at once, so that those that do not answer cost their time-out together."""
+
+    def ask(database: Database) -> Answer:
+        name = database.name or ""
+        try:
+            return Answer(name, _read(database.dsn, query))
+        except CommandError as error:
+            return Answer(name, (), " ".join(str(error).split()))
+
+    with ThreadPoolExecutor(MOST_AT_ONCE) as threads:
+        return list(threads.map(ask, fleet))
+
+
 def _read(dsn: str, query: LiteralString, values: Mapping[str, Any] | None = None) -> list[tuple[Any, ...]]:
     database = "this database"
     try:
-        with psycopg.connect(dsn, application_name="ghostwatch") as connection:
+        patience = conninfo_to_dict(dsn).get("connect_timeout") or CONNECT_TIMEOUT
+        with psycopg.connect(dsn, application_name="ghostwatch", connect_timeout=patience) as connection:
             database = f"database {connection.info.dbname}"
             connection.read_only = True
             return connection.execute(query, values).fetchall()
@@ -165,12 +246,31 @@ def _styled(word: str) -> Text:
     return Text(word, STYLES.get(word, "bold red"))
 
 
-def _print_table(console: Console, invariants: list[Invariant]) -> None:
+def _table(*headings: str) -> Table:
+    """Words stand on the left, and numbers, which are those that follow a state or verdict, on the right."""
     table = Table(box=None, pad_edge=False, header_style="dim")
-    table.add_column("invariant", overflow="fold")
-    table.add_column("state", no_wrap=True)
-    for heading in ("warn", "error", "behind", "checked"):
-        table.add_column(heading, justify="right", no_wrap=True)
+    numbers_follow = False
+    for heading in headings:
+        is_state = heading in ("state", "verdict")
+        wraps = not is_state and not numbers_follow
+        table.add_column(
+            heading,
+            justify="right" if numbers_follow else "left",
+            no_wrap=not wraps,
+            overflow="fold" if wraps else "ellipsis",
+        )
+        numbers_follow = numbers_follow or is_state
+    return table
+
+
+def _print_errors(console: Console, answers: Sequence[Answer]) -> None:
+    for one in answers:
+        if one.error:
+            console.print(f"\n{one.name}: {one.error}")
+
+
+def _print_table(console: Console, invariants: list[Invariant]) -> None:
+    table = _table("invariant", "state", "warn", "error", "behind", "checked")
     for one in invariants:
         table.add_row(one.name, _styled(one.state), one.warn, one.error, one.behind, one.checked)
     console.print(table)

@@ -178,3 +178,57 @@ def test_a_marker_without_a_label_is_refused(database: Database) -> None:
     finished = ghostwatch("mark", " ", "--dsn", database.dsn)
     assert finished.returncode == 1
     assert "a deploy marker needs a label" in finished.stderr
+
+
+@pytest.fixture
+def fleet(watched: Database, empty_database: Database, tmp_path: Path) -> str:
+    """A file that names a database that is watched, one without ghostwatch, and one that is not there."""
+    file = tmp_path / "databases"
+    file.write_text(
+        f"# all of them\nname=kitchen {watched.dsn}\nname=bare {empty_database.dsn}\n"
+        "name=away host=127.0.0.1 port=1 dbname=bot user=nobody\n"
+    )
+    return str(file)
+
+
+def test_the_status_of_a_fleet_is_one_table(fleet: str) -> None:
+    """Databases that cannot be read have a line too, and the reason below it."""
+    finished = ghostwatch("status", "--dsn-file", fleet)
+    assert (finished.returncode, finished.stderr) == (1, "")
+    heading, *lines = finished.stdout.splitlines()
+    assert heading.split() == ["database", "invariant", "state", "warn", "error", "behind", "checked"]
+    assert [line.split()[:3] for line in lines[:4]] == [
+        ["kitchen", "welcome.greeting", "error"],
+        ["kitchen", "welcome.letter", "failing"],
+        ["bare", "unknown"],
+        ["away", "unknown"],
+    ]
+    assert "bare: ghostwatch is not installed" in finished.stdout
+    assert "away: connection" in finished.stdout
+
+
+def test_the_doctor_of_a_fleet_says_which_database_needs_what(fleet: str) -> None:
+    finished = ghostwatch("doctor", "--dsn-file", fleet)
+    assert (finished.returncode, finished.stderr) == (1, "")
+    heading, *lines = finished.stdout.splitlines()
+    assert heading.split() == ["database", "verdict", "errors", "warnings", "ok"]
+    assert [line.split()[:2] for line in lines[:3]] == [["kitchen", "error"], ["bare", "unknown"], ["away", "unknown"]]
+    assert "kitchen: error" in finished.stdout
+    printed = json.loads(ghostwatch("doctor", "--json", "--dsn-file", fleet).stdout)
+    assert [(one["database"], bool(one["findings"]), bool(one["error"])) for one in printed] == [
+        ("kitchen", True, False),
+        ("bare", False, True),
+        ("away", False, True),
+    ]
+
+
+def test_commands_for_one_database_ask_which_one_of_a_fleet_is_meant(fleet: str) -> None:
+    finished = subprocess.run(
+        [COMMAND, "why", "--alert", "1"],
+        env=os.environ | {"GHOSTWATCH_DSN_FILE": fleet},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert finished.returncode == 1
+    assert "GHOSTWATCH_DSN_FILE names 3 databases: say with --dsn which one is meant" in finished.stderr
