@@ -314,7 +314,9 @@
 \ir deliver/mention.sql
 \ir deliver/send_priority.sql
 \ir deliver/room_at.sql
-\ir deliver/next_notification.sql
+\ir deliver/next_notifications.sql
+\ir deliver/keep_priority.sql
+\ir deliver/priority_follows_alert.sql
 \ir deliver/message_facts.sql
 \ir deliver/message_history.sql
 \ir deliver/adapt_to_digest.sql

@@ -72,11 +72,8 @@ BEGIN
 
     INSERT INTO ghostwatch.chat (chat_id)
     SELECT DISTINCT addressed.chat_id
-    FROM ghostwatch.notification AS waiting
-    INNER JOIN ghostwatch.channel AS addressed
-        ON addressed.channel_id = waiting.channel_id
-    WHERE waiting.state IN ('pending', 'claimed')
-        AND NOT EXISTS (SELECT FROM ghostwatch.chat AS known WHERE known.chat_id = addressed.chat_id)
+    FROM ghostwatch.channel AS addressed
+    WHERE NOT EXISTS (SELECT FROM ghostwatch.chat AS known WHERE known.chat_id = addressed.chat_id)
     ON CONFLICT DO NOTHING;
 
     -- Each message has its own time; no sidecar gets more than what is due within a second.
@@ -84,23 +81,14 @@ BEGIN
     allowance := ceil(extract(EPOCH FROM present + '1 second'::interval - slot) / extract(EPOCH FROM spacing));
 
     FOR ready IN
-        SELECT open.chat_id
-        FROM ghostwatch.chat AS open
-        CROSS JOIN LATERAL ghostwatch._next_notification(open.chat_id, present) AS head
-        LEFT JOIN ghostwatch.alert AS its_alert
-            ON its_alert.alert_id = head.alert_id
-        WHERE open.next_send_at <= present
-            AND coalesce(open.held_until <= present, true)
-            -- Most chats have nothing waiting most of the time.
-            AND open.chat_id IN (
-                SELECT addressed.chat_id
-                FROM ghostwatch.notification AS waiting
-                INNER JOIN ghostwatch.channel AS addressed
-                    ON addressed.channel_id = waiting.channel_id
-                WHERE waiting.state IN ('pending', 'claimed')
-            )
+        SELECT
+            open.chat_id,
+            head.notification_id
+        FROM ghostwatch._next_notifications(present) AS head
+        INNER JOIN ghostwatch.chat AS open
+            ON open.chat_id = head.chat_id
         ORDER BY
-            ghostwatch._send_priority(head.reason, its_alert.severity),
+            head.priority,
             head.created_at,
             head.notification_id
         LIMIT greatest(least(max_rows, allowance), 0)
@@ -113,10 +101,11 @@ BEGIN
             lease_until = present + lease,
             rendered_at = present,
             waits_for = NULL
-        FROM ghostwatch._next_notification(ready.chat_id, present) AS head
-        INNER JOIN ghostwatch.channel AS target
-            ON target.channel_id = head.channel_id
-        WHERE taken.notification_id = head.notification_id
+        FROM ghostwatch.channel AS target
+        WHERE taken.notification_id = ready.notification_id
+            -- It may have been superseded since.
+            AND taken.state IN ('pending', 'claimed')
+            AND target.channel_id = taken.channel_id
         RETURNING
             taken AS notification,
             taken.*,

@@ -13,27 +13,32 @@ DECLARE
     due_at     timestamptz;
     dispatch   ghostwatch.dispatch;
 BEGIN
-    SELECT min(greatest(
-        notification.next_attempt_at,
-        chat.next_send_at,
-        chat.held_until,
-        notification.lease_until,
-        ghostwatch._room_at(chat, ghostwatch._send_priority(notification.reason, alert.severity), per_minute)
-    ))
-    INTO due_at
-    FROM ghostwatch.notification
-    INNER JOIN ghostwatch.channel
-        ON channel.channel_id = notification.channel_id
-    LEFT JOIN ghostwatch.chat
-        ON chat.chat_id = channel.chat_id
-    LEFT JOIN ghostwatch.alert
-        ON alert.alert_id = notification.alert_id
-    WHERE notification.state IN ('pending', 'claimed')
-        AND channel.disabled_at IS NULL
-        -- What is kept for an outage summary has no time yet.
-        AND isfinite(notification.next_attempt_at);
-
     SELECT d.* INTO dispatch FROM ghostwatch.dispatch AS d;
+
+    IF EXISTS (SELECT FROM ghostwatch._next_notifications(as_of)) THEN
+        -- Only the pace of the bot keeps it back, and all that waits need not be looked at.
+        due_at := as_of;
+    ELSE
+        SELECT min(greatest(
+            notification.next_attempt_at,
+            chat.next_send_at,
+            chat.held_until,
+            notification.lease_until,
+            ghostwatch._room_at(chat, ghostwatch._send_priority(notification.reason, alert.severity), per_minute)
+        ))
+        INTO due_at
+        FROM ghostwatch.notification
+        INNER JOIN ghostwatch.channel
+            ON channel.channel_id = notification.channel_id
+        LEFT JOIN ghostwatch.chat
+            ON chat.chat_id = channel.chat_id
+        LEFT JOIN ghostwatch.alert
+            ON alert.alert_id = notification.alert_id
+        WHERE notification.state IN ('pending', 'claimed')
+            AND channel.disabled_at IS NULL
+            -- What is kept for an outage summary has no time yet.
+            AND isfinite(notification.next_attempt_at);
+    END IF;
 
     due_at := least(due_at, (SELECT min(e.due_at) FROM ghostwatch._escalations() AS e));
 

@@ -21,11 +21,15 @@ CREATE TABLE ghostwatch.notification (
     lease_until timestamptz,
     rendered_at timestamptz,
     message_id bigint,
-    sent_at timestamptz
+    sent_at timestamptz,
+    priority integer NOT NULL DEFAULT 1
 ) WITH (fillfactor = 70);
 
-CREATE INDEX notification_waiting ON ghostwatch.notification (channel_id, next_attempt_at)
+-- In the order of sending.
+CREATE INDEX notification_waiting ON ghostwatch.notification (channel_id, priority, created_at, notification_id)
 WHERE state IN ('pending', 'claimed');
+CREATE INDEX notification_claimed ON ghostwatch.notification (channel_id)
+WHERE state = 'claimed';
 CREATE INDEX notification_alert_id ON ghostwatch.notification (alert_id, channel_id);
 CREATE INDEX notification_covered_by ON ghostwatch.notification (covered_by)
 WHERE covered_by IS NOT NULL;
@@ -46,5 +50,7 @@ COMMENT ON COLUMN ghostwatch.notification.unconfirmed_at IS
 'When it was first claimed and may have arrived although no sidecar reported that it did; NULL if that never happened.';
 COMMENT ON COLUMN ghostwatch.notification.rendered_at IS
 'When it was last claimed: it says, or would have said, what was true at that time.';
+COMMENT ON COLUMN ghostwatch.notification.priority IS
+'How urgent it is, from 0, as ghostwatch._send_priority() says; of one that waits, by its alert as it is now.';
 COMMENT ON COLUMN ghostwatch.notification.covered_by IS
 'The later notification that contains this one: of one superseded, or suppressed for a digest or outage summary.';
