@@ -258,6 +258,11 @@ class Settings:
     log_format: str
 
     @property
+    def has_page(self) -> bool:
+        """Whether the page is served."""
+        return self.http_port is not None and bool(self.page_token or self.page_proxy_header)
+
+    @property
     def secrets(self) -> tuple[str, ...]:
         """What must appear in no output: both tokens, and the secret half of the bot's (URLs may quote the colon)."""
         of_the_bot = (self.token, self.token.partition(":")[2]) if self.token else ()

@@ -13,7 +13,7 @@ from prometheus_client.samples import Sample
 
 from ghostwatch.notifier import logs
 from ghostwatch.notifier.health_signal import Backoff
-from ghostwatch.notifier.http import Handler
+from ghostwatch.notifier.http import Request, Response, Stream, plain
 from ghostwatch.notifier.instance import Instance
 from ghostwatch.notifier.messages import Renderer
 from ghostwatch.notifier.messenger import Messenger
@@ -77,9 +77,10 @@ class Fleet(Collector):
             results += [task.result() for task in done]
         return all(results)
 
-    def page(self) -> Handler | None:
-        """The page of the database, if there is one."""
-        return next((instance.site for instance in self.instances), None)
+    async def page(self, request: Request) -> Response | Stream:
+        """Answers with the page of the database."""
+        site = next((instance.site for instance in self.instances), None)
+        return plain(503, "the sidecar begins") if site is None else await site(request)
 
     def alive(self) -> bool:
         """Whether every drain loop turns."""
@@ -93,7 +94,7 @@ class Fleet(Collector):
         """For /healthz and /readyz: of one database, or of each by its name."""
         reports = {instance.name: instance.watch.report() for instance in self.instances}
         if self._pace is None:
-            return next(iter(reports.values()))
+            return next(iter(reports.values()), {"alive": True, "problems": {"the sidecar": "it begins"}})
         return {
             "alive": self.alive(),
             "problems": {name: report["problems"] for name, report in reports.items() if report["problems"]},

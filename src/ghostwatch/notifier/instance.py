@@ -54,7 +54,7 @@ class Instance:
         self.watch = Watch(settings, self.database, self.delivery, self.listener, self.metrics)
         self.site: Handler | None = None
         self._page: Coroutine[Any, Any, None] | None = None
-        if settings.http_port is not None and (settings.page_token or settings.page_proxy_header):
+        if settings.has_page:
             from ghostwatch.page.service import page
 
             self.site, self._page = page(settings, self.metrics)

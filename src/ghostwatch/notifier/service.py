@@ -43,11 +43,29 @@ async def _notify(all_settings: Sequence[Settings], read_settings: ReadSettings,
     telegram = None if to_terminal else Telegram(settings)
     messenger: Messenger = telegram or Terminal()
     fleet = Fleet(messenger, Renderer(settings.templates), Pace() if settings.fleet else None)
-    try:
-        await fleet.serve(all_settings)
-    except DatabaseUnavailable as error:
-        raise CommandError(f"the outbox cannot be reached: {error}{advice(error.sqlstate)}") from None
+    async with contextlib.AsyncExitStack() as stack:
+        if settings.http_port is not None:
+            from ghostwatch.notifier.health import HealthPages
+            from ghostwatch.notifier.http import serving
 
+            pages = HealthPages(fleet, fleet, fleet.page if settings.has_page else None)
+            await stack.enter_async_context(serving(settings.http_host, settings.http_port, pages.answer))
+        try:
+            await fleet.serve(all_settings)
+        except DatabaseUnavailable as error:
+            raise CommandError(f"the outbox cannot be reached: {error}{advice(error.sqlstate)}") from None
+        try:
+            return await _supervise(fleet, _parts(fleet, settings, telegram, read_settings))
+        finally:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(CLOSE_WITHIN):
+                    await messenger.close()
+
+
+def _parts(
+    fleet: Fleet, settings: Settings, telegram: Telegram | None, read_settings: ReadSettings
+) -> dict[str, Coroutine[Any, Any, None]]:
+    """What the process does once, however many databases it serves."""
     parts: dict[str, Coroutine[Any, Any, None]] = {}
     if settings.fleet:
         parts["reload"] = _reload(fleet, read_settings)
@@ -57,20 +75,7 @@ async def _notify(all_settings: Sequence[Settings], read_settings: ReadSettings,
         parts["buttons"] = Buttons(telegram, lambda: fleet.instances).run()
     if (every := systemd.watchdog_interval()) is not None:
         parts["watchdog"] = run_watchdog(every, fleet.alive)
-
-    async with contextlib.AsyncExitStack() as stack:
-        if settings.http_port is not None:
-            from ghostwatch.notifier.health import HealthPages
-            from ghostwatch.notifier.http import serving
-
-            pages = HealthPages(fleet, fleet, fleet.page())
-            await stack.enter_async_context(serving(settings.http_host, settings.http_port, pages.answer))
-        try:
-            return await _supervise(fleet, parts)
-        finally:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(CLOSE_WITHIN):
-                    await messenger.close()
+    return parts
 
 
 async def _supervise(fleet: Fleet, parts: dict[str, Coroutine[Any, Any, None]]) -> int:
