@@ -277,6 +277,7 @@
 \ir backtest/replay_total.sql
 
 -- deliver: what is to be sent, to which channel, and what became of it
+\ir deliver/quiet_windows.sql
 \ir deliver/quiet_until.sql
 \ir deliver/digest_due.sql
 \ir deliver/covered_alerts.sql

@@ -116,7 +116,7 @@ SELECT ghostwatch.drop_contract('many');
 -- A channel.
 SELECT ghostwatch.add_channel('admins', -1001, 7, 'error', false, '{welcome}', '22:00', '08:00', 'Europe/Berlin', true, '{42}');
 SELECT ghostwatch.add_channel('on_call', -1003);
-SELECT ghostwatch.add_channel('admins', escalate_after => '15 minutes', escalate_to => 'on_call', mention => '@anna');
+SELECT ghostwatch.add_channel('admins', escalate_after => '15 minutes', escalate_to => 'on_call', mention => '@anna', quiet_windows => '{Sun 02:00 for 2 hours}');
 DROP TABLE before;
 CREATE TEMPORARY TABLE before AS SELECT settings FROM pg_temp.channel;
 SELECT ghostwatch.add_channel('admins');
@@ -129,10 +129,10 @@ SELECT is(
     (SELECT settings || '{"thread_id": 8, "chat_id": -1002}' FROM before),
     'another chat changes the chat'
 );
-SELECT ghostwatch.add_channel('admins', reset => '{thread_id,min_severity,events,contracts,quiet_from,quiet_until,quiet_time_zone,quiet_errors,button_user_ids,sound,escalate_after,escalate_to,mention}');
+SELECT ghostwatch.add_channel('admins', reset => '{thread_id,min_severity,events,contracts,quiet_from,quiet_until,quiet_time_zone,quiet_errors,button_user_ids,sound,escalate_after,escalate_to,mention,quiet_windows}');
 SELECT results_eq(
-    'SELECT thread_id, min_severity, events, contracts, quiet_from, quiet_until, quiet_time_zone, quiet_errors, button_user_ids, sound, escalate_after, escalate_to, mention FROM ghostwatch.channel WHERE name = ''admins''',
-    $$ VALUES (NULL::integer, 'warn', true, NULL::text[], NULL::time, NULL::time, 'UTC', false, '{}'::bigint[], 'errors', NULL::interval, NULL::text, NULL::text) $$,
+    'SELECT thread_id, min_severity, events, contracts, quiet_from, quiet_until, quiet_time_zone, quiet_errors, button_user_ids, sound, escalate_after, escalate_to, mention, quiet_windows FROM ghostwatch.channel WHERE name = ''admins''',
+    $$ VALUES (NULL::integer, 'warn', true, NULL::text[], NULL::time, NULL::time, 'UTC', false, '{}'::bigint[], 'errors', NULL::interval, NULL::text, NULL::text, NULL::text[]) $$,
     'all of it can be reset'
 );
 SELECT throws_ok($$ SELECT ghostwatch.add_channel('admins', reset => '{chat_id}') $$, 'GW018', '''chat_id'' cannot be reset', 'but not the chat');

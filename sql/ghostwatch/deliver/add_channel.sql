@@ -14,6 +14,7 @@ CREATE FUNCTION ghostwatch.add_channel(
     escalate_after interval DEFAULT NULL,
     escalate_to text DEFAULT NULL,
     mention text DEFAULT NULL,
+    quiet_windows text[] DEFAULT NULL,
     reset text[] DEFAULT '{}',
     credential uuid DEFAULT ghostwatch._credential()
 )
@@ -49,7 +50,8 @@ BEGIN
             'sound', sound,
             'escalate_after', escalate_after,
             'escalate_to', escalate_to,
-            'mention', regexp_replace(trim(mention), '[ ,]+', ' ', 'g')
+            'mention', regexp_replace(trim(mention), '[ ,]+', ' ', 'g'),
+            'quiet_windows', quiet_windows
         ),
         reset
     );
@@ -74,12 +76,12 @@ BEGIN
     INSERT INTO ghostwatch.channel AS c (
         name, chat_id, thread_id, min_severity, events, contracts,
         quiet_from, quiet_until, quiet_time_zone, quiet_errors, button_user_ids, sound,
-        escalate_after, escalate_to, mention
+        escalate_after, escalate_to, mention, quiet_windows
     )
     VALUES (
         after.name, after.chat_id, after.thread_id, after.min_severity, after.events, after.contracts,
         after.quiet_from, after.quiet_until, after.quiet_time_zone, after.quiet_errors, after.button_user_ids, after.sound,
-        after.escalate_after, after.escalate_to, after.mention
+        after.escalate_after, after.escalate_to, after.mention, after.quiet_windows
     )
     ON CONFLICT ON CONSTRAINT channel_name_key DO UPDATE
     SET
@@ -97,6 +99,7 @@ BEGIN
         escalate_after = excluded.escalate_after,
         escalate_to = excluded.escalate_to,
         mention = excluded.mention,
+        quiet_windows = excluded.quiet_windows,
         -- What the Bot API said about another chat or topic does not hold for this one.
         disabled_at = CASE WHEN c.chat_id = excluded.chat_id THEN c.disabled_at END,
         disabled_reason = CASE WHEN c.chat_id = excluded.chat_id THEN c.disabled_reason END,
@@ -116,7 +119,7 @@ BEGIN
 END
 $add_channel$;
 
-COMMENT ON FUNCTION ghostwatch.add_channel(text, bigint, integer, text, boolean, text[], time, time, text, boolean, bigint[], text, interval, text, text, text[], uuid) IS
+COMMENT ON FUNCTION ghostwatch.add_channel(text, bigint, integer, text, boolean, text[], time, time, text, boolean, bigint[], text, interval, text, text, text[], text[], uuid) IS
 'Adds a Telegram chat, or a topic in one, that gets alerts and events; adding a name again changes what is given and keeps the rest.
 name: what the channel is called here. chat_id, thread_id: the chat, and the topic in it (default: none). min_severity: of its alerts, warn (the default) or error.
 events: whether it gets events (default: true). contracts: only alerts of these (default: of all). quiet_from, quiet_until, quiet_time_zone (default: UTC): hours in which warnings wait.
@@ -124,5 +127,6 @@ quiet_errors: whether errors wait too (default: false). button_user_ids: the Tel
 sound: which new messages make a sound: errors (the default: errors that fire), all or none.
 escalate_after, escalate_to: an alert that nobody has acknowledged so long after its first message here is sent to that channel as well, whatever its filters are.
 mention: whom new errors mention, @names or Telegram user ids, five at most (default: nobody).
+quiet_windows: recurring windows that count as quiet hours, each as ''Sun 02:00 for 2 hours: backups'', with days as Mon,Wed or Mon-Fri or daily.
 reset: names of arguments to set back to their defaults.
-Raises GW018 (an argument that cannot be reset), GW041 (mention), GW043 (an invalid chain of channels), GW044 (alerts of others, or events), GW045 (no name or no chat), GW046 (not a severity, or not a sound), GW047 (no such contract), GW048 (invalid quiet hours).';
+Raises GW018 (an argument that cannot be reset), GW041 (mention), GW043 (an invalid chain of channels), GW044 (alerts of others, or events), GW045 (no name or no chat), GW046 (not a severity, or not a sound), GW047 (no such contract), GW048 (invalid quiet hours or windows).';

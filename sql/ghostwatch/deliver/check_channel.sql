@@ -10,6 +10,7 @@ AS $_check_channel$
 DECLARE
     unknown_contract text;
     chain text[];
+    unread text;
 BEGIN
     IF coalesce(channel.name, '') = '' OR coalesce(channel.chat_id, 0) = 0 THEN
         RAISE EXCEPTION 'a channel needs a name and the id of a chat'
@@ -63,6 +64,23 @@ BEGIN
                   );
     END IF;
 
+    SELECT given.quiet_window INTO unread
+    FROM unnest(channel.quiet_windows) AS given (quiet_window)
+    WHERE NOT EXISTS (
+        SELECT FROM ghostwatch._quiet_windows(ARRAY[given.quiet_window]) AS w WHERE w.lasts <= '168 hours'
+    )
+    LIMIT 1;
+
+    IF FOUND OR cardinality(channel.quiet_windows) > 50 THEN
+        RAISE EXCEPTION 'invalid quiet windows for channel %', quote_literal(channel.name)
+            USING ERRCODE = 'GW048',
+                  DETAIL = CASE
+                      WHEN cardinality(channel.quiet_windows) > 50 THEN 'There may be 50 of them.'
+                      ELSE format('This is no window of up to 7 days: %s.', quote_nullable(left(unread, 200)))
+                  END,
+                  HINT = format('SELECT ghostwatch.add_channel(%L, quiet_windows => ''{Sun 02:00 for 2 hours: backups,Mon-Fri 12:30 for 45 minutes}'')', channel.name);
+    END IF;
+
     IF EXISTS (
         SELECT
         FROM string_to_table(channel.mention, ' ') WITH ORDINALITY AS m (name, position)
@@ -101,4 +119,4 @@ $_check_channel$;
 
 COMMENT ON FUNCTION ghostwatch._check_channel(ghostwatch.channel) IS
 'Refuses a channel that could get no message, or not those that were meant.
-Raises GW041 (mention), GW043 (chain of channels), GW045 (no name or no chat), GW046 (severity or sound), GW047 (contract), GW048 (quiet hours).';
+Raises GW041 (mention), GW043 (chain of channels), GW045 (no name or no chat), GW046 (severity or sound), GW047 (contract), GW048 (quiet hours and windows).';

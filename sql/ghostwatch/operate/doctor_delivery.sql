@@ -88,6 +88,13 @@ BEGIN
                     c.quiet_from, c.quiet_until, c.quiet_time_zone
                 )
             END,
+            CASE
+                WHEN c.quiet_windows <> '{}' THEN format(
+                    'and %s of %s (%s) in one digest',
+                    CASE WHEN c.quiet_errors THEN 'warnings and errors' ELSE 'warnings' END,
+                    array_to_string(c.quiet_windows, ', '), c.quiet_time_zone
+                )
+            END,
             CASE WHEN c.escalate_to IS NOT NULL THEN format('and after %s without acknowledgement channel %s gets them as well', c.escalate_after, c.escalate_to) END,
             'and new errors mention ' || c.mention
         )),
@@ -98,6 +105,7 @@ BEGIN
         OR c.quiet_from IS NOT NULL
         OR c.escalate_to IS NOT NULL
         OR c.mention IS NOT NULL
+        OR c.quiet_windows <> '{}'
     ORDER BY c.name;
 
     RETURN QUERY

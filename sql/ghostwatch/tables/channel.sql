@@ -20,7 +20,8 @@ CREATE TABLE ghostwatch.channel (
     sound text NOT NULL DEFAULT 'errors' CHECK (sound IN ('errors', 'all', 'none')),
     escalate_after interval,
     escalate_to text,
-    mention text
+    mention text,
+    quiet_windows text[]
 );
 
 COMMENT ON TABLE ghostwatch.channel IS
@@ -43,3 +44,5 @@ COMMENT ON COLUMN ghostwatch.channel.escalate_to IS
 'The name of the next channel of the chain, which gets such an alert whatever its filters are.';
 COMMENT ON COLUMN ghostwatch.channel.mention IS
 'Whom new errors mention: @names and user ids, with a space between two; NULL for nobody.';
+COMMENT ON COLUMN ghostwatch.channel.quiet_windows IS
+'Recurring windows that count as quiet hours, each as ''Sun 02:00 for 2 hours: backups'', in quiet_time_zone.';
