@@ -20,7 +20,8 @@ SELECT is(
     '{"kind": "violations", "contract": "shop", "invariant": "first_order", "rule": "threshold", "state": "firing",
       "severity": "warn", "escalated_at": null, "clear_since": null, "resolved_at": null, "reopened_at": null,
       "reopened_count": 0, "acknowledged_at": null, "acknowledged_by": null, "acknowledge_comment": null,
-      "silence_id": null, "warn_count": 2, "error_count": 0, "peak_count": 2, "sample_keys": ["2", "1"],
+      "repair_requested_at": null, "repair_requested_by": null, "silence_id": null,
+      "warn_count": 2, "error_count": 0, "peak_count": 2, "sample_keys": ["2", "1"],
       "branches": [{"family": "kitchen", "violations": 1, "due": 1}, {"family": "none", "violations": 1, "due": 9}]}',
     'the alert has counts, samples oldest first, and the branch with the largest excess first'
 );
