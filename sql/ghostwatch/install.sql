@@ -92,6 +92,8 @@
 \ir kernel/column_list.sql
 \ir kernel/column_names.sql
 \ir kernel/repair_call.sql
+\ir kernel/broken_violations.sql
+\ir kernel/repairable.sql
 \ir kernel/index_advice.sql
 \ir kernel/key_match.sql
 \ir kernel/key_is_among.sql
@@ -341,7 +343,6 @@
 \ir deliver/explain_messages.sql
 
 -- repair: what restores what is missing, judged by the clause
-\ir repair/broken_violations.sql
 \ir repair/still_broken.sql
 \ir repair/repairing_query.sql
 \ir repair/claim_repair.sql

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 import psycopg
 import pytest
 
+from ghostwatch.notifier.messages import Renderer
+from ghostwatch.notifier.messenger import ButtonsFor, Notification
+from ghostwatch.notifier.telegram import _keyboard
 from tests.support.cluster import Server
 from tests.support.database import Database
 
@@ -330,3 +335,77 @@ def test_names_are_looked_up_along_the_contracts_path(broken: Database) -> None:
     bot.execute("SET search_path = trap, public")
     assert bot.execute("CALL ghostwatch.repair('people', 'languages')").fetchone() == (2, 1, 2)
     assert bot.execute("SELECT count(*) FROM trap.language").fetchone() == (0,)
+
+
+def test_the_button_asks_and_the_next_run_repairs(broken: Database) -> None:
+    """A second press within a minute confirms; the run has the rights of the contract's owner, not of the sidecar."""
+    broken.execute("SELECT ghostwatch.add_channel('admins', -100, button_user_ids => '{11}')")
+    broken.execute(
+        "INSERT INTO ghostwatch.notification (channel_id, alert_id, reason, state, created_at, next_attempt_at) "
+        "SELECT channel_id, alert_id, 'opened', 'sent', now(), now() FROM ghostwatch.channel, ghostwatch.alert"
+    )
+    press = "SELECT ghostwatch.press_button(-100, %s, '@anna', 'repair', alert_id) FROM ghostwatch.alert"
+    left = "SELECT ghostwatch._message_facts(alert_id) -> 'repairable' FROM ghostwatch.alert"
+    assert broken.value(press, 12).startswith("Sorry")
+    assert broken.value(left) == 5
+    assert broken.value(press, 11) == "Press again within a minute to repair 5 subjects."
+    broken.execute("UPDATE ghostwatch.button_press SET pressed_at = pressed_at - interval '61 seconds'")
+    assert broken.value(press, 11) == "Press again within a minute to repair 5 subjects."
+    bot = broken.connect("repairer")
+    bot.execute("CALL ghostwatch.run_checks()")
+    assert bot.execute(HISTORY).fetchall() == []
+
+    assert broken.value(press, 11).startswith("The next check run repairs them")
+    assert broken.value(press, 11) == "@anna has asked for it already."
+    assert broken.value(left) == 0
+    bot.execute("CALL ghostwatch.run_checks()")
+    assert bot.execute("SELECT outcome, count(*) FROM ghostwatch.repair_history GROUP BY 1 ORDER BY 1").fetchall() == [
+        ("failed", 2),
+        ("repaired", 2),
+        ("still broken", 1),
+    ]
+    assert broken.value("SELECT repair_requested_at FROM ghostwatch.alert") is None
+    assert broken.value("SELECT count(*) FROM ghostwatch.notification WHERE reason = 'repaired'") == 1
+    assert broken.value(press, 11) == "There is nothing to repair."
+
+
+def test_what_the_thread_shows() -> None:
+    """Counts and SQLSTATEs; a button says how many."""
+    alert = {
+        "alert_id": 42,
+        "kind": "violations",
+        "contract": "people",
+        "invariant": "languages",
+        "lack": "without a language",
+        "rule": "threshold",
+        "state": "firing",
+        "severity": "error",
+    }
+    payload = {"repaired": 14, "still_broken": 1, "failed": 2, "error_states": ["23503", "P0001"]}
+    notification = Notification(
+        notification_id=1,
+        channel="admins",
+        chat_id=-100,
+        thread_id=None,
+        reason="repaired",
+        alert=alert,
+        payload=payload,
+        edit_message_id=None,
+        reply_to_message_id=7,
+        attempts=0,
+        buttons=False,
+        as_of=datetime(2026, 1, 1, 12, tzinfo=UTC),
+        time_zone="UTC",
+        silent=True,
+        wait=0.0,
+    )
+    text = Renderer().render(notification).plain
+    assert text.splitlines() == [
+        "🔧 people · languages: 14 repaired, verified",
+        "1 is still without a language, although the repair returned",
+        "2 failed: 23503, P0001",
+        "the list: SELECT * FROM ghostwatch.repair_history WHERE outcome <> 'repaired';",
+        "alert 42",
+    ]
+    assert "🔧 Repair 14" in json.dumps(_keyboard(ButtonsFor(42, 14), ""), ensure_ascii=False)
+    assert "Repair" not in json.dumps(_keyboard(ButtonsFor(42), ""))

@@ -8,6 +8,8 @@ VOLATILE
 PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $_request_repair$
+DECLARE
+    is_first boolean;
 BEGIN
     UPDATE ghostwatch.alert AS a
     SET
@@ -16,7 +18,14 @@ BEGIN
     WHERE a.alert_id = _request_repair.alert_id
         AND a.state = 'firing'
         AND a.repair_requested_at IS NULL;
-    RETURN FOUND;
+    is_first := FOUND;
+
+    -- The message in the chat loses the button, and shows who asked.
+    IF is_first THEN
+        PERFORM ghostwatch._enqueue(alert_id, 'updated', ghostwatch._clock());
+    END IF;
+
+    RETURN is_first;
 END
 $_request_repair$;
 

@@ -22,6 +22,7 @@ BEGIN
                 'watch_for', extract(EPOCH FROM invariant.watch_for),
                 'runbook_url', invariant.runbook_url,
                 'silence', to_jsonb(silence),
+                'repairable', ghostwatch._repairable(alert),
                 'mark', ghostwatch._mark_before(alert)
             )
         FROM ghostwatch.alert

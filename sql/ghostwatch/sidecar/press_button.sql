@@ -22,6 +22,7 @@ DECLARE
     pressed        ghostwatch.alert;
     its_channel_id integer;
     answer         text;
+    repairable     integer;
 BEGIN
     IF (
         SELECT count(*) FILTER (WHERE recent.user_id = press_button.user_id) >= 20 OR count(*) >= 100
@@ -59,6 +60,28 @@ BEGIN
             answer := 'Acknowledged: this alert is not repeated any more.';
         ELSE
             answer := format('%s has acknowledged it already.', pressed.acknowledged_by);
+        END IF;
+    ELSIF press_button.action = 'repair' AND pressed.repair_requested_at IS NOT NULL THEN
+        answer := format('%s has asked for it already.', pressed.repair_requested_by);
+    ELSIF press_button.action = 'repair' THEN
+        repairable := ghostwatch._repairable(pressed);
+        IF repairable = 0 THEN
+            answer := 'There is nothing to repair.';
+        ELSIF EXISTS (
+            SELECT
+            FROM ghostwatch.button_press AS first
+            WHERE first.chat_id = press_button.chat_id
+                AND first.user_id = press_button.user_id
+                AND first.alert_id = pressed.alert_id
+                AND first.action = 'repair'
+                AND first.allowed
+                AND first.answer LIKE 'Press again%'
+                AND first.pressed_at > as_of - '1 minute'::interval
+        ) THEN
+            PERFORM ghostwatch._request_repair(pressed.alert_id, presser);
+            answer := 'The next check run repairs them; a message here will say what became of it.';
+        ELSE
+            answer := format('Press again within a minute to repair %s.', ghostwatch._pluralize(repairable, 'subject'));
         END IF;
     ELSIF press_button.action = 'silence' AND pressed.contract IS NOT NULL THEN
         PERFORM ghostwatch.silence(
@@ -100,5 +123,5 @@ END
 $press_button$;
 
 COMMENT ON FUNCTION ghostwatch.press_button(bigint, bigint, text, text, bigint) IS
-'Does what a button under an alert asks for (acknowledge, silence, details), if the person may, and records the press.
+'Does what a button under an alert asks for (acknowledge, silence, details, repair), if the person may, and records the press.
 Returns what to answer. ';

@@ -14,6 +14,7 @@ from ghostwatch.notifier.database import Database, DatabaseUnavailable
 from ghostwatch.notifier.health_signal import Backoff, HealthSignal, RecentCauses
 from ghostwatch.notifier.messages import Renderer, Text
 from ghostwatch.notifier.messenger import (
+    ButtonsFor,
     ChatClosed,
     EditTargetGone,
     Messenger,
@@ -56,7 +57,7 @@ class Attempt:
     edit: int | None
     reply_to: int | None
     text: Text
-    buttons_for: int | None
+    buttons_for: ButtonsFor | None
     html: bool = True
 
 
@@ -368,9 +369,10 @@ class Delivery:
                 log.warning("channel %s: %s", notification.channel, problem)
                 attempt = await self._around(problem, attempt, notification)
 
-    def _buttons_for(self, notification: Notification) -> int | None:
-        if notification.buttons and self._settings.buttons and self.buttons.problem is None:
-            return notification.alert_id
+    def _buttons_for(self, notification: Notification) -> ButtonsFor | None:
+        alert = notification.alert
+        if alert is not None and notification.buttons and self._settings.buttons and self.buttons.problem is None:
+            return ButtonsFor(int(alert["alert_id"]), int(alert.get("repairable") or 0))
         return None
 
     async def _around(self, problem: MessengerProblem, attempt: Attempt, notification: Notification) -> Attempt:

@@ -12,6 +12,15 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
+class ButtonsFor:
+    """What the buttons under a message are about."""
+
+    alert_id: int
+    repairable: int = 0
+    """How many subjects a repair can be asked for."""
+
+
+@dataclass(frozen=True)
 class Notification:
     """One claimed row of the outbox."""
 
@@ -127,7 +136,7 @@ class Refused(MessengerProblem):
 class Messenger(Protocol):
     """What can send and edit messages: Telegram, or a terminal.
 
-    silent: whether the message makes no sound. buttons_for: the alert to put buttons under.
+    silent: whether the message makes no sound. buttons_for: the alert that the buttons under it are about.
     """
 
     async def who_am_i(self) -> str:
@@ -142,12 +151,12 @@ class Messenger(Protocol):
         *,
         html: bool,
         silent: bool = False,
-        buttons_for: int | None = None,
+        buttons_for: ButtonsFor | None = None,
     ) -> int:
         """Sends a message and returns its number."""
 
     async def edit(
-        self, chat_id: int, message_id: int, text: Text, *, html: bool, buttons_for: int | None = None
+        self, chat_id: int, message_id: int, text: Text, *, html: bool, buttons_for: ButtonsFor | None = None
     ) -> None:
         """Puts a new text into a message."""
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ghostwatch.notifier.messenger import (
+    ButtonsFor,
     ChatClosed,
     EditTargetGone,
     MessengerProblem,
@@ -117,7 +118,7 @@ class Telegram:
         *,
         html: bool,
         silent: bool = False,
-        buttons_for: int | None = None,
+        buttons_for: ButtonsFor | None = None,
     ) -> int:
         """Sends a message and returns its number; a reply whose target is gone is sent all the same."""
         message = await self._call(
@@ -139,7 +140,7 @@ class Telegram:
         raise Unreachable("the answer names no message", unconfirmed=True)
 
     async def edit(
-        self, chat_id: int, message_id: int, text: Text, *, html: bool, buttons_for: int | None = None
+        self, chat_id: int, message_id: int, text: Text, *, html: bool, buttons_for: ButtonsFor | None = None
     ) -> None:
         """Puts a new text into a message; that it was there already is as good."""
         await self._call(
@@ -209,7 +210,7 @@ class Telegram:
                 problem = meaning
         raise problem from None
 
-    def _content(self, text: Text, *, html: bool, buttons_for: int | None) -> dict[str, object]:
+    def _content(self, text: Text, *, html: bool, buttons_for: ButtonsFor | None) -> dict[str, object]:
         return {
             "text": text.html if html else text.plain,
             "parse_mode": "HTML" if html else None,
@@ -263,10 +264,17 @@ def _meaning_of(answer: dict[str, Any], said: str) -> MessengerProblem | None:
     return Unreachable(said)
 
 
-def _keyboard(alert_id: int, instance: str) -> dict[str, object]:
+def _keyboard(subject: ButtonsFor, instance: str) -> dict[str, object]:
     suffix = f"@{instance}" if instance else ""
-    buttons = [{"text": label, "callback_data": f"{action}:{alert_id}{suffix}"} for action, label in BUTTONS.items()]
-    return {"inline_keyboard": [buttons]}
+    rows = [BUTTONS]
+    if subject.repairable:
+        rows.append({"repair": f"🔧 Repair {subject.repairable:,}"})
+    return {
+        "inline_keyboard": [
+            [{"text": label, "callback_data": f"{action}:{subject.alert_id}{suffix}"} for action, label in row.items()]
+            for row in rows
+        ]
+    }
 
 
 def press_of(update: object) -> Press | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 
 from ghostwatch.notifier.messages import Text
+from ghostwatch.notifier.messenger import ButtonsFor
 from ghostwatch.notifier.text import clean
 
 
@@ -27,7 +28,7 @@ class Terminal:
         *,
         html: bool,
         silent: bool = False,
-        buttons_for: int | None = None,
+        buttons_for: ButtonsFor | None = None,
     ) -> int:
         """Prints a message."""
         number = next(self._numbers)
@@ -37,7 +38,7 @@ class Terminal:
         return number
 
     async def edit(
-        self, chat_id: int, message_id: int, text: Text, *, html: bool, buttons_for: int | None = None
+        self, chat_id: int, message_id: int, text: Text, *, html: bool, buttons_for: ButtonsFor | None = None
     ) -> None:
         """Prints what a message would have become."""
         show(f"message {message_id} in chat {chat_id} now reads", text)
