@@ -113,7 +113,7 @@ def test_who_never_arrived_is_found_before_the_deadline(database: Database, owne
     for minute in range(1, 15):
         database.set_clock(database.value("SELECT %s::timestamptz + make_interval(mins => %s)", now, minute))
         told[minute] = (alerts(database, owner), violations(database))
-    assert [minute for minute, (errors, _) in told.items() if errors][0] == 3
+    assert next(minute for minute, (errors, _) in told.items() if errors) == 3
     assert [minute for minute, (_, keys) in told.items() if keys == ["1"]] == [14]
 
 

@@ -11,14 +11,16 @@ AS $_reason_for_channel$
     -- message comes back there, whatever else happened; and a second resolution says that it came back. A message that
     -- may have arrived counts only where it may have been a RESOLVED.
     WITH RECURSIVE earlier AS (
-        SELECT step.notification_id, step.state, coalesce(step.rendered_at, step.sent_at) AS rendered_at, step.unconfirmed_at, step.covered_by
+        SELECT
+            step.notification_id, step.state, coalesce(step.shown_at, step.rendered_at, step.sent_at) AS shown_at, step.unconfirmed_at, step.covered_by
         FROM ghostwatch.notification AS step
         WHERE step.alert_id = notification.alert_id
             AND step.channel_id = notification.channel_id
             AND step.reason NOT IN ('updated', 'details', 'repaired')
         UNION
         -- The digest or the later message that took its place.
-        SELECT cover.notification_id, cover.state, coalesce(cover.rendered_at, cover.sent_at), cover.unconfirmed_at, cover.covered_by
+        SELECT
+            cover.notification_id, cover.state, coalesce(cover.shown_at, cover.rendered_at, cover.sent_at), cover.unconfirmed_at, cover.covered_by
         FROM earlier
         INNER JOIN ghostwatch.notification AS cover
             ON cover.notification_id = earlier.covered_by
@@ -26,8 +28,8 @@ AS $_reason_for_channel$
 
     known AS (
         SELECT
-            max(earlier.rendered_at) FILTER (WHERE earlier.state = 'sent') AS last_at,
-            least(min(earlier.rendered_at) FILTER (WHERE earlier.state = 'sent'), min(earlier.unconfirmed_at)) AS first_at
+            max(earlier.shown_at) FILTER (WHERE earlier.state = 'sent') AS last_at,
+            least(min(earlier.shown_at) FILTER (WHERE earlier.state = 'sent'), min(earlier.unconfirmed_at)) AS first_at
         FROM earlier
         WHERE earlier.notification_id <> notification.notification_id
     )

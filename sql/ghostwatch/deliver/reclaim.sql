@@ -21,7 +21,7 @@ BEGIN
         FOR UPDATE
     LOOP
         UPDATE ghostwatch.notification AS n
-        SET unconfirmed_at = coalesce(n.unconfirmed_at, n.rendered_at)
+        SET unconfirmed_at = coalesce(n.unconfirmed_at, n.shown_at, n.rendered_at)
         WHERE n.notification_id = expired.notification_id;
 
         PERFORM ghostwatch._requeue(expired, 'its sidecar did not report', as_of, expired.attempts);

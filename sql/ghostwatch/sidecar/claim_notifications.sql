@@ -100,6 +100,7 @@ BEGIN
             claimed_by = worker,
             lease_until = present + lease,
             rendered_at = present,
+            shown_at = (SELECT a.changed_at FROM ghostwatch.alert AS a WHERE a.alert_id = taken.alert_id),
             waits_for = NULL
         FROM ghostwatch.channel AS target
         WHERE taken.notification_id = ready.notification_id
@@ -107,7 +108,6 @@ BEGIN
             AND taken.state IN ('pending', 'claimed')
             AND target.channel_id = taken.channel_id
         RETURNING
-            taken AS notification,
             taken.*,
             target.name AS channel_name,
             target.chat_id,
@@ -121,6 +121,9 @@ BEGIN
                     THEN jsonb_build_object('strayed', jsonb_build_object('thread_id', target.thread_id, 'state', target.topic_state))
                 ELSE '{}'
             END AS strayed,
+            -- By the snapshot of this statement, as shown_at: a check run may commit before the next one.
+            ghostwatch._message_facts(taken.alert_id) AS facts,
+            ghostwatch._reason_for_channel(taken) AS reason_for_channel,
             ghostwatch._incident_message(taken.alert_id, taken.channel_id) AS incident_message,
             EXISTS (
                 SELECT
@@ -157,8 +160,8 @@ BEGIN
         channel := claimed.channel_name;
         chat_id := claimed.chat_id;
         thread_id := claimed.thread_id;
-        reason := ghostwatch._reason_for_channel(claimed.notification);
-        alert := ghostwatch._message_facts(claimed.alert_id);
+        reason := claimed.reason_for_channel;
+        alert := claimed.facts;
         payload := claimed.payload || claimed.strayed || CASE
             WHEN claimed.reason IN ('digest', 'outage_summary', 'maintenance')
                 THEN jsonb_build_object('alerts', ghostwatch._covered_alerts(claimed.notification_id))

@@ -57,7 +57,7 @@ BEGIN
 
     IF notification_retry.unconfirmed THEN
         UPDATE ghostwatch.notification AS n
-        SET unconfirmed_at = coalesce(n.unconfirmed_at, n.rendered_at)
+        SET unconfirmed_at = coalesce(n.unconfirmed_at, n.shown_at, n.rendered_at)
         WHERE n.notification_id = claimed.notification_id;
     END IF;
 

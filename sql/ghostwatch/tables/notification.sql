@@ -22,6 +22,7 @@ CREATE TABLE ghostwatch.notification (
     rendered_at timestamptz,
     message_id bigint,
     sent_at timestamptz,
+    shown_at timestamptz,
     priority integer NOT NULL DEFAULT 1
 ) WITH (fillfactor = 70);
 
@@ -52,5 +53,7 @@ COMMENT ON COLUMN ghostwatch.notification.rendered_at IS
 'When it was last claimed: it says, or would have said, what was true at that time.';
 COMMENT ON COLUMN ghostwatch.notification.priority IS
 'How urgent it is, from 0, as ghostwatch._send_priority() says; of one that waits, by its alert as it is now.';
+COMMENT ON COLUMN ghostwatch.notification.shown_at IS
+'When the state of the alert that it shows was found, or would have shown; a check run that began earlier than the claim may commit a later one.';
 COMMENT ON COLUMN ghostwatch.notification.covered_by IS
 'The later notification that contains this one: of one superseded, or suppressed for a digest or outage summary.';
