@@ -7,6 +7,8 @@ import json
 import os
 import signal
 import time
+import urllib.error
+import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -172,3 +174,49 @@ def test_a_button_reaches_the_database_of_its_alert(
     telegram.wait_for(lambda: len(telegram.answers()) == 1)
     acknowledged = "SELECT acknowledged_by FROM ghostwatch.alert"
     assert (one.database.value(acknowledged), two.database.value(acknowledged)) == (None, "@anna")
+
+
+def test_the_page_shows_the_fleet_first(
+    make_outbox: MakeOutbox, telegram: FakeTelegram, start_fleet: StartFleet
+) -> None:
+    """Then one database, to which the links in its messages lead. Nothing of it is shown without the token."""
+    one, two = make_outbox(), make_outbox()
+    port, token = free_port(), "a-token-of-the-page"
+    start_fleet(
+        line("one", one),
+        line("two&words", two),
+        f"name=away host=127.0.0.1 port={free_port()} dbname=x user=x connect_timeout=2",
+        http_port=str(port),
+        page_token=token,
+        public_url="https://watch.example",
+    )
+
+    def page(path: str, token: str = token) -> tuple[int, str]:
+        asked = urllib.request.Request(f"http://127.0.0.1:{port}{path}", headers={"Authorization": f"Bearer {token}"})
+        try:
+            with urllib.request.urlopen(asked, timeout=10) as response:
+                return response.status, response.read().decode()
+        except urllib.error.HTTPError as error:
+            return error.code, error.read().decode()
+
+    status, text = page("/")
+    assert status == 200
+    assert [text.count(f'href="/database/{name}/"') for name in ("one", "two%26words", "away")] == [1, 1, 1]
+    assert "Nothing is known" in text
+    alert_id = one.open_alert()
+    (message,) = telegram.wait_for_messages(1)
+    assert f"https://watch.example/database/one/alert/{alert_id}" in message.text
+    status, text = page(f"/database/one/alert/{alert_id}")
+    assert status == 200
+    assert 'href="/database/one/alerts"' in text
+    assert 'data-base="/database/one"' in text
+    assert page(f"/database/two%26words/alert/{alert_id}")[0] == 404
+    assert page("/database/one/api/status.json")[0] == 200
+    assert {database["name"] for database in json.loads(page("/api/status.json")[1])["databases"]} == {
+        "one",
+        "two&words",
+        "away",
+    }
+    assert page("/database/nowhere/")[0] == 404
+    for path in ("/", "/api/status.json", "/database/one/", "/database/nowhere/"):
+        assert page(path, "wrong")[0] == 401

@@ -13,7 +13,7 @@ from prometheus_client.samples import Sample
 
 from ghostwatch.notifier import logs
 from ghostwatch.notifier.health_signal import Backoff
-from ghostwatch.notifier.http import Request, Response, Stream, plain
+from ghostwatch.notifier.http import Request, Response, Stream
 from ghostwatch.notifier.instance import Instance
 from ghostwatch.notifier.messages import Renderer
 from ghostwatch.notifier.messenger import Messenger
@@ -78,9 +78,13 @@ class Fleet(Collector):
         return all(results)
 
     async def page(self, request: Request) -> Response | Stream:
-        """Answers with the page of the database."""
-        site = next((instance.site for instance in self.instances), None)
-        return plain(503, "the sidecar begins") if site is None else await site(request)
+        """Answers with the page of the database, or of the whole fleet."""
+        from ghostwatch.page import fleet
+
+        sites = [instance.site for instance in self.instances if instance.site is not None]
+        if self._pace is not None or not sites:
+            return await fleet.answer(sites, request)
+        return await sites[0].answer(request)
 
     def alive(self) -> bool:
         """Whether every drain loop turns."""

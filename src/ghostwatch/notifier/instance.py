@@ -8,13 +8,12 @@ import hashlib
 import logging
 from collections.abc import Coroutine
 from importlib.metadata import version
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ghostwatch.notifier import queries
 from ghostwatch.notifier.check_runs import run_checks
 from ghostwatch.notifier.database import Database, DatabaseUnavailable
 from ghostwatch.notifier.delivery import STOP_WITHIN, Delivery
-from ghostwatch.notifier.http import Handler
 from ghostwatch.notifier.listener import Listener
 from ghostwatch.notifier.messages import Renderer
 from ghostwatch.notifier.messenger import Messenger
@@ -23,6 +22,9 @@ from ghostwatch.notifier.pace import Pace
 from ghostwatch.notifier.telegram import Telegram
 from ghostwatch.notifier.watch import Watch
 from ghostwatch.settings import Settings
+
+if TYPE_CHECKING:
+    from ghostwatch.page.site import Site
 
 # A database that does not answer must not delay the end of the process.
 GOODBYE_WITHIN = 3.0
@@ -52,7 +54,7 @@ class Instance:
         )
         self.listener = Listener(settings.dsn, settings.worker, self.database, self.delivery.wake)
         self.watch = Watch(settings, self.database, self.delivery, self.listener, self.metrics)
-        self.site: Handler | None = None
+        self.site: Site | None = None
         self._page: Coroutine[Any, Any, None] | None = None
         if settings.has_page:
             from ghostwatch.page.service import page

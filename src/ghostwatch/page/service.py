@@ -6,18 +6,17 @@ from collections.abc import Coroutine
 from typing import Any
 
 from ghostwatch.notifier.database import Database
-from ghostwatch.notifier.http import Handler
 from ghostwatch.notifier.metrics import Metrics
 from ghostwatch.page import views
 from ghostwatch.page.access import Access
 from ghostwatch.page.metrics import ClauseMetrics
 from ghostwatch.page.site import Site
 from ghostwatch.page.source import Source
-from ghostwatch.settings import Settings
+from ghostwatch.settings import Settings, page_path
 
 
-def page(settings: Settings, metrics: Metrics) -> tuple[Handler, Coroutine[Any, Any, None]]:
-    """What answers requests, and what looks for changes until it is cancelled."""
+def page(settings: Settings, metrics: Metrics) -> tuple[Site, Coroutine[Any, Any, None]]:
+    """The page of a database, and what looks for changes until it is cancelled."""
     # A connection of its own: no message waits for a reader.
     database = Database(settings.page_dsn, f"ghostwatch {settings.worker} (page)")
     source = Source(database, views.overview(settings.page_time_zone))
@@ -27,5 +26,6 @@ def page(settings: Settings, metrics: Metrics) -> tuple[Handler, Coroutine[Any, 
         settings.page_proxy_header,
         https=(settings.public_url or "").startswith("https://"),
     )
-    site = Site(source, access, settings.page_time_zone, settings.public_url)
-    return site.answer, source.run()
+    base = page_path(settings.instance) if settings.fleet else ""
+    site = Site(source, access, settings.page_time_zone, settings.public_url, settings.instance, base)
+    return site, source.run()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import functools
 import hashlib
 import json
 from collections.abc import Callable, Mapping
@@ -41,17 +42,25 @@ SECURITY: Final = {
 class Site:
     """Answers requests for the page, its JSON and its pictures."""
 
-    def __init__(self, source: Source, access: Access, time_zone: str, public_url: str | None = None) -> None:
-        self._source = source
+    def __init__(
+        self,
+        source: Source,
+        access: Access,
+        time_zone: str,
+        public_url: str | None = None,
+        instance: str | None = None,
+        base: str = "",
+    ) -> None:
+        """With a base, the page of one database of a fleet, whose addresses begin with it."""
+        self.source = self._source = source
+        self.instance = instance
+        self.base = base
         self._access = access
-        self._zone = views.zone_of(time_zone)
         self._public_url = public_url
         self._overview = views.overview(time_zone)
-        package = files("ghostwatch.page")
-        self._static = {name: (package / "static" / name).read_bytes() for name in STATIC}
-        self._api = (package / "openapi.json").read_bytes()
-        self._templates = _environment(self._zone, {name: _address(name, body) for name, body in self._static.items()})
-        self._picture_style = _picture_style(package)
+        self._static = _static_files()
+        self._templates, self._picture_style = _templates(time_zone)
+        self._api = (files("ghostwatch.page") / "openapi.json").read_bytes()
 
     async def answer(self, request: Request) -> Response | Stream:
         """Answers a request."""
@@ -65,12 +74,27 @@ class Site:
         if request.method not in ("GET", "HEAD"):
             return plain(405, "GET")
         is_picture = parts[0] in ("badge", "chart")
-        if not self._access.allows(request) and not (is_picture and self._access.allows_picture(path, query)):
+        if not self._access.allows(request) and not (
+            is_picture and self._access.allows_picture(self.base + path, query)
+        ):
             return self._refuse(request, parts)
         try:
             return await self._route(request, path, parts, parse_qs(query))
         except NotFound as error:
             return self._not_found(parts, str(error))
+
+    def refusal(self, request: Request) -> Response | None:
+        """What is answered to a request that shows neither token nor header; None if it may be answered."""
+        if request.method not in ("GET", "HEAD"):
+            return plain(405, "GET")
+        return None if self._access.allows(request) else self._refuse(request, [""])
+
+    async def answer_outside(self, request: Request) -> Response | Stream:
+        """Answers where the address names no database of the fleet: with files, the form, or that nothing is there."""
+        path = request.target.partition("?")[0]
+        if path == "/login" or path.startswith("/static/"):
+            return await self.answer(request)
+        return self.refusal(request) or self._not_found([""], "There is nothing at this address.")
 
     async def _route(
         self, request: Request, path: str, parts: list[str], query: Mapping[str, list[str]]
@@ -123,7 +147,8 @@ class Site:
             ranges=views.RANGES.values(),
             chosen=chosen,
             embed={
-                kind: f"{self._public_url or ''}/{kind}/{path}?key={self._access.picture_key(f'/{kind}/{path}')}"
+                kind: f"{self._public_url or self.base}/{kind}/{path}?key="
+                + self._access.picture_key(f"{self.base}/{kind}/{path}")
                 for kind in ("badge", "chart")
             },
         )
@@ -144,7 +169,7 @@ class Site:
     def _picture(self, template: str, **values: Any) -> Response:
         """A picture that stands alone, and is embedded elsewhere: its style is in it, and named by its digest."""
         style, policy = self._picture_style
-        body = self._templates.get_template(template).render(style=style, **values).encode()
+        body = self.draw(template, style=style, **values)
         headers = {
             **SECURITY,
             "Content-Security-Policy": policy,
@@ -157,8 +182,16 @@ class Site:
         """A page; 503 where nothing is known, so that whoever checks the address from outside notices."""
         if known.facts is None:
             template = "unknown.html"
-        body = self._templates.get_template(template).render(known=known, facts=known.facts, **values)
-        return Response(503 if known.facts is None else 200, HTML, body.encode(), SECURITY)
+        body = self.draw(template, known=known, facts=known.facts, **values)
+        return Response(503 if known.facts is None else 200, HTML, body, SECURITY)
+
+    def draw(self, template: str, **values: Any) -> bytes:
+        """Renders a template of the page."""
+        names = {"base": self.base, "instance": self.instance}
+        if values.pop("outside", False):
+            # A page of the whole fleet, of no database.
+            names = {"base": "", "instance": None}
+        return self._templates.get_template(template).render(**names, **values).encode()
 
     def _login(self, request: Request) -> Response:
         if request.method == "POST":
@@ -168,8 +201,8 @@ class Site:
         elif self._access.allows(request):
             return Response(303, HTML, b"", {**SECURITY, "Location": "/"})
         wrong = request.method == "POST"
-        body = self._templates.get_template("login.html").render(wrong=wrong, known=None)
-        return Response(403 if wrong else 200, HTML, body.encode(), SECURITY)
+        body = self.draw("login.html", wrong=wrong, known=None)
+        return Response(403 if wrong else 200, HTML, body, SECURITY)
 
     def _refuse(self, request: Request, parts: list[str]) -> Response:
         """A browser is led to the form; a program is told."""
@@ -185,8 +218,8 @@ class Site:
     def _not_found(self, parts: list[str], reason: str) -> Response:
         if parts[0] in ("api", "badge", "chart", "static"):
             return plain(404, reason)
-        body = self._templates.get_template("missing.html").render(known=None, reason=reason)
-        return Response(404, HTML, body.encode(), SECURITY)
+        body = self.draw("missing.html", known=None, reason=reason)
+        return Response(404, HTML, body, SECURITY)
 
 
 def _clause(contract: str, invariant: str, chosen: views.Range) -> tuple[str, Loader]:
@@ -220,6 +253,19 @@ def _plain(value: Any) -> Any:
     if isinstance(value, timedelta):
         return value.total_seconds()
     return str(value)
+
+
+@functools.cache
+def _static_files() -> Mapping[str, bytes]:
+    package = files("ghostwatch.page")
+    return {name: (package / "static" / name).read_bytes() for name in STATIC}
+
+
+@functools.cache
+def _templates(time_zone: str) -> tuple[jinja2.Environment, tuple[str, str]]:
+    """The templates, compiled once for all databases of the process, and the style of pictures with its policy."""
+    addresses = {name: _address(name, body) for name, body in _static_files().items()}
+    return _environment(views.zone_of(time_zone), addresses), _picture_style(files("ghostwatch.page"))
 
 
 def _address(name: str, body: bytes) -> str:

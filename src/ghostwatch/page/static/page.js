@@ -71,7 +71,7 @@
   };
 
   let opened = false;
-  const events = new EventSource("/events");
+  const events = new EventSource(`${document.documentElement.dataset.base}/events`);
   events.addEventListener("change", () => {
     // The first one only says that the connection stands; what is shown was just drawn.
     if (opened) draw();
