@@ -1,6 +1,6 @@
 # What can be done here. `make help` lists it.
 .DEFAULT_GOAL := help
-.PHONY: help setup all dist install installcheck lint test test-upgraded test-all test-containers test-majors demo docs bench bench-alerts release requirements sbom clean
+.PHONY: help setup all dist install installcheck lint test test-upgraded test-all test-debian test-containers test-majors demo docs bench bench-alerts release requirements sbom clean
 
 PYTHON := .venv/bin/python
 # Much of the suite waits for servers and clocks, so three tests at once cost little more than one.
@@ -32,6 +32,9 @@ test: lint ## run lint, then every test (pytest, which runs pg_prove for pgTAP)
 test-upgraded: setup dist ## run every test on installations that were upgraded from the release before
 	@GHOSTWATCH_TEST_UPGRADED=1 $(PYTHON) -m pytest $(ARGS)
 
+test-debian: setup ## build the Debian package, install it in a Debian of its own and run installcheck there (root, debootstrap)
+	@GHOSTWATCH_TEST_CHROOT=1 $(PYTHON) -m pytest -m chroot $(ARGS)
+
 test-containers: setup dist ## run every test against the images, on PostgreSQL 17 and 18 (starts an engine if need be)
 	@$(PYTHON) -m scripts.test_containers $(ARGS)
 
@@ -39,9 +42,9 @@ test-majors: setup dist ## run every test that needs no pg_cron on PostgreSQL 14
 	@$(PYTHON) -m scripts.test_majors $(ARGS)
 
 # Each runs even when one before it fails, so that one run shows everything that is wrong.
-test-all: ## run every test on every supported server: test, test-majors and test-containers in full (hours)
+test-all: ## run every test on every supported server: test, test-majors and test-containers in full, and the Debian package (hours)
 	@failed=; \
-	for suite in test test-upgraded test-majors test-containers; do $(MAKE) $$suite ARGS= || failed="$$failed $$suite"; done; \
+	for suite in test test-upgraded test-debian test-majors test-containers; do $(MAKE) $$suite ARGS= || failed="$$failed $$suite"; done; \
 	test -z "$$failed" || { echo "test-all: failed:$$failed"; exit 1; }
 
 demo: ## show an incident from signup to message on a throw-away server (KEEP=1 leaves it running)

@@ -47,6 +47,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         "machine": in_container and "it runs on the machine's own server, never in the container under test",
         "browser": not (shutil.which("chromium") and shutil.which("npm"))
         and "no browser here; as root: apt-get install --no-install-recommends chromium npm",
+        "chroot": os.environ.get("GHOSTWATCH_TEST_CHROOT") != "1"
+        and "make test-debian runs it: it needs root, debootstrap, the network and minutes",
         "container": not in_container and "make test-containers builds the images and runs it",
     }
     for item in items:
