@@ -1,6 +1,6 @@
 """What a sidecar costs while there is nothing to do: resident memory, CPU, and how soon it is ready.
 
-Sizes: SECONDS (60) of idling.
+Then the same of one that serves a fleet. Sizes: SECONDS (60) of idling, DATABASES (20) of the fleet.
 """
 
 from __future__ import annotations
@@ -18,34 +18,47 @@ from tests.support.cluster import Cluster
 from tests.support.fake_telegram import FakeTelegram
 
 SECONDS = float(os.environ.get("SECONDS", "60"))
+DATABASES = int(os.environ.get("DATABASES", "20"))
 MEMORY_AIM, CPU_AIM = 60, 0.1
+FLEET_MEMORY_AIM = 80
 
 
 def main() -> None:
     """Starts it as it is installed, with the default settings, and lets it idle."""
     build()
     with tempfile.TemporaryDirectory() as directory, Cluster() as cluster, FakeTelegram() as telegram:
-        cluster.create_database("bot")
-        cluster.execute("CREATE EXTENSION ghostwatch", "bot")
-        cluster.execute("SELECT ghostwatch.add_channel('admins', 1)", "bot")
-        address = str(Path(directory) / "notify")
-        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as supervisor:
-            supervisor.bind(address)
-            begun = time.monotonic()
-            environment = telegram.environment | {"NOTIFY_SOCKET": address}
-            with Sidecar(cluster.dsn("bot"), Path(directory) / "log", environment) as sidecar:
-                supervisor.recv(100)
-                ready = time.monotonic() - begun
-                sidecar.wait_until_it_says("NOTIFY wakes")
-                # The first turns load what later ones only use.
-                time.sleep(5)
-                used = cpu_seconds(sidecar.process.pid)
-                time.sleep(SECONDS)
-                used = cpu_seconds(sidecar.process.pid) - used
-                memory = resident_mib(sidecar.process.pid)
-    print(f"an idle sidecar, over {SECONDS:g} s:")
-    print(f"{'resident memory':18}{memory:8.1f} MiB   (aim: {MEMORY_AIM} at most)")
-    print(f"{'CPU':18}{used / SECONDS * 100:8.3f} % of a core   (aim: {CPU_AIM} at most)")
+        names = [f"bot_{number}" for number in range(1, DATABASES + 1)]
+        for name in names:
+            cluster.create_database(name)
+            cluster.execute("CREATE EXTENSION ghostwatch", name)
+            cluster.execute("SELECT ghostwatch.add_channel('admins', 1)", name)
+        idle(Path(directory), telegram, [cluster.dsn(names[0])], MEMORY_AIM)
+        idle(Path(directory), telegram, [cluster.dsn(name) for name in names], FLEET_MEMORY_AIM)
+
+
+def idle(directory: Path, telegram: FakeTelegram, databases: list[str], memory_aim: int) -> None:
+    """One process that serves these databases."""
+    file = directory / "databases"
+    file.write_text("\n".join(databases), encoding="utf-8")
+    file.chmod(0o600)
+    address = directory / f"notify-{len(databases)}"
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as supervisor:
+        supervisor.bind(str(address))
+        begun = time.monotonic()
+        environment = telegram.environment | {"NOTIFY_SOCKET": str(address), "GHOSTWATCH_DSN_FILE": str(file)}
+        with Sidecar("", directory / f"log-{len(databases)}", environment) as sidecar:
+            supervisor.recv(100)
+            ready = time.monotonic() - begun
+            sidecar.wait_until_it_says("NOTIFY wakes", len(databases))
+            # The first turns load what later ones only use.
+            time.sleep(5)
+            used = cpu_seconds(sidecar.process.pid)
+            time.sleep(SECONDS)
+            used = cpu_seconds(sidecar.process.pid) - used
+            memory = resident_mib(sidecar.process.pid)
+    print(f"an idle sidecar of {len(databases)}, over {SECONDS:g} s:")
+    print(f"{'resident memory':18}{memory:8.1f} MiB   (aim: {memory_aim} at most)")
+    print(f"{'CPU':18}{used / SECONDS * 100:8.3f} % of a core   (aim: {CPU_AIM * len(databases):g} at most)")
     print(f"{'ready after':18}{ready:8.2f} s")
 
 
