@@ -29,7 +29,7 @@ FINDINGS = """
         -- It serves two tables, each with a column of its own.
         AND NOT (p.oid = 'ghostwatch._keep_relation_name()'::regprocedure AND f.sqlstate = '42703')
         -- It learns from this very error whether it runs in a transaction block.
-        AND NOT (p.oid = 'ghostwatch._require_committing()'::regprocedure AND f.sqlstate = '2D000')
+        AND NOT (p.oid = 'ghostwatch._require_committing(text, text)'::regprocedure AND f.sqlstate = '2D000')
     ORDER BY 1, 2
 """
 

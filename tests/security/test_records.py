@@ -335,6 +335,11 @@ def test_every_definer_asks_who_calls(database: Database, operator: str) -> None
         ("SELECT ghostwatch.add_channel('copy', -666)", "GW044"),
         ("SELECT ghostwatch.add_channel('copy', -666, contracts => '{mine}', events => false)", "GW044"),
         ("SELECT ghostwatch.add_channel('admins', -666, contracts => '{}', events => false)", "GW044"),
+        (
+            "SELECT ghostwatch.add_channel('copy', -666, contracts => '{}', events => false,"
+            " escalate_after => '1 minute', escalate_to => 'admins')",
+            "GW044",
+        ),
         ("SELECT ghostwatch.disable_channel('admins', 'evil')", "GW044"),
         ("SELECT ghostwatch.enable_channel('admins')", "GW044"),
         ("SELECT ghostwatch.remove_channel('admins')", "GW044"),

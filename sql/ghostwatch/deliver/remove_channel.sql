@@ -12,13 +12,13 @@ SET search_path = pg_catalog, pg_temp
 AS $remove_channel$
 DECLARE
     its_channel_id constant integer := ghostwatch._own_channel_id(remove_channel.name, ghostwatch._caller(credential));
-    sources constant text := (SELECT string_agg(quote_literal(c.name), ', ' ORDER BY c.name) FROM ghostwatch.channel AS c WHERE c.escalate_to = remove_channel.name);
+    source constant text := (SELECT min(c.name) FROM ghostwatch.channel AS c WHERE c.escalate_to = remove_channel.name);
 BEGIN
-    IF sources IS NOT NULL THEN
+    IF source IS NOT NULL THEN
         RAISE EXCEPTION 'channel % cannot be removed, as alerts escalate to it', quote_literal(name)
             USING ERRCODE = 'GW043',
-                  DETAIL = format('Its alerts come from %s.', sources),
-                  HINT = 'SELECT ghostwatch.add_channel(..., reset => ''{escalate_after,escalate_to}'') for each of them.';
+                  DETAIL = format('Alerts of channel %s do.', quote_literal(source)),
+                  HINT = format('SELECT ghostwatch.add_channel(%L, reset => ''{escalate_after,escalate_to}'')', source);
     END IF;
 
     DELETE FROM ghostwatch.channel AS c
@@ -27,4 +27,5 @@ END
 $remove_channel$;
 
 COMMENT ON FUNCTION ghostwatch.remove_channel(text, uuid) IS
-'Removes a channel, with what waits for it and the record of what was sent there. Raises GW049 (no such channel), GW044 (it is sent what is not the caller''s own), GW043 (alerts of other channels escalate to it).';
+'Removes a channel, with what waits for it and the record of what was sent there.
+Raises GW043 (alerts of other channels escalate to it), GW044 (it is sent what is not the caller''s own), GW049 (no such channel).';
