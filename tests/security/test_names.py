@@ -211,6 +211,21 @@ CALLS: tuple[tuple[str, LiteralString], ...] = (
     ("installer", "SELECT * FROM ghostwatch.page_health()"),
     ("installer", "SELECT * FROM ghostwatch.page_findings()"),
     ("operator", "CALL ghostwatch.run_checks()"),
+    (
+        "operator",
+        """CREATE FUNCTION public.greet(bigint) RETURNS void LANGUAGE plpgsql
+        AS 'BEGIN INSERT INTO public.greeting VALUES ($1, pg_catalog.clock_timestamp()); END'""",
+    ),
+    (
+        "operator",
+        """SELECT ghostwatch.declare_invariant('onboard', 'greeting', repair => 'public.greet(bigint)',
+        repair_limit => 3)""",
+    ),
+    ("sidecar", "SELECT ghostwatch.press_button(-2, 7, 'Bob', 'repair', 1)"),
+    ("operator", "CALL ghostwatch.run_checks()"),
+    ("operator", "SELECT * FROM ghostwatch.repair('onboard', 'greeting', dry_run => true)"),
+    ("operator", "CALL ghostwatch.repair('onboard', 'greeting')"),
+    ("operator", "SELECT * FROM ghostwatch.repair_history"),
     ("operator", "SELECT ghostwatch.pause()"),
     ("operator", "SELECT ghostwatch.resume()"),
     ("operator", "SELECT * FROM ghostwatch.enforce('onboard', 'warn')"),
