@@ -122,7 +122,7 @@ def _play(stack: ExitStack, tree: ServerTree) -> tuple[ThrowAwayServer, Sidecar]
 
 
 def _next_run(server: ThrowAwayServer) -> str:
-    return "pg_cron's own run, at the next full minute" if server.has_cron else "the sidecar's next check run"
+    return "pg_cron's own check runs" if server.has_cron else "the sidecar's check runs"
 
 
 def _sidecar_settings(server: ThrowAwayServer) -> dict[str, str]:
