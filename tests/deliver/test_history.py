@@ -1,7 +1,8 @@
 """What a chat reads of an alert is always a possible history, whatever becomes of the sidecars.
 
 A model plays check runs, during which messages are claimed, sidecars that crash at every point, answers that are lost,
-and admins who silence; after each message that arrives it asks whether somebody who reads only this chat can believe it.
+and admins who silence; after each message that arrives it asks whether somebody who reads only this chat can believe
+it.
 """
 
 from __future__ import annotations

@@ -139,7 +139,7 @@ END
 $why$;
 
 COMMENT ON FUNCTION ghostwatch.why(bigint) IS
-'Why a message about an alert arrived or not: a row for the check run, one for its rule, one for each channel and message,
-and one for each channel from which it goes on to the next one if nobody acknowledges it.
+'Why a message about an alert arrived or not: a row for the check run, for its rule, for each channel and message, and for each escalation.
+An escalation is to come: another channel gets the alert as well, if nobody acknowledges it before.
 cause: one word, such as no_run, silence, quiet_hours, filter, channel_closed, wrong_chat, token, sidecar_down, pace or sent.
 Raises GW030 (no such alert).';
