@@ -63,6 +63,7 @@
 \ir kernel/lack.sql
 \ir kernel/rule_result.sql
 \ir kernel/apply_declaration.sql
+\ir kernel/other_arguments.sql
 \ir kernel/mark_before.sql
 \ir kernel/in_maintenance.sql
 

@@ -16,8 +16,8 @@ DOCUMENTS = [ROOT / "README.md", ROOT / "migrations" / "README.md", *sorted((ROO
 STATEMENT = re.compile(
     r"(?:SELECT (?:\* FROM )?|CALL )(?:ghostwatch|onboarding)\.\w+\((?:[^()';]|'[^']*'|\([^()]*\))*\)"
 )
-# What an example names need not be there: an alert, a silence, a subject, a role, pg_cron, pgTAP.
-EXAMPLES = {"GW001", "GW007", "GW021", "GW030", "GW036", "GW054", "GW055", "GW056", "GW057", "GW065", "GW078"}
+# What an example names need not be there: an alert, a silence, a subject, a role, pg_cron, pgTAP, an owner who repairs.
+EXAMPLES = {"GW001", "GW007", "GW021", "GW030", "GW036", "GW054", "GW055", "GW056", "GW057", "GW065", "GW069", "GW078"}
 # The first arguments are seldom named.
 POSITIONS = {
     "declare_contract": ["name", "subject", "key_column"],
@@ -176,3 +176,49 @@ def test_statements_of_hints(declared: Database, mistake: str, sqlstate: str) ->
     for statement in STATEMENT.findall(made.value.diag.message_hint or ""):
         if "its_primary_key" not in statement:
             changes_only_what_it_says(declared, statement)
+
+
+@pytest.mark.parametrize(
+    ("mistake", "declaration", "kept"),
+    [
+        (
+            """SELECT ghostwatch.declare_contract(
+                'new', 'public.account', key_column => 'number', lateness => '-1', capture => true,
+                born_at_column => 'born', exempt_branches => '{"a, b"}', exempt_predicate => $$s.note = 'it'$$
+            )""",
+            ("contract", "new"),
+            {
+                "key_column": ["number"],
+                "capture": True,
+                "born_at_column": "born",
+                "exempt_branches": ["a, b"],
+                "exempt_predicate": "s.note = 'it'",
+            },
+        ),
+        (
+            """SELECT ghostwatch.declare_invariant(
+                'onboarding', 'noted', 'public.account', 'number', related_at_column => 'note',
+                min_rate => 0.25, no_row => true, description => 'mine'
+            )""",
+            ("invariant", "onboarding.noted"),
+            {"related_key_column": ["number"], "min_rate": 0.25, "no_row": True, "description": "mine"},
+        ),
+        (
+            """SELECT ghostwatch.declare_invariant(
+                'onboarding', 'told', set_column => 'type', at_least => 0, description => 'mine'
+            )""",
+            ("invariant", "onboarding.told"),
+            {"predicate": "r.type IS NOT NULL", "description": "mine"},
+        ),
+    ],
+)
+def test_hints_keep_the_other_arguments(
+    declared: Database, mistake: str, declaration: tuple[str, str], kept: dict[str, Any]
+) -> None:
+    """A declaration that is refused changes nothing, so what is right in it stands in the hint too."""
+    declared.execute("CREATE TABLE public.account (number bigint PRIMARY KEY, born timestamptz NOT NULL, note text)")
+    with pytest.raises(psycopg.Error) as made:
+        declared.connection.execute(mistake.encode())
+    (statement,) = STATEMENT.findall(made.value.diag.message_hint or "")
+    declared.connection.execute(statement.encode())
+    assert state(declared)[declaration].items() >= kept.items()

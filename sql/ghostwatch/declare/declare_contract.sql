@@ -26,6 +26,21 @@ AS $declare_contract$
 -- their meaning. It comes as a default, which is evaluated before this function's own path is set; a NULL at its
 -- beginning distinguishes it from schemas that were given.
 DECLARE
+    given constant json := json_build_object(
+        'subject', subject,
+        'key_column', ghostwatch._column_list(key_column),
+        'unique_key', unique_key,
+        'born_at_column', born_at_column,
+        'born_at_expression', born_at_expression,
+        'branch_expression', branch_expression,
+        'exempt_predicate', exempt_predicate,
+        'exempt_branches', exempt_branches,
+        'time_zone', time_zone,
+        'lateness', lateness,
+        'description', description,
+        'subject_label', subject_label,
+        'capture', capture
+    );
     before ghostwatch.contract;
     after ghostwatch.contract;
     key_type text;
@@ -43,21 +58,7 @@ BEGIN
     before := ghostwatch._lock_contract(declare_contract.name);
     after := ghostwatch._apply_declaration(
         before,
-        jsonb_build_object(
-            'subject', subject,
-            'key_column', ghostwatch._column_list(key_column),
-            'unique_key', unique_key,
-            'born_at_column', born_at_column,
-            'born_at_expression', born_at_expression,
-            'branch_expression', branch_expression,
-            'exempt_predicate', exempt_predicate,
-            'exempt_branches', exempt_branches,
-            'time_zone', time_zone,
-            'lateness', lateness,
-            'description', description,
-            'subject_label', subject_label,
-            'capture', capture
-        ),
+        given::jsonb,
         reset,
         others => '{look_up_in}'
     );
@@ -67,10 +68,7 @@ BEGIN
     FROM unnest(after.key_column) WITH ORDINALITY AS k (name, place);
     PERFORM ghostwatch._require_readable(after.subject);
     from_item := format('%s AS s', after.subject);
-    statement := CASE
-        WHEN before IS NULL THEN format('SELECT ghostwatch.declare_contract(%L, %L', declare_contract.name, after.subject)
-        ELSE format('SELECT ghostwatch.declare_contract(%L', declare_contract.name)
-    END;
+    statement := format('SELECT ghostwatch.declare_contract(%L', declare_contract.name) || coalesce(format(', %L', subject), '');
 
     IF before.search_path IS NULL OR look_up_in[1] IS NOT NULL OR 'look_up_in' = ANY (reset) THEN
         SELECT string_agg(quote_ident(p.schema_name), ', ' ORDER BY p.position) || ', pg_temp'
@@ -90,7 +88,7 @@ BEGIN
     EXCEPTION WHEN undefined_function THEN
         RAISE EXCEPTION 'column % of % cannot be a key: values of type % cannot be compared', ghostwatch._column_names(after.key_column), after.subject, key_type
             USING ERRCODE = 'GW009',
-                  HINT = statement || ', key_column => ''its_primary_key'')';
+                  HINT = statement || ghostwatch._other_arguments(given, '{subject,key_column}') || ', key_column => ''its_primary_key'')';
     END;
 
     -- Where a key comes twice, one subject would hide what another lacks.
@@ -101,10 +99,7 @@ BEGIN
                       'No unique index of %s has only columns of the key; a view and a foreign table have none. '
                       'A key of several columns is named as an array: {tenant_id,id}.', after.subject
                   ),
-                  HINT = format(
-                      'If it is unique all the same: %s, key_column => %L, born_at_column => %L, unique_key => true)',
-                      statement, after.key_column, after.born_at_column
-                  );
+                  HINT = format('If it is unique all the same: %s%s, unique_key => true)', statement, ghostwatch._other_arguments(given, '{subject,unique_key}'));
     END IF;
 
     IF EXISTS (
@@ -121,7 +116,7 @@ BEGIN
         born_at_type := ghostwatch._column_type(after.subject, after.born_at_column);
     ELSE
         born_at_type := ghostwatch._check_expression(
-            'the birth', after.born_at_expression, from_item, NULL, statement || ', born_at_expression => ...)', after.search_path
+            'the birth', after.born_at_expression, from_item, NULL, statement || ghostwatch._other_arguments(given, '{subject,born_at_expression}') || ', born_at_expression => ...)', after.search_path
         );
     END IF;
     IF born_at_type NOT IN ('timestamp with time zone', 'timestamp without time zone') THEN
@@ -129,7 +124,7 @@ BEGIN
             coalesce(after.born_at_expression, 'column ' || quote_ident(after.born_at_column)), after.subject, born_at_type
             USING ERRCODE = 'GW010',
                   DETAIL = 'A birth time is a timestamp with or without time zone.',
-                  HINT = statement || ', born_at_column => ''created_at'')';
+                  HINT = statement || ghostwatch._other_arguments(given, '{subject,born_at_column,born_at_expression}') || ', born_at_column => ''created_at'')';
     END IF;
 
     BEGIN
@@ -153,18 +148,18 @@ BEGIN
     IF (after.lateness >= '0' AND after.lateness <= '1000 years') IS NOT TRUE THEN
         RAISE EXCEPTION 'the lateness of contract % is %, not a length of time', quote_literal(declare_contract.name), after.lateness
             USING ERRCODE = 'GW012',
-                  HINT = statement || ', lateness => ''2 minutes'')';
+                  HINT = statement || ghostwatch._other_arguments(given, '{subject,lateness}') || ', lateness => ''2 minutes'')';
     END IF;
 
     IF EXISTS (SELECT FROM unnest(after.exempt_branches) AS p (pattern) WHERE (p.pattern ~ '^([^\\]|\\.)*$') IS NOT TRUE) THEN
         RAISE EXCEPTION 'the exempt branches of contract % are not all patterns', quote_literal(declare_contract.name)
             USING ERRCODE = 'GW016',
                   DETAIL = format('They are %s. A backslash in a pattern stands before the character that it quotes.', after.exempt_branches),
-                  HINT = statement || ', exempt_branches => ''{giveaway\\_%}'')';
+                  HINT = statement || ghostwatch._other_arguments(given, '{subject,exempt_branches}') || ', exempt_branches => ''{giveaway\\_%}'')';
     END IF;
 
-    PERFORM ghostwatch._check_expression('the branch expression', after.branch_expression, from_item, NULL, statement || ', branch_expression => ...)', after.search_path);
-    PERFORM ghostwatch._check_expression('the exempt predicate', after.exempt_predicate, from_item, 'boolean', statement || ', exempt_predicate => ...)', after.search_path);
+    PERFORM ghostwatch._check_expression('the branch expression', after.branch_expression, from_item, NULL, statement || ghostwatch._other_arguments(given, '{subject,branch_expression}') || ', branch_expression => ...)', after.search_path);
+    PERFORM ghostwatch._check_expression('the exempt predicate', after.exempt_predicate, from_item, 'boolean', statement || ghostwatch._other_arguments(given, '{subject,exempt_predicate}') || ', exempt_predicate => ...)', after.search_path);
 
     after.lateness := ghostwatch._fixed_length(after.lateness);
     IF after.subject_label IN ('', 'new rows of ' || before.subject_name) THEN

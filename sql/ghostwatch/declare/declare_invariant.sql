@@ -38,6 +38,33 @@ DECLARE
     -- contract that the same statement has just declared.
     its_contract_id constant integer := ghostwatch._contract_id(contract);
     its_contract ghostwatch.contract;
+    -- As the caller wrote it, before set_column is put as the predicate that it stands for.
+    given constant json := json_build_object(
+        'set_column', set_column,
+        'related', related,
+        'related_key_column', ghostwatch._column_list(related_key_column),
+        'subject_column', ghostwatch._column_list(subject_column),
+        'predicate', predicate,
+        'at_least', at_least,
+        'exactly', exactly,
+        'no_row', no_row,
+        'related_at_column', related_at_column,
+        'warn_after', warn_after,
+        'error_after', error_after,
+        'watch_for', watch_for,
+        'rule', rule,
+        'min_count', min_count,
+        'min_rate', min_rate,
+        'days_per_false_alarm', days_per_false_alarm,
+        'expected_rate', expected_rate,
+        'branch_ceiling', branch_ceiling,
+        'missing_label', missing_label,
+        'runbook_url', runbook_url,
+        'description', description,
+        'repair', repair,
+        'repair_limit', repair_limit
+    );
+    settings constant text[] := ghostwatch._rule_settings() || '{at_least,exactly,no_row,repair_limit}'::text[];
     before ghostwatch.invariant;
     after ghostwatch.invariant;
     key_type text;
@@ -70,37 +97,14 @@ BEGIN
 
     after := ghostwatch._apply_declaration(
         before,
-        jsonb_build_object(
+        given::jsonb - 'set_column' || jsonb_build_object(
             'related', related,
             'related_key_column', ghostwatch._column_list(related_key_column),
-            'subject_column', ghostwatch._column_list(subject_column),
-            'predicate', predicate,
-            'at_least', at_least,
-            'exactly', exactly,
-            'no_row', no_row,
-            'related_at_column', related_at_column,
-            'warn_after', warn_after,
-            'error_after', error_after,
-            'watch_for', watch_for,
-            'rule', rule,
-            'min_count', min_count,
-            'min_rate', min_rate,
-            'days_per_false_alarm', days_per_false_alarm,
-            'expected_rate', expected_rate,
-            'branch_ceiling', branch_ceiling,
-            'missing_label', missing_label,
-            'runbook_url', runbook_url,
-            'description', description,
-            'repair', repair,
-            'repair_limit', repair_limit
+            'predicate', predicate
         ),
         reset
     );
-    statement := CASE
-        WHEN before IS NULL
-            THEN format('SELECT ghostwatch.declare_invariant(%L, %L, %L, %L', contract, declare_invariant.name, after.related, related_key_column)
-        ELSE format('SELECT ghostwatch.declare_invariant(%L, %L', contract, declare_invariant.name)
-    END;
+    statement := format('SELECT ghostwatch.declare_invariant(%L, %L', contract, declare_invariant.name);
 
     SELECT string_agg(ghostwatch._column_type(after.related, k.name), ', ' ORDER BY k.place)
     INTO key_type
@@ -110,7 +114,7 @@ BEGIN
         IF related_at_type NOT IN ('timestamp with time zone', 'timestamp without time zone') THEN
             RAISE EXCEPTION 'column % of % is no time: it is of type %', quote_ident(after.related_at_column), after.related, related_at_type
                 USING ERRCODE = 'GW010',
-                      HINT = statement || ', reset => ''{related_at_column}'')';
+                      HINT = statement || ghostwatch._other_arguments(given, '{related_at_column}') || ', reset => ''{related_at_column}'')';
         END IF;
     END IF;
 
@@ -139,12 +143,12 @@ BEGIN
         RAISE EXCEPTION 'column % of % cannot be compared with the key of %', ghostwatch._column_names(after.related_key_column), after.related, its_contract.subject
             USING ERRCODE = 'GW009',
                   DETAIL = format('They are of the types %s and %s.', key_type, subject_key_type),
-                  HINT = format('SELECT ghostwatch.declare_invariant(%L, %L, %L, ''the_column_that_holds_the_key'')', contract, declare_invariant.name, after.related);
+                  HINT = statement || ghostwatch._other_arguments(given, '{related_key_column}') || ', related_key_column => ''the_column_that_holds_the_key'')';
     END;
 
     PERFORM ghostwatch._check_expression(
         'the predicate', after.predicate, format('%s AS s, %s AS r', its_contract.subject, after.related), 'boolean',
-        statement || ', predicate => ...)', its_contract.search_path
+        statement || ghostwatch._other_arguments(given, '{predicate}') || ', predicate => ...)', its_contract.search_path
     );
 
     problem := ghostwatch._rule_problem(
@@ -162,7 +166,7 @@ BEGIN
         RAISE EXCEPTION 'a setting of invariant % is out of its range', quote_literal(declare_invariant.name)
             USING ERRCODE = 'GW015',
                   DETAIL = problem,
-                  HINT = format('The defaults fit together: %s, reset => %L)', statement, ghostwatch._rule_settings() || '{at_least,exactly,no_row,repair_limit}'::text[]);
+                  HINT = format('The defaults fit together: %s%s, reset => %L)', statement, ghostwatch._other_arguments(given, settings), settings);
     END IF;
 
     IF after.repair IS NOT NULL THEN

@@ -40,5 +40,5 @@ END
 $repair$;
 
 COMMENT ON FUNCTION ghostwatch.repair(text, text, boolean) IS
-'The subjects that CALL ghostwatch.repair() would repair now; changes nothing. dry_run: must be true.
+'The subjects that the procedure ghostwatch.repair() would repair now; changes nothing. dry_run: must be true.
 Raises GW001 (no such contract), GW007 (no such invariant), GW020 (it belongs to another role), GW066 (the function is gone or not fit), GW067 (no repair was declared), GW068 (dry_run is not true), GW069 (the owner is a superuser).';
