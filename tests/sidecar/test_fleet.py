@@ -90,28 +90,34 @@ def test_one_bot_keeps_the_pace_of_a_chat_over_two_databases(make_outbox: MakeOu
     assert [sum(f"<b>[{name}]</b>" in message.text for message in messages) for name in outboxes] == [8, 8]
 
 
-def test_one_that_is_down_and_one_that_is_frozen_delay_no_other(
+def test_one_that_is_down_one_that_is_frozen_and_one_that_is_slow_delay_no_other(
     make_outbox: MakeOutbox, telegram: FakeTelegram, start_fleet: StartFleet
 ) -> None:
     """Neither from the start nor later on, and the process says which of them is not well."""
-    good, frozen = make_outbox(), make_outbox()
+    good, frozen, slow = make_outbox(), make_outbox(), make_outbox()
     address = conninfo_to_dict(frozen.database.dsn)
     port = free_port()
     with SilentProxy(int(address["port"] or 5432)) as proxy:
         sidecar = start_fleet(
             f"name=down host=127.0.0.1 port={free_port()} dbname=x user=x connect_timeout=2",
             f"name=frozen {make_conninfo(frozen.database.dsn, host='127.0.0.1', port=proxy.port)}",
+            line("slow", slow),
             line("good", good),
             http_port=str(port),
         )
         sidecar.wait_until_it_says("[good] NOTIFY wakes")
         sidecar.wait_until_it_says("[frozen] NOTIFY wakes")
+        sidecar.wait_until_it_says("[slow] NOTIFY wakes")
         proxy.refuse()
+        # Whatever the sidecar asks there waits until it gives up.
+        blocker = slow.database.connect(autocommit=False)
+        blocker.execute("LOCK TABLE ghostwatch.dispatch")
         for number in range(3):
             begun = time.monotonic()
             good.open_alert(f"invariant_{number}")
             telegram.wait_for_messages(number + 1)
             assert time.monotonic() - begun < 1
+        blocker.close()
         status, body = get(port, "/readyz")
         report = json.loads(body)
         assert status == 503
