@@ -9,7 +9,7 @@ RETURNS TABLE (
     at_most integer
 )
 LANGUAGE plpgsql
-VOLATILE
+STABLE
 PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $_due_repair$
