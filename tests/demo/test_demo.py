@@ -120,7 +120,7 @@ def test_a_user_needs_nothing_but_python(directory: Path) -> None:
         extra_groups=[] if nobody else None,
     )
     assert (finished.returncode, finished.stderr) == (0, ""), finished.stdout
-    assert "wait for the sidecar's next check run" in finished.stdout
+    assert "wait for the sidecar's check runs" in finished.stdout
     _is_whole(finished.stdout)
     assert [*home.iterdir(), *files.iterdir()] == []
     assert _processes_in(files) == []
