@@ -87,7 +87,8 @@ def migrate(dsn: str, *, onboarding: bool = False, to: str | None = None, to_ext
             with _connect(dsn) as connection:
                 changes = due(connection, onboarding=onboarding, to=to, to_extension=to_extension)
                 _run(connection, changes)
-        except psycopg.errors.LockNotAvailable as error:
+        # A sidecar, or whoever else reads these tables, may have locked them in another order.
+        except (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected) as error:
             if attempt == ATTEMPTS:
                 raise CommandError(f"{explain(error)}\n  tried {ATTEMPTS} times; nothing was changed") from error
         except psycopg.Error as error:

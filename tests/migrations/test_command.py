@@ -99,6 +99,23 @@ def test_it_waits_for_locks_and_tries_again(earlier: Database, migrations: Migra
         assert migrating.result()[0] == 0
 
 
+def test_a_deadlock_is_tried_again(earlier: Database, migrations: Migrations) -> None:
+    """Somebody reads a table that a step changes, and then one that the upgrade has locked."""
+    observer, reader = earlier.connect(), earlier.connect(autocommit=False)
+    # It is the upgrade that the server ends.
+    reader.execute("SET deadlock_timeout = '1min'")
+    reader.execute("SELECT FROM ghostwatch.obsolete_table")
+    waits = "SELECT FROM pg_stat_activity WHERE %s = ANY(pg_blocking_pids(pid))"
+    with ThreadPoolExecutor(1) as pool:
+        migrating = pool.submit(migrate, migrations.present, earlier)
+        while observer.execute(waits, [reader.info.backend_pid]).fetchone() is None:
+            pass
+        reader.execute("SELECT FROM ghostwatch.installation")
+        reader.rollback()
+        assert migrating.result()[0] == 0
+    assert earlier.value("SELECT version FROM ghostwatch.installation") == version()
+
+
 def test_another_role_is_told_how(earlier: Database, migrations: Migrations) -> None:
     """A superuser does not take over what belongs to a role without rights."""
     migrations.server.execute("CREATE ROLE another SUPERUSER LOGIN")

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from ghostwatch.migrate import migrate
 from scripts.build import ROOT, version
 from tests.sidecar.process import Sidecar, environment_for
 from tests.support.database import Database
@@ -89,7 +90,7 @@ def test_either_delivers_on_either(
             newer.wait_until_it_says(f"this sidecar is of version {version()}, ghostwatch in the database of")
             deliver()
             with start("older", PYTHONPATH=str(package)) as older:
-                release.upgrade(released.connection, released.kind)
+                migrate(released.dsn)
                 deliver()
                 newer.stop()
                 # The older one alone, on the present version.
@@ -99,7 +100,7 @@ def test_either_delivers_on_either(
                     f"Sidecar older is of version {release.before}, and ghostwatch of version {version()}. "
                     "Both go on working."
                 ]
-                release.upgrade(released.connection, released.kind, undo=True)
+                migrate(released.dsn, to=release.before)
                 deliver()
                 assert older.stop() == 0
             for sidecar in (older, newer):
