@@ -67,6 +67,15 @@ def test_nothing_is_installed_without_hashes() -> None:
             assert "--constraint" not in line, path
 
 
+def test_no_port_of_the_compose_stack_is_published() -> None:
+    """Its connections have no TLS, since they stay on the host; and the network asks for passwords as SCRAM."""
+    stack = (ROOT / "deploy" / "compose.yaml").read_text(encoding="utf-8")
+    assert re.findall(r"^\s*(?:ports|network_mode|driver):", stack, re.M) == []
+    entrypoint = (ROOT / "deploy" / "postgres" / "entrypoint").read_text(encoding="utf-8")
+    assert "authentication=${POSTGRES_HOST_AUTH_METHOD:-scram-sha-256}" in entrypoint
+    assert "POSTGRES_HOST_AUTH_METHOD" not in stack
+
+
 @pytest.mark.attack("a file of a package that was replaced", role="the package index", result="refused by its hash")
 def test_a_replaced_file_is_refused(tmp_path: Path) -> None:
     archive = tmp_path / "prey-1.0-py3-none-any.whl"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from typing import LiteralString
 
 import pytest
 from psycopg import sql
@@ -59,6 +60,35 @@ def test_only_the_owner_of_the_database_enables_a_test_clock(
     assert found == [("error", "SELECT ghostwatch.disable_test_clock();")]
     watched.connection.execute(found[0][1].encode())
     assert not watched.value("SELECT ghostwatch._test_clock_is_enabled()")
+
+
+def test_nothing_reads_the_setting_while_the_test_clock_is_off(database: Database) -> None:
+    """No function, view, default, policy or trigger, and none again after the test clock was on."""
+    readers: LiteralString = """
+        SELECT p.oid::regprocedure::text
+        FROM pg_proc AS p
+        WHERE p.pronamespace::regnamespace::text IN ('ghostwatch', 'onboarding')
+            AND p.prokind <> 'a'
+            -- A function that only says how to enable the test clock contains the name, too.
+            AND p.proname <> 'enable_test_clock'
+            AND pg_get_functiondef(p.oid) LIKE '%ghostwatch.clock%'
+        UNION ALL
+        SELECT c.oid::regclass::text
+        FROM pg_class AS c
+        WHERE c.relnamespace::regnamespace::text IN ('ghostwatch', 'onboarding')
+            AND c.relkind = 'v'
+            AND pg_get_viewdef(c.oid) LIKE '%ghostwatch.clock%'
+        UNION ALL
+        SELECT d.adrelid::regclass::text FROM pg_attrdef AS d
+        WHERE pg_get_expr(d.adbin, d.adrelid) LIKE '%ghostwatch.clock%'
+        UNION ALL
+        SELECT p.tablename FROM pg_policies AS p WHERE concat(p.qual, p.with_check) LIKE '%ghostwatch.clock%'
+    """
+    assert database.rows(readers) == []
+    database.execute("SELECT ghostwatch.enable_test_clock()")
+    assert database.rows(readers) == [("ghostwatch._clock()",)]
+    database.execute("SELECT ghostwatch.disable_test_clock()")
+    assert database.rows(readers) == []
 
 
 @pytest.mark.attack("enabling the test clock with EXECUTE granted", role="any role", result="refused (GW060)")

@@ -24,6 +24,9 @@ DECLARE
     latest_alert  bigint;
     result        ghostwatch._rule_result;
 BEGIN
+    -- Row level security hides all of it from others, who would learn nothing of the reason.
+    PERFORM ghostwatch._require_contract_owner(ghostwatch._contract_id(contract));
+
     SELECT a.alert_id INTO latest_alert
     FROM ghostwatch.alert AS a
     WHERE a.invariant_id = its_id
@@ -66,7 +69,7 @@ $why$;
 
 COMMENT ON FUNCTION ghostwatch.why(text, text) IS
 'Why an invariant has no message: what the last check run, its rule and, if an alert is firing, each channel made of it.
-Raises GW001 (no such contract), GW007 (no such invariant).';
+Raises GW001 (no such contract), GW007 (no such invariant), GW008 (the contract belongs to another role).';
 
 CREATE FUNCTION ghostwatch.why(
     alert_id bigint
