@@ -1,5 +1,5 @@
 BEGIN;
-SELECT plan(40);
+SELECT plan(43);
 SET LOCAL timezone = 'UTC';
 SET LOCAL ghostwatch.clock = '2026-01-01 12:00+00';
 
@@ -237,6 +237,30 @@ SELECT bag_eq(
         ('warning Sidecar ill: the buttons: switched off') $$,
     'sidecars in trouble or of another version; a refused token is an error, and a dead one is forgotten beside one at work'
 );
+
+-- Who reads which buttons are pressed.
+SAVEPOINT without_buttons;
+SELECT ghostwatch.add_channel('pressed', -1009, button_user_ids => '{11}');
+SELECT results_eq(
+    $$ SELECT pg_temp.said('buttons') $$,
+    $$ VALUES ('warning | No sidecar reads which buttons are pressed, and channel pressed names people who may press them. | GHOSTWATCH_TELEGRAM_BUTTONS=1 ghostwatch notify') $$,
+    'a channel whose buttons nobody reads'
+);
+SELECT ghostwatch.lead_buttons('first', '45 seconds');
+SELECT ghostwatch.lead_buttons('second', '45 seconds');
+SELECT results_eq(
+    $$ SELECT d.verdict || ' | ' || d.finding FROM ghostwatch.doctor() AS d WHERE d.check_name = 'buttons' $$,
+    $$ VALUES ('ok | Sidecar first reads which buttons are pressed. Another one takes over unless it asks again by 2026-01-01 12:00:45+00.') $$,
+    'of two sidecars with buttons, the one that reads them'
+);
+SET LOCAL ghostwatch.clock = '2026-01-01 12:00:46+00';
+SELECT ghostwatch.lead_buttons('second', '45 seconds');
+SELECT matches(
+    (SELECT d.finding FROM ghostwatch.doctor() AS d WHERE d.check_name = 'buttons'),
+    '^Sidecar second reads ',
+    'the one that took over from a sidecar that died'
+);
+ROLLBACK TO SAVEPOINT without_buttons;
 SELECT ghostwatch.add_channel('admins', -1);
 UPDATE ghostwatch.channel SET disabled_at = '2026-01-01 11:00+00', disabled_reason = 'kicked';
 SELECT results_eq(

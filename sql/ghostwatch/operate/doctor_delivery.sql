@@ -45,6 +45,31 @@ BEGIN
         SELECT 'sidecar', 'error', 'No sidecar is running: no alert reaches anybody.', 'ghostwatch notify';
     END IF;
 
+    -- Of several sidecars with buttons, one reads the presses of all.
+    RETURN QUERY
+    SELECT
+        'buttons',
+        'ok',
+        format(
+            'Sidecar %s reads which buttons are pressed. Another one takes over unless it asks again by %s.',
+            d.buttons_reader, d.buttons_reader_until::timestamptz(0)
+        ),
+        NULL::text
+    FROM ghostwatch.dispatch AS d
+    WHERE d.buttons_reader_until > as_of;
+
+    IF NOT FOUND THEN
+        RETURN QUERY
+        SELECT
+            'buttons',
+            'warning',
+            format('No sidecar reads which buttons are pressed, and channel %s names people who may press them.', c.name),
+            'GHOSTWATCH_TELEGRAM_BUTTONS=1 ghostwatch notify'
+        FROM ghostwatch.channel AS c
+        WHERE c.button_user_ids <> '{}'
+        ORDER BY c.name;
+    END IF;
+
     RETURN QUERY
     SELECT
         'channels',
