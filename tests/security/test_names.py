@@ -162,16 +162,6 @@ CALLS: tuple[tuple[str, LiteralString], ...] = (
     ("operator", "CALL ghostwatch.run_due_checks('onboard')"),
     ("operator", "CALL ghostwatch.run_checks(stay_for => '1 second')"),
     ("operator", "SELECT ghostwatch.next_check_due()"),
-    (
-        "operator",
-        "CREATE FUNCTION public.greet(pg_catalog.int8) RETURNS pg_catalog.void LANGUAGE sql "
-        "SET search_path = pg_catalog, pg_temp "
-        "AS 'INSERT INTO public.greeting VALUES ($1, pg_catalog.clock_timestamp())'",
-    ),
-    ("operator", "SELECT ghostwatch.declare_invariant('onboard', 'greeting', repair => 'public.greet(bigint)')"),
-    ("operator", "SELECT * FROM ghostwatch.repair('onboard', 'greeting', dry_run => true)"),
-    ("operator", "CALL ghostwatch.repair('onboard', 'greeting')"),
-    ("operator", "SELECT * FROM ghostwatch.repair_history"),
     ("operator", "SELECT * FROM ghostwatch.status"),
     ("operator", "SELECT * FROM ghostwatch.settings"),
     ("operator", "SELECT * FROM ghostwatch.alert_history"),
