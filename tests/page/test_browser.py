@@ -69,6 +69,8 @@ def test_what_is_seen(incident: Incident, reader: Reader, browser: Browser, scre
 
         page.get_by_role("link", name="Alert 4").first.click()
         expect(page.get_by_role("heading", level=1)).to_contain_text("Alert 4")
+        expect(page.locator(".rate .line")).to_be_attached()
+        expect(page.locator(".rate .span-error")).to_have_count(1)
         expect(page.locator(".timeline")).to_contain_text("anna: rolling back")
         expect(page.get_by_text("FROM ghostwatch.branch_minute")).to_be_visible()
         assert overflow(page) <= 0

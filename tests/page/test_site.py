@@ -204,6 +204,24 @@ def test_the_api_says_what_the_page_says(incident: Incident, reader: Reader) -> 
     ]
 
 
+def test_an_alert_shows_the_rate_around_it(incident: Incident, reader: Reader) -> None:
+    """From some time before it opened until now; nothing where it is too old, or about no clause that there is."""
+    execute = incident.database.execute
+    for alert_id, chosen in ((4, "6h"), (3, "90d"), (1, None)):
+        if chosen is None:
+            execute("UPDATE ghostwatch.alert SET opened_at = opened_at - interval '90 days' WHERE alert_id = 1")
+        chart = reader.get(f"/api/alert/{alert_id}.json").json["facts"]["chart"]
+        assert (chart["range"] if chart else None) == chosen
+        assert ('class="line"' in reader.get(f"/alert/{alert_id}").text) == (chosen is not None)
+    chart = reader.get("/api/alert/4.json").json["facts"]["chart"]
+    assert chart["since"] < next(one["opened_at"] for one in chart["alerts"] if one["alert_id"] == 4)
+    clause = reader.get("/api/clause/onboarding/first_meme.json?range=6h").json["facts"]
+    assert sum(rate["violations"] for rate in chart["rates"]) == sum(rate["violations"] for rate in clause["rates"])
+    execute("SELECT ghostwatch.drop_invariant('onboarding', 'first_meme')")
+    reader.sidecar.wait_until(lambda: reader.get("/api/alert/4.json").json["facts"]["chart"] is None)
+    assert reader.get("/alert/4").status == 200
+
+
 def test_the_document_of_the_api_names_every_address(incident: Incident, reader: Reader) -> None:
     """And each that it names answers as it says."""
     document = reader.get("/api/openapi.json").json

@@ -144,7 +144,6 @@ class Site:
         return self._render(
             "clause.html",
             known,
-            ranges=views.RANGES.values(),
             chosen=chosen,
             embed={
                 kind: f"{self._public_url or self.base}/{kind}/{path}?key="
@@ -310,7 +309,7 @@ def _environment(zone: tzinfo, addresses: Mapping[str, str]) -> jinja2.Environme
         "segment": lambda text: quote(str(text), safe=""),
     }
     environment.filters |= filters
-    environment.globals |= {"charts": charts, "words": words, "static": addresses, "zone": zone}
+    environment.globals |= {"charts": charts, "words": words, "static": addresses, "zone": zone, "ranges": views.RANGES}
     # Compiled before somebody waits for it.
     for name in environment.list_templates():
         environment.get_template(name)

@@ -88,32 +88,21 @@ def clause(contract: str, invariant: str, chosen: Range) -> Loader:
     async def load(database: Database) -> Facts:
         (health,) = await database.call(queries.HEALTH)
         now = health["as_of"]
-        since = chosen.since(now)
         names = {"contract": contract, "invariant": invariant}
-        rates = await database.call(queries.RATES, names | {"since": since, "step": chosen.step})
-        clauses = await database.call(queries.CLAUSES)
+        since = chosen.since(now)
+        # Raises where there is no such clause.
         branches = await database.call(queries.BRANCHES, names | {"since": since, "step": chosen.branch_step})
+        clauses = await database.call(queries.CLAUSES)
+        found = next(one for one in clauses if _key(one) == (contract, invariant))
         cohort_since = COHORT.since(now)
         return {
-            "as_of": now,
-            "range": chosen.name,
-            "since": since,
-            "until": since + chosen.length,
-            "step": chosen.step,
+            **await _rate(database, found, chosen, now),
             "branch_step": chosen.branch_step,
-            "clause": next(one for one in clauses if _key(one) == (contract, invariant)),
-            "rates": rates,
             "branches": _by_branch(branches),
             "cohort_since": cohort_since,
             "cohort_until": cohort_since + timedelta(hours=COHORT_HOURS),
             "cohort_step": timedelta(hours=1),
             "cohorts": await database.call(queries.COHORT, names | {"since": cohort_since}),
-            "alerts": await _alerts(database, since, MOST_ALERTS, contract, invariant),
-            "marks": [
-                mark
-                for mark in await database.call(queries.MARKS, {"contract": contract, "since": since})
-                if mark["invariant"] in (None, invariant)
-            ],
         }
 
     return load
@@ -126,15 +115,26 @@ def alert(alert_id: int) -> Loader:
         (found,) = await database.call(queries.ALERT, {"alert_id": alert_id})
         timeline = await database.call(queries.TIMELINE, {"alert_id": alert_id})
         delivery = await database.call(queries.DELIVERY, {"alert_id": alert_id})
+        now = datetime.now(UTC)
+        # An alert that is about no clause has no rate, nor has one whose clause was dropped.
+        clauses = await database.call(queries.CLAUSES)
+        its_clause = next((one for one in clauses if _key(one) == _key(found)), None)
+        chosen = range_with(found["opened_at"], now)
         return {
-            "as_of": datetime.now(UTC),
+            "as_of": now,
             "alert_id": alert_id,
             "alert": found,
+            "chart": await _rate(database, its_clause, chosen, now) if its_clause and chosen else None,
             "timeline": timeline,
             "delivery": delivery,
         }
 
     return load
+
+
+def range_with(moment: datetime, now: datetime) -> Range | None:
+    """The shortest range in which a moment lies, with a third of the range before it; None for one that is too old."""
+    return next((one for one in RANGES.values() if (now - moment) * 1.5 <= one.length), None)
 
 
 async def alerts(database: Database) -> Facts:
@@ -147,6 +147,27 @@ async def health(database: Database) -> Facts:
     """Whether checks run and messages get through, with what the doctor says."""
     (row,) = await database.call(queries.HEALTH)
     return {"as_of": row["as_of"], "health": row, "findings": await database.call(queries.FINDINGS)}
+
+
+async def _rate(database: Database, its_clause: Facts, chosen: Range, now: datetime) -> Facts:
+    """What the chart of a clause shows: its rate over time, its alerts, and what was going on."""
+    contract, invariant = _key(its_clause)
+    since = chosen.since(now)
+    rates = await database.call(
+        queries.RATES, {"contract": contract, "invariant": invariant, "since": since, "step": chosen.step}
+    )
+    marks = await database.call(queries.MARKS, {"contract": contract, "since": since})
+    return {
+        "as_of": now,
+        "range": chosen.name,
+        "since": since,
+        "until": since + chosen.length,
+        "step": chosen.step,
+        "clause": its_clause,
+        "rates": rates,
+        "alerts": await _alerts(database, since, MOST_ALERTS, contract, invariant),
+        "marks": [mark for mark in marks if mark["invariant"] in (None, invariant)],
+    }
 
 
 async def _alerts(
