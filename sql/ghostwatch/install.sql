@@ -20,6 +20,7 @@
 \ir tables/repair_attempt.sql
 \ir tables/branch_minute.sql
 \ir tables/branch_sum.sql
+\ir tables/judged_total.sql
 \ir tables/family_rate.sql
 \ir tables/drift_baseline.sql
 \ir tables/drift_detector.sql
@@ -368,6 +369,7 @@
 \ir sidecar/preview_notifications.sql
 \ir sidecar/message_pace.sql
 \ir sidecar/messenger_back.sql
+\ir sidecar/metrics.sql
 \ir sidecar/hold_all_chats.sql
 \ir sidecar/channel_migrated.sql
 \ir sidecar/channel_topic_lost.sql

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from ghostwatch.notifier.metrics import BY_LABEL
 from scripts.build import ROOT
 from tests.page.conftest import incident, reader, start_sidecar, telegram
 from tests.page.incident import Incident
@@ -56,3 +57,33 @@ def test_the_metrics_are_as_prometheus_wants_them(incident: Incident, reader: Re
     assert re.search(rf'ghostwatch_open_violations{{{clause},state="error"}} [1-9]', metrics)
     assert re.search(rf"ghostwatch_watermark_lag_seconds{{{clause}}} ", metrics)
     assert re.search(rf"ghostwatch_due_today{{{clause}}} [1-9]", metrics)
+    family = rf'{{branch_family="\w+",{clause}}}'
+    assert re.search(rf"ghostwatch_subjects_due_total{family} [1-9]", metrics)
+    assert re.search(rf"ghostwatch_subjects_violated_total{family} [1-9]", metrics)
+    assert re.search(r'ghostwatch_outbox_notifications{state="pending"} ', metrics)
+    assert re.search(r'ghostwatch_channel_open{channel="\w+"} 1.0', metrics)
+    returned = incident.database.rows("SELECT DISTINCT name FROM ghostwatch.metrics()")
+    assert {name for (name,) in returned} == set(BY_LABEL)
+
+
+def test_a_branch_that_users_make_up_adds_no_series(incident: Incident) -> None:
+    """Thirty branches have names of their own, the rest are one family."""
+    database = incident.database
+    database.execute("CREATE TABLE public.guest (id bigint PRIMARY KEY, created_at timestamptz NOT NULL, link text)")
+    database.execute("CREATE TABLE public.greeting (guest_id bigint NOT NULL)")
+    database.execute("CREATE INDEX ON public.guest (created_at)")
+    database.execute("SELECT ghostwatch.declare_contract('visit', 'public.guest', branch_expression => 's.link')")
+    database.execute(
+        "SELECT ghostwatch.declare_invariant('visit', 'greeting', 'public.greeting', 'guest_id', "
+        "warn_after => '1 minute', rule => 'threshold')"
+    )
+    database.execute(
+        "INSERT INTO public.guest SELECT n, ghostwatch._clock() - interval '2 minutes', 'made-up-' || n "
+        "FROM generate_series(1, 500) AS n"
+    )
+    database.execute("CALL ghostwatch.run_checks()")
+    ((series, subjects),) = database.rows(
+        "SELECT count(*), sum(m.value) FROM ghostwatch.metrics() AS m "
+        "WHERE m.name = 'subjects_due_total' AND m.labels ->> 'contract' = 'visit'"
+    )
+    assert (series, subjects) == (31, 500)

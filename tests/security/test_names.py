@@ -226,6 +226,7 @@ CALLS: tuple[tuple[str, LiteralString], ...] = (
     ("operator", "SELECT ghostwatch.post_event('user_started', '1', '{\"first_name\": \"Anna\", \"new\": true}')"),
     ("sidecar", "SELECT * FROM ghostwatch.sidecar_heartbeat('me', '1', true)"),
     ("sidecar", "SELECT ghostwatch.detect_stopped_checks()"),
+    ("sidecar", "SELECT * FROM ghostwatch.metrics()"),
     ("sidecar", "SELECT ghostwatch.next_due_in()"),
     ("sidecar", "SELECT * FROM ghostwatch.message_pace()"),
     ("sidecar", "SELECT * FROM ghostwatch.preview_notifications()"),

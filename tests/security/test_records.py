@@ -71,6 +71,7 @@ OF_CONTRACTS = (
     "drill_history",
     "event",
     "invariant",
+    "judged_total",
     "maintenance",
     "mark",
     "notification",

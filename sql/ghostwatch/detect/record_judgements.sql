@@ -80,6 +80,21 @@ BEGIN
         GROUP BY date_trunc('minute', a.born_at), a.branch_family
         ON CONFLICT ON CONSTRAINT branch_minute_pkey DO UPDATE
         SET due = m.due + excluded.due, violations = m.violations + excluded.violations
+    ),
+
+    -- Batches of one invariant come one after the other, so nobody waits for a row.
+    totalled AS (
+        INSERT INTO ghostwatch.judged_total AS t (invariant_id, branch_family, due, violations)
+        SELECT
+            clause.invariant_id,
+            a.branch_family,
+            count(*),
+            count(*) FILTER (WHERE a.violated)
+        FROM arrival AS a
+        WHERE a.is_trial
+        GROUP BY a.branch_family
+        ON CONFLICT ON CONSTRAINT judged_total_pkey DO UPDATE
+        SET due = t.due + excluded.due, violations = t.violations + excluded.violations
     )
 
     SELECT
@@ -101,5 +116,5 @@ END
 $_record_judgements$;
 
 COMMENT ON FUNCTION ghostwatch._record_judgements(ghostwatch._clause, timestamptz, ghostwatch._judgement[], timestamptz, uuid) IS
-'Records a batch of subjects that were judged for the first time: opens violations, and counts per minute and branch family.
+'Records a batch of subjects that were judged for the first time: opens violations, and counts per minute and branch family and in all.
 read_again_after: subjects born later may be read again, so their keys are returned.';

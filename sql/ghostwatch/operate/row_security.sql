@@ -28,6 +28,7 @@ BEGIN
                 ('repair_attempt', 'invariant_id IN ' || own_invariants, NULL),
                 ('check_progress', 'invariant_id IN ' || own_invariants, NULL),
                 ('branch_minute', 'invariant_id IN ' || own_invariants, NULL),
+                ('judged_total', 'invariant_id IN ' || own_invariants, NULL),
                 ('branch_sum', 'invariant_id IN ' || own_invariants, NULL),
                 ('drift_baseline', 'invariant_id IN ' || own_invariants, NULL),
                 ('drift_history', 'invariant_id IN ' || own_invariants, NULL),

@@ -20,6 +20,7 @@ AS $_sidecar_functions$
             'lead_buttons',
             'message_pace',
             'messenger_back',
+            'metrics',
             'next_due_in',
             'notification_failed',
             'notification_retry',

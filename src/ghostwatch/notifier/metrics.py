@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
-from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 # A few heartbeats may be late before a number is not the present one any more.
@@ -24,20 +24,42 @@ OF_THE_DATABASE = {
     "problems": "How many things keep alerts back; /readyz names each.",
 }
 
+# What ghostwatch.metrics() returns: the labels of each, and its description. Names that end in _total are counters.
+BY_LABEL: Final = {
+    "subjects_due_total": (
+        ("contract", "invariant", "branch_family"),
+        "Subjects that check runs have judged at their deadline.",
+    ),
+    "subjects_violated_total": (
+        ("contract", "invariant", "branch_family"),
+        "Subjects among them that were in violation.",
+    ),
+    "outbox_notifications": (("state",), "Notifications in the outbox by state: pending, claimed, or failed for good."),
+    "channel_open": (("channel",), "1 while messages can be sent to the channel."),
+}
+
 
 class _OfTheDatabase(Collector):
     """What the last heartbeat returned; nothing at all once that is long ago."""
 
     def __init__(self) -> None:
         self.values: dict[str, float | None] = {}
+        self.samples: list[dict[str, Any]] = []
         self.reported_at = 0.0
 
-    def collect(self) -> Iterator[GaugeMetricFamily]:
+    def collect(self) -> Iterator[GaugeMetricFamily | CounterMetricFamily]:
         if not self.values or time.monotonic() - self.reported_at > FRESH_FOR:
             return
         for name, description in OF_THE_DATABASE.items():
             if (value := self.values[name]) is not None:
                 yield GaugeMetricFamily(f"ghostwatch_{name}", description, value=value)
+        for name, (labels, description) in BY_LABEL.items():
+            kind = CounterMetricFamily if name.endswith("_total") else GaugeMetricFamily
+            family = kind(f"ghostwatch_{name}", description, labels=labels)
+            for sample in self.samples:
+                if sample["name"] == name:
+                    family.add_metric([sample["labels"][label] for label in labels], sample["value"])
+            yield family
 
 
 class Metrics:
@@ -68,8 +90,8 @@ class Metrics:
         self._sends.labels(outcome).inc()
         self._seconds.observe(seconds)
 
-    def heartbeat(self, row: dict[str, Any]) -> None:
-        """What the database said of outbox and checks."""
+    def heartbeat(self, row: dict[str, Any], samples: list[dict[str, Any]]) -> None:
+        """What the database said of outbox and checks: in one row, and by branch family, state and channel."""
         succeeded_at = row["checks_succeeded_at"]
         self._of_the_database.values = {
             "notifications_waiting": row["notifications_waiting"],
@@ -81,6 +103,7 @@ class Metrics:
             "checks_fresh": row["checks_fresh"],
             "problems": len(row["problems"]),
         }
+        self._of_the_database.samples = samples
         self._of_the_database.reported_at = time.monotonic()
 
     def database_gone(self) -> None:

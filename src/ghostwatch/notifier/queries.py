@@ -57,6 +57,8 @@ ADDRESS: Final[Query] = "SELECT * FROM ghostwatch.channel_address(%(channel)s)"
 HEARTBEAT: Final[Query] = (
     "SELECT * FROM ghostwatch.sidecar_heartbeat(%(worker)s, %(version)s, %(listening)s, %(problem)s, %(fault)s)"
 )
+# What Prometheus is shown by branch family, state and channel.
+METRICS: Final[Query] = "SELECT * FROM ghostwatch.metrics()"
 # We stop on purpose.
 STOPPED: Final[Query] = "SELECT ghostwatch.sidecar_stopped(%(worker)s)"
 

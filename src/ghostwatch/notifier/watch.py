@@ -47,6 +47,7 @@ class Watch:
         self._version = version("ghostwatch")
         self._heartbeat = HealthSignal("the heartbeat")
         self._versions = HealthSignal("versions")
+        self._numbers = HealthSignal("the metrics of the database")
         self._checks_fresh = False
         self._problems: list[str] = []
 
@@ -65,7 +66,7 @@ class Watch:
                     "fault": self._delivery.token.problem is not None or self._delivery.reachable.problem is not None,
                 },
             )
-            self._metrics.heartbeat(row)
+            self._metrics.heartbeat(row, await self._samples())
             await self._delivery.read_limits()
             self._checks_fresh = row["checks_fresh"]
             self._problems = row["problems"]
@@ -96,6 +97,18 @@ class Watch:
                 f"this sidecar is of version {self._version}, ghostwatch in the database of "
                 f"{installed or 'an older one'}; both go on working, but upgrade the older one"
             )
+
+    async def _samples(self) -> list[dict[str, Any]]:
+        """What /metrics shows by name, where it is served; a database that cannot say it is well all the same."""
+        if self._settings.http_port is None:
+            return []
+        try:
+            samples = await self._database.call(queries.METRICS)
+        except DatabaseUnavailable as error:
+            self._numbers.unwell(str(error))
+            return []
+        self._numbers.well()
+        return samples
 
     async def run_heartbeat(self) -> None:
         """Beats until cancelled."""
