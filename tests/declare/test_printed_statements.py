@@ -222,3 +222,27 @@ def test_hints_keep_the_other_arguments(
     (statement,) = STATEMENT.findall(made.value.diag.message_hint or "")
     declared.connection.execute(statement.encode())
     assert state(declared)[declaration].items() >= kept.items()
+
+
+@pytest.mark.parametrize(
+    ("mistake", "reset"),
+    [
+        ("min_rate => 2", {"min_rate"}),
+        ("rule => 'often'", {"rule"}),
+        ("error_after => '1 day'", {"warn_after", "error_after", "watch_for"}),
+        ("at_least => 2, exactly => 1", {"at_least", "exactly", "no_row"}),
+        ("repair_limit => -1", {"repair_limit"}),
+    ],
+)
+def test_a_hint_resets_no_more_than_what_must_fit_together(declared: Database, mistake: str, reset: set[str]) -> None:
+    """A mistake in a deadline is no reason to give up how many rows are demanded, or the rule."""
+    declared.execute("SELECT ghostwatch.declare_invariant('onboarding', 'first_meme', repair_limit => 5)")
+    before = state(declared)[("invariant", "onboarding.first_meme")]
+    with pytest.raises(psycopg.Error) as made:
+        declared.connection.execute(
+            f"SELECT ghostwatch.declare_invariant('onboarding', 'first_meme', {mistake})".encode()
+        )
+    (statement,) = STATEMENT.findall(made.value.diag.message_hint or "")
+    declared.connection.execute(statement.encode())
+    after = state(declared)[("invariant", "onboarding.first_meme")]
+    assert {name for name in after if after[name] != before[name]} <= reset

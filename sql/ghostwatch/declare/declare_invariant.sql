@@ -64,13 +64,14 @@ DECLARE
         'repair', repair,
         'repair_limit', repair_limit
     );
-    settings constant text[] := ghostwatch._rule_settings() || '{at_least,exactly,no_row,repair_limit}'::text[];
     before ghostwatch.invariant;
     after ghostwatch.invariant;
     key_type text;
     subject_key_type text;
     related_at_type text;
     problem text;
+    -- Those that must fit together with the one that is out of its range.
+    reset_by_hint text[];
     statement text;
 BEGIN
     its_contract := ghostwatch._lock_contract(contract);
@@ -155,18 +156,25 @@ BEGIN
         after.rule, after.warn_after, after.error_after, after.watch_for, after.min_count, after.min_rate,
         after.days_per_false_alarm, after.expected_rate, after.branch_ceiling
     );
+    reset_by_hint := ARRAY[split_part(problem, ' ', 1)];
+    IF reset_by_hint <@ '{warn_after,error_after,watch_for}' THEN
+        reset_by_hint := '{warn_after,error_after,watch_for}';
+    END IF;
     IF (after.at_least >= 1 AND coalesce(after.exactly, 1) >= 1) IS NOT TRUE THEN
         problem := format('at_least is %s and exactly %s; both must be at least 1.', after.at_least, coalesce(after.exactly::text, 'not given'));
+        reset_by_hint := '{at_least,exactly,no_row}';
     ELSIF after.repair_limit < 0 THEN
         problem := format('repair_limit is %s, and must not be negative.', after.repair_limit);
+        reset_by_hint := '{repair_limit}';
     ELSIF (after.at_least > 1)::integer + (after.exactly IS NOT NULL)::integer + after.no_row::integer > 1 THEN
         problem := 'Only one of at_least, exactly and no_row can be given.';
+        reset_by_hint := '{at_least,exactly,no_row}';
     END IF;
     IF problem IS NOT NULL THEN
         RAISE EXCEPTION 'a setting of invariant % is out of its range', quote_literal(declare_invariant.name)
             USING ERRCODE = 'GW015',
                   DETAIL = problem,
-                  HINT = format('The defaults fit together: %s%s, reset => %L)', statement, ghostwatch._other_arguments(given, settings), settings);
+                  HINT = format('The default is valid: %s%s, reset => %L)', statement, ghostwatch._other_arguments(given, reset_by_hint), reset_by_hint);
     END IF;
 
     IF after.repair IS NOT NULL THEN
