@@ -14,6 +14,7 @@ from psycopg import sql
 
 from tests.support.database import Database
 from tests.support.own_server import own_server
+from tests.support.traps import TRAPS
 
 COMMAND = "CALL ghostwatch.run_checks()"
 # A run each minute stays for its minute.
@@ -108,6 +109,56 @@ def test_a_role_that_may_not_use_pg_cron_is_told_the_grant(cron_home: Database, 
     cron_home.connection.execute(statement)
     operator.execute("SELECT ghostwatch.schedule()")
     assert [username for username, *_ in cron_home.rows(JOBS)] == [role]
+
+
+def scheduling_under_traps(connection: psycopg.Connection[Any], role: str, path: LiteralString) -> list[Any]:
+    """Schedules as the role, with the traps on its search path; the jobs, and what became of them in the end."""
+    connection.execute(TRAPS)
+    connection.execute(sql.SQL("SET ROLE {}").format(sql.Identifier(role)))
+    connection.execute(path)
+    connection.execute("SELECT ghostwatch.schedule('*/3 * * * *')")
+    connection.execute("SELECT ghostwatch.schedule()")
+    found = connection.execute("SELECT schedule, command FROM cron.job").fetchall()
+    connection.execute("SELECT * FROM ghostwatch.doctor()")
+    return [*found, connection.execute("SELECT ghostwatch.unschedule()").fetchone()]
+
+
+@pytest.fixture
+def scheduler(cron_home: Database, make_role: Callable[[], str]) -> str:
+    """An operator that may use pg_cron."""
+    role = make_role()
+    cron_home.execute("SELECT ghostwatch.grant_operator(%s)", role)
+    cron_home.connection.execute(sql.SQL("GRANT USAGE ON SCHEMA cron TO {}").format(sql.Identifier(role)))
+    return role
+
+
+@pytest.mark.attack(
+    "the same in the database of pg_cron, while a role schedules its checks",
+    role="anyone with CREATE on a schema",
+    result="none is looked up",
+)
+@pytest.mark.pg_cron
+@pytest.mark.parametrize(
+    "path",
+    [
+        "SET search_path = trap, pg_catalog, ghostwatch, cron",
+        "SET search_path = pg_catalog, trap, ghostwatch, cron",
+    ],
+)
+def test_no_trap_fires_while_scheduling(cron_home: Database, scheduler: str, path: LiteralString) -> None:
+    # Rolled back: dropping all traps takes more locks than a transaction has.
+    with cron_home.connect().transaction(force_rollback=True) as block:
+        assert scheduling_under_traps(block.connection, scheduler, path) == [("* * * * *", EACH_MINUTE), (True,)]
+
+
+@pytest.mark.pg_cron
+def test_scheduling_that_pins_nothing_meets_a_trap(cron_home: Database, scheduler: str) -> None:
+    with (
+        pytest.raises(psycopg.Error, match=r"trap|does not exist"),
+        cron_home.connect().transaction(force_rollback=True) as block,
+    ):
+        block.connection.execute("ALTER FUNCTION ghostwatch.schedule(text) RESET search_path")
+        scheduling_under_traps(block.connection, scheduler, "SET search_path = trap, pg_catalog, ghostwatch, cron")
 
 
 @pytest.mark.pg_cron
