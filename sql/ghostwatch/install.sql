@@ -80,6 +80,7 @@
 \ir kernel/capture_name.sql
 \ir kernel/enforcement_name.sql
 \ir kernel/partitions.sql
+\ir kernel/sources.sql
 \ir kernel/lock_holders.sql
 \ir kernel/execute_locking.sql
 \ir kernel/is_subject.sql
@@ -154,6 +155,7 @@
 \ir detect/capture/report_uncaptured.sql
 \ir detect/life_state.sql
 \ir detect/record_violation.sql
+\ir detect/unseen_sources.sql
 \ir detect/settled_up_to.sql
 \ir detect/batch.sql
 \ir detect/record_judgements.sql

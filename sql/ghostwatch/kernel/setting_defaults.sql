@@ -28,6 +28,8 @@ BEGIN
             'How many subjects a check judges in one statement, and how many old rows of a table a run removes.'),
         ('run_budget', 'interval', '45 seconds', '1 second', '1000 years',
             'A check run starts no further check after this time; the next run continues.'),
+        ('longest_unseen_transaction', 'interval', '10 minutes', '0', '1000 years',
+            'How long a transaction of another server takes at most to appear, with the delay of replication, or a materialized view to be refreshed. Checks of foreign tables, subscriptions and materialized views read again this far back.'),
         ('lock_wait', 'interval', '5 seconds', '1 millisecond', '1 hour',
             'How long a check waits for a lock on a table before it gives up until the next run.'),
         ('lock_timeout', 'interval', '200 milliseconds', '1 millisecond', '1 hour',

@@ -58,6 +58,28 @@ BEGIN
     ORDER BY p.prepared;
     is_well := is_well AND NOT FOUND;
 
+    RETURN QUERY
+    SELECT
+        'late commits',
+        'warning',
+        format('Contract %s reads %s, %s. ', c.name, u.relation, u.description)
+        || CASE
+            WHEN u.seen_up_to = '-infinity' THEN 'Its watermarks stay where they are until that changes.'
+            ELSE format(
+                'How old the transactions are that write it cannot be seen: a subject that appears more than %s after its birth is missed.',
+                unseen.longest + c.lateness
+            )
+        END,
+        CASE
+            WHEN u.seen_up_to = '-infinity' THEN 'SELECT * FROM pg_stat_subscription;'
+            ELSE format('SELECT ghostwatch.set_setting(''longest_unseen_transaction'', %L); -- if one may take longer', unseen.longest * 2)
+        END
+    FROM ghostwatch.contract AS c
+    CROSS JOIN LATERAL ghostwatch._unseen_sources(c.subject) AS u
+    CROSS JOIN (SELECT ghostwatch._setting('longest_unseen_transaction')::interval AS longest) AS unseen
+    ORDER BY c.name, u.relation::text;
+    is_well := is_well AND NOT FOUND;
+
     IF is_well THEN
         RETURN QUERY
         SELECT 'late commits', 'ok', 'Transactions can be seen, and none is open for long.', NULL::text;
@@ -66,4 +88,5 @@ END
 $_doctor_transactions$;
 
 COMMENT ON FUNCTION ghostwatch._doctor_transactions() IS
-'The doctor on signups that are committed late: which owners see other transactions, and which transactions have been open for long.';
+'The doctor on signups that are committed late: which owners see other transactions, which contracts read
+what other servers write, and which transactions have been open for long.';
