@@ -1,6 +1,6 @@
 # What can be done here. `make help` lists it.
 .DEFAULT_GOAL := help
-.PHONY: help setup all dist install installcheck lint test test-upgraded test-all test-debian test-containers test-majors demo docs bench bench-alerts release requirements sbom clean
+.PHONY: help setup all dist install installcheck lint test test-upgraded test-all test-debian test-containers test-majors demo docs dashboards bench bench-alerts release requirements sbom clean
 
 PYTHON := .venv/bin/python
 # Much of the suite waits for servers and clocks, so three tests at once cost little more than one.
@@ -52,6 +52,9 @@ demo: ## show an incident from signup to message on a throw-away server (KEEP=1 
 
 docs: setup ## renew the tables in docs/ that come from the database
 	@$(PYTHON) -m scripts.generate_docs
+
+dashboards: setup ## write the dashboards for Grafana to deploy/grafana/dashboards/
+	@$(PYTHON) -m scripts.build_dashboards
 
 bench: setup dist ## run every benchmark in tests/bench
 	@scripts/bench
