@@ -113,6 +113,18 @@ def test_turning_it_on_gives_up(shop: Shop) -> None:
     assert shop.sign_up(2) is None
 
 
+@pytest.mark.parametrize("table", ["account", "greeting"])
+def test_counting_first_gives_up(shop: Shop, table: str) -> None:
+    """A migration that holds one of the tables is named before anything is counted, too."""
+    hurry(shop)
+    migration = shop.database.connect(autocommit=False)
+    migration.execute(f"ALTER TABLE shop.{table} ADD COLUMN note text".encode())
+    with pytest.raises(psycopg.Error, match=rf"shop\.{table} could not be locked.*ALTER TABLE") as refused:
+        shop.as_owner("SET statement_timeout = '10s'; SELECT * FROM ghostwatch.enforce('welcome', 'reject')")
+    assert refused.value.sqlstate == "GW075"
+    migration.rollback()
+
+
 def test_values_of_a_statement_are_not_shown(shop: Shop) -> None:
     """Of what another session does only the command, and the object of a definition."""
     hurry(shop)

@@ -21,6 +21,14 @@ DECLARE
     queries text;
     path text;
 BEGIN
+    -- A migration that holds a table would otherwise be waited for without a word.
+    PERFORM ghostwatch._execute_locking(t.relation, 'AccessShareLock', format('SELECT FROM %s LIMIT 0', t.relation))
+    FROM (
+        SELECT c.subject AS relation FROM ghostwatch._enforced_clauses(contract_id) AS c
+        UNION
+        SELECT c.related FROM ghostwatch._enforced_clauses(contract_id) AS c
+    ) AS t;
+
     SELECT
         string_agg(
             format(
@@ -69,4 +77,5 @@ $_preview$;
 
 COMMENT ON FUNCTION ghostwatch._preview(integer, timestamptz) IS
 'What enforcement would have done to the subjects of the last day, per invariant and (all) in total: refused is missing plus separate.
-missing: a row is not there now. separate: it came in a later transaction. unknown: it cannot be said, as the subject was updated since.';
+missing: a row is not there now. separate: it came in a later transaction. unknown: it cannot be said, as the subject was updated since.
+Raises GW075 (a table stays locked).';
