@@ -72,7 +72,7 @@ def test_pg_cron_runs_the_checks_where_it_is(directory: Path) -> None:
     demo = _start(directory)
     output, errors = demo.communicate()
     assert (demo.returncode, errors) == (0, ""), output
-    assert "wait for pg_cron's own run" in output
+    assert "wait for pg_cron's own check runs" in output
     _is_whole(output)
     assert list(directory.iterdir()) == []
     assert _processes_in(directory) == []

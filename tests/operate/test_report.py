@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 
+from scripts.build import version
 from tests.support.database import Database
 
 COMMAND = Path(sys.executable).with_name("ghostwatch")
@@ -106,7 +107,7 @@ def test_doctor_fails_where_there_is_an_error(watched: Database) -> None:
 
 def test_doctor_succeeds_where_there_is_none(database: Database) -> None:
     database.execute("SELECT ghostwatch.add_channel('admins', -1)")
-    database.execute("SELECT * FROM ghostwatch.sidecar_heartbeat('me', '1', true)")
+    database.execute("SELECT * FROM ghostwatch.sidecar_heartbeat('me', %s, true)", version())
     finished = ghostwatch("doctor", "--dsn", database.dsn)
     assert finished.returncode == 0
     assert "\nerrors: 0, warnings: 0, ok: " in finished.stdout

@@ -135,6 +135,7 @@ def test_refused(broken: Database, user: str, statement: str, sqlstate: str) -> 
     assert refused.value.sqlstate == sqlstate
 
 
+@pytest.mark.both_kinds
 @pytest.mark.attack("a repair that belongs to another role", role="operator", result="refused (GW066)")
 def test_a_function_that_now_belongs_to_another_role_is_not_called(broken: Database) -> None:
     """It would run with rights that its owner does not have."""
@@ -277,6 +278,7 @@ def test_the_thread_of_the_alert_is_told(broken: Database) -> None:
     ) == [("repaired", True)]
 
 
+@pytest.mark.both_kinds
 @pytest.mark.attack(
     "a repair that raises any error, commits, takes other rights or the records of ghostwatch",
     role="operator",
@@ -311,6 +313,7 @@ def test_a_hostile_function(broken: Database, body: str, sqlstate: str | None) -
     ).fetchall() == [(sqlstate, None if sqlstate is None else True)]
 
 
+@pytest.mark.both_kinds
 @pytest.mark.attack(
     "a repair that never ends", role="operator", result="cut off by `statement_timeout`, not called again"
 )
