@@ -5,12 +5,13 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
-import socket
 import subprocess
 import sys
 import time
+import urllib.request
 from collections.abc import Callable, Mapping
 from datetime import timedelta
+from http import HTTPStatus
 from pathlib import Path
 from typing import Final, Self
 
@@ -79,9 +80,10 @@ class Sidecar:
             self._process.wait()
 
     def serves(self) -> bool:
-        """Whether its page can be asked for, which comes after its first heartbeat."""
-        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self._port), timeout=1):
-            return True
+        """Whether its page shows something, which comes after its first heartbeat."""
+        page = urllib.request.Request(self.address, headers={"Authorization": f"Bearer {self.page_token}"})
+        with contextlib.suppress(OSError), urllib.request.urlopen(page, timeout=5) as answer:
+            return bool(answer.status == HTTPStatus.OK)
         return False
 
     def wait_until(self, happened: Callable[[], bool], progress: Callable[[], None]) -> None:
