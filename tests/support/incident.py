@@ -10,8 +10,6 @@ from psycopg import sql
 
 from tests.support.database import Database
 
-# The bot's own tables take the time of the server.
-NOW = datetime.now(UTC)
 SCHEMAS = ["ghostwatch", "onboarding", "public"]
 
 Columns = dict[tuple[str, str], list[str]]
@@ -24,22 +22,25 @@ def live_through_an_incident(database: Database) -> None:
     database.execute("SELECT FROM ghostwatch.enforce('onboarding', 'warn')")
     database.execute("SELECT ghostwatch.add_channel('admins', -100)")
     database.execute("SELECT ghostwatch.set_setting('resolve_after', '7 minutes')")
-    database.set_clock(NOW - timedelta(minutes=10))
+    # The time of now, since an upgrade switches the test clock off.
+    now = datetime.now(UTC)
+    database.set_clock(now - timedelta(minutes=10))
     database.execute("SELECT FROM onboarding.start(6001480, 'Anna', deep_link => 'kitchen')")
-    database.set_clock(NOW)
+    database.set_clock(now)
     database.execute("CALL ghostwatch.run_checks()")
 
 
 def go_on_with_the_incident(database: Database) -> None:
     """The same alert goes on firing, resolves once the user got a meme, and triggers on the application work."""
     before = database.rows("SELECT alert_id, state FROM ghostwatch.alert")
+    opened_at = database.value("SELECT opened_at FROM ghostwatch.alert")
     assert [state for _, state in before] == ["firing"]
-    database.set_clock(NOW + timedelta(minutes=1))
+    database.set_clock(opened_at + timedelta(minutes=1))
     database.execute("CALL ghostwatch.run_checks()")
     assert database.rows("SELECT alert_id, state FROM ghostwatch.alert") == before
     database.execute("INSERT INTO public.user_meme_reaction (user_id, meme_id) VALUES (6001480, 1)")
     for minute in range(2, 12):
-        database.set_clock(NOW + timedelta(minutes=minute))
+        database.set_clock(opened_at + timedelta(minutes=minute))
         database.execute("CALL ghostwatch.run_checks()")
     assert database.rows("SELECT alert_id, state FROM ghostwatch.alert") == [(before[0][0], "resolved")]
     arrivals = database.value("SELECT count(*) FROM ghostwatch.arrival")
