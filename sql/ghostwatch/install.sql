@@ -81,6 +81,7 @@
 \ir kernel/enforcement_name.sql
 \ir kernel/partitions.sql
 \ir kernel/sources.sql
+\ir kernel/without_triggers.sql
 \ir kernel/lock_holders.sql
 \ir kernel/execute_locking.sql
 \ir kernel/is_subject.sql

@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from itertools import pairwise
 
+import psycopg
 import pytest
 from psycopg import sql
 
-from tests.detect.bot import Bot, minutes
+from tests.detect.bot import Bot, call, minutes
 from tests.detect.shards import BOUNDS, declare
 from tests.detect.test_plans import nodes, plans_of_a_run
 from tests.support.database import Database
@@ -59,3 +60,39 @@ def test_the_keys_of_open_violations_are_sent_as_one_array(sharded_bot: Bot, sha
     sharded_bot.database.execute('INSERT INTO reaction SELECT id, 1 FROM "user" WHERE id % 100 = 0')
     sharded_bot.run()
     assert set(sharded_bot.states().values()) == {"recovered"}
+
+
+def test_what_needs_triggers_is_refused(hub: Bot) -> None:
+    """Foreign partitions take none that notes arrivals or enforces; nothing is left behind."""
+    database = hub.database
+    declare(hub)
+    call(
+        database.connection,
+        "declare_invariant",
+        {
+            "contract": "onboarding",
+            "name": "at_once",
+            "related": "reaction",
+            "related_key_column": "user_id",
+            "error_after": "0",
+        },
+    )
+
+    with pytest.raises(psycopg.Error, match="cannot be captured") as refused:
+        database.execute("SELECT ghostwatch.declare_contract('onboarding', capture => true)")
+    assert refused.value.sqlstate == "GW017"
+    assert (refused.value.diag.message_detail or "").endswith("not public.user_1.")
+    hint = refused.value.diag.message_hint or ""
+    database.connection.execute(hint.encode())
+
+    with pytest.raises(psycopg.Error, match=r"public\.user_1 is not a table of this server") as refused:
+        database.execute("SELECT ghostwatch.enforce('onboarding', 'warn')")
+    assert refused.value.sqlstate == "GW072"
+    assert database.rows("SELECT tgname FROM pg_trigger WHERE tgrelid::regclass::text ~ 'user'") == []
+
+
+def test_no_index_is_advised(hub: Bot) -> None:
+    """An index of a foreign table stands on its own server."""
+    declare(hub)
+
+    assert hub.database.rows("SELECT advice FROM ghostwatch.doctor() WHERE advice ~ 'CREATE INDEX.*_[12]'") == []

@@ -17,6 +17,7 @@ DECLARE
     its_contract_id constant integer := ghostwatch._contract_id(contract);
     enforced ghostwatch.contract;
     total ghostwatch._enforcement_preview;
+    unfit regclass;
 BEGIN
     SELECT c.* INTO enforced FROM ghostwatch.contract AS c WHERE c.contract_id = its_contract_id;
 
@@ -52,8 +53,9 @@ BEGIN
             HINT = format('SELECT ghostwatch.declare_invariant(%L, ''name'', ''related_table'', ''subject_id'', error_after => ''0'');', contract);
     END IF;
 
-    IF (SELECT c.relkind FROM pg_class AS c WHERE c.oid = enforced.subject) NOT IN ('r', 'p') THEN
-        RAISE EXCEPTION 'contract % cannot be enforced: % is not a table', quote_literal(contract), enforced.subject
+    unfit := ghostwatch._without_triggers(enforced.subject);
+    IF unfit IS NOT NULL THEN
+        RAISE EXCEPTION 'contract % cannot be enforced: % is not a table of this server', quote_literal(contract), unfit
         USING
             ERRCODE = 'GW072',
             DETAIL = 'Only tables and partitioned tables of this server have constraint triggers.',

@@ -10,7 +10,8 @@ STABLE
 PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $_index_advice$
-    -- A partitioned table can be indexed concurrently only partition by partition.
+    -- A partitioned table can be indexed concurrently only partition by partition. Indexes of foreign tables stand on their
+    -- own servers.
     SELECT CASE
         WHEN r.relkind = 'p' THEN
             coalesce((
@@ -18,13 +19,22 @@ AS $_index_advice$
                 FROM ghostwatch._partitions(relation) AS t (relid)
                 INNER JOIN pg_class AS leaf
                     ON leaf.oid = t.relid
-                WHERE leaf.relkind <> 'p'
+                WHERE leaf.relkind = 'r'
             ), '') || format('CREATE INDEX ON %s (%s);', relation, ghostwatch._column_names(columns))
         ELSE format('CREATE INDEX CONCURRENTLY ON %s (%s);', relation, ghostwatch._column_names(columns))
     END
     FROM pg_class AS r
     WHERE r.oid = relation
         AND r.relkind IN ('r', 'p', 'm')
+        AND (
+            r.relkind <> 'p'
+            OR (
+                SELECT bool_or(leaf.relkind = 'r') OR NOT bool_or(leaf.relkind = 'f')
+                FROM ghostwatch._partitions(relation) AS t (relid)
+                INNER JOIN pg_class AS leaf
+                    ON leaf.oid = t.relid
+            )
+        )
         AND NOT EXISTS (
             SELECT
             FROM pg_index AS i
@@ -48,4 +58,5 @@ AS $_index_advice$
 $_index_advice$;
 
 COMMENT ON FUNCTION ghostwatch._index_advice(regclass, name[], name[], boolean) IS
-'The statement that creates an index by which rows of a table are found by columns; NULL where there is one, or where the relation can have none (views, foreign tables).';
+'The statement that creates an index by which rows of a table are found by columns;
+NULL where there is one, or where the relation can have none (views, foreign tables, tables of which all partitions are foreign).';

@@ -12,20 +12,20 @@ DECLARE
     captured ghostwatch.contract;
     trigger_name constant name := ghostwatch._capture_name(contract_id);
     function_schema name;
-    subject_kind "char";
+    unfit regclass;
     relation regclass;
 BEGIN
     SELECT c.* INTO captured FROM ghostwatch.contract AS c WHERE c.contract_id = _install_capture.contract_id;
-    SELECT n.nspname, c.relkind
-    INTO function_schema, subject_kind
+    SELECT n.nspname, ghostwatch._without_triggers(c.oid)
+    INTO function_schema, unfit
     FROM pg_class AS c
     INNER JOIN pg_namespace AS n ON n.oid = c.relnamespace
     WHERE c.oid = captured.subject;
 
-    IF subject_kind NOT IN ('r', 'p') THEN
+    IF unfit IS NOT NULL THEN
         RAISE EXCEPTION 'arrivals in % cannot be captured', captured.subject
             USING ERRCODE = 'GW017',
-                  DETAIL = 'Only tables and partitioned tables take the trigger that notes arrivals.',
+                  DETAIL = format('Only tables and partitioned tables of this server take the trigger that notes arrivals, not %s.', unfit),
                   HINT = format(
                       'SELECT ghostwatch.declare_contract(%L, %L, capture => false%s)',
                       captured.name, captured.subject, CASE WHEN captured.unique_key THEN ', unique_key => true' END
