@@ -87,7 +87,7 @@ def test_the_schedule_is_seen_whole(cron_home: Database, make_role: Callable[[],
     # A run that had a process did connect, whatever its message says.
     cron_home.execute("UPDATE cron.job_run_details SET job_pid = 1, return_message = 'ERROR:  connection to shop lost'")
     [(verdict, text, advice)] = said(cron_home, "schedule")
-    assert advice == "SET ROLE postgres; CALL ghostwatch.run_checks();"
+    assert advice == "As role postgres: CALL ghostwatch.run_checks();"
     cron_home.execute("DELETE FROM cron.job_run_details")
 
     cron_home.execute("SELECT cron.alter_job(%s, active => false)", job)

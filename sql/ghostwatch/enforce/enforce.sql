@@ -62,6 +62,8 @@ BEGIN
             HINT = 'Enforce a contract over the table behind it.';
     END IF;
 
+    -- The preview runs the expressions of the contract.
+    PERFORM ghostwatch._require_runnable(contract);
     FOR total IN
         SELECT p.* FROM ghostwatch._preview(its_contract_id, as_of) AS p
     LOOP

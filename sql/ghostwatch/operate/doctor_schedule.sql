@@ -67,7 +67,7 @@ BEGIN
                     'pg_cron could start no background worker: raise max_worker_processes, or see the log of the server.'
                 WHEN latest.status = 'failed' AND latest.job_pid IS NULL THEN
                     'Let pg_cron connect as this role: cron.use_background_workers = on, or a line in pg_hba.conf or .pgpass for it.'
-                WHEN latest.status = 'failed' THEN format('SET ROLE %I; CALL ghostwatch.run_checks();', j.username)
+                WHEN latest.status = 'failed' THEN format('As role %I: CALL ghostwatch.run_checks();', j.username)
             END
         FROM cron.job AS j
         LEFT JOIN LATERAL (
